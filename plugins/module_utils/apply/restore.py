@@ -1,0 +1,35 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bringing a host back to the generation in force: at boot, after a crash, without anyone asking for a change."""
+
+from __future__ import annotations
+
+from ..artifacts.compute import artifacts
+from ..drivers.host import Host
+from ..errors import ApplyError
+from ..observed.read import observe
+from ..plan.difference import plan
+from ..plan.steps import Plan
+from .steps import StepFailed, carry_out
+from .transaction import LOCK_TIMEOUT_S, host_key_of, with_numbers
+
+
+def restore(host: Host, *, with_daemon: bool) -> Plan:
+    """Apply the generation in force and return the steps that it took.
+
+    At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
+    A generation that never reached its commit point is dropped. Raises `IpsecError`.
+    """
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
+        observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
+        if observed.stored.number is None and not observed.stored.unfinished:
+            return Plan()
+        wanted = artifacts(observed.stored.gateway, with_numbers(observed, observed.stored.gateway))
+        steps = plan(wanted, observed)
+        try:
+            carry_out(steps, wanted, observed, host)
+        except StepFailed as failed:
+            raise ApplyError(failed.step, str(failed.cause), restored=False) from failed
+        host.generations.prune()
+        return steps

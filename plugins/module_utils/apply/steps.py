@@ -1,0 +1,110 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Each step of a plan, carried out through the drivers."""
+
+from __future__ import annotations
+
+from typing import Callable, Dict, List, Tuple
+
+from ..artifacts.digest import tree_digest
+from ..artifacts.values import CONNECTIONS_FILE, Artifacts
+from ..drivers.host import Host
+from ..observed.daemon import encode_record
+from ..observed.values import Observed
+from ..plan.steps import Plan, Step
+
+KERNEL_LAYERS = ("link", "address", "route")
+# The start actions after which charon itself replaces a live SA when its connection changes; the others keep the SA,
+# and with it the old parameters, until somebody ends it.
+_TERMINATE_TIMEOUT_MS = 5000
+
+
+class StepFailed(Exception):
+    """A step did not go through: which one, and the error it met."""
+
+    def __init__(self, step: str, cause: Exception) -> None:
+        self.step = step
+        self.cause = cause
+        super().__init__(f"{step}: {cause}")
+
+
+def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> None:
+    """Carry out every step in order; consecutive kernel steps go in one batch. Raises `StepFailed` at the first failure."""
+    touches_daemon = any(step.layer == "connection" for step in steps.steps)
+    if touches_daemon:
+        _record(steps, wanted, observed, host, finished=False)
+    for group in _grouped(steps):
+        try:
+            if group[0].layer in KERNEL_LAYERS:
+                host.kernel.run([command for step in group for command in step.commands])
+            else:
+                _ACTIONS[(group[0].verb, group[0].layer)](group[0], wanted, host)
+        except Exception as error:
+            raise StepFailed("; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else ""), error) from error
+    if touches_daemon or any(step.key == CONNECTIONS_FILE or step.name == CONNECTIONS_FILE for step in steps.steps):
+        _record(steps, wanted, observed, host, finished=True)
+
+
+def _grouped(steps: Plan) -> List[List[Step]]:
+    groups: List[List[Step]] = []
+    for step in steps.steps:
+        together = groups and step.layer in KERNEL_LAYERS and groups[-1][0].layer in KERNEL_LAYERS
+        if together:
+            groups[-1].append(step)
+        else:
+            groups.append([step])
+    return groups
+
+
+def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
+    """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim."""
+    if observed.daemon is None:
+        return
+    touched = {step.name for step in steps.steps if step.layer == "connection"}
+    digests = {name: digest for name, digest in observed.daemon.digests.items() if name not in touched}
+    if finished:
+        digests.update((name, tree_digest(wanted.connections[name])) for name in touched if name in wanted.connections)
+    else:
+        digests.update((name, "") for name in touched if name in observed.daemon.connections)
+    file = host.files.read(host.paths.connections_file)
+    content = encode_record(observed.daemon.state, file.content if file else b"", digests)
+    host.files.replace(host.paths.loaded_record, content, 0o600)
+
+
+def _write_file(step: Step, wanted: Artifacts, host: Host) -> None:
+    file = wanted.files[step.name]
+    host.files.replace(host.paths.managed[step.name], file.encoded, file.mode)
+
+
+def _load_secret(step: Step, wanted: Artifacts, host: Host) -> None:
+    secret = wanted.shared[step.key]
+    data = secret.value.reveal().encode("utf-8", "surrogateescape")
+    host.charon.load_shared(id=step.key, kind=secret.kind, owners=secret.owners, data=data)
+
+
+def _unload_secret(step: Step, wanted: Artifacts, host: Host) -> None:
+    host.charon.unload_shared(step.key)
+
+
+def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
+    host.charon.load_connection(step.name, wanted.connections[step.name])
+
+
+def _unload_connection(step: Step, wanted: Artifacts, host: Host) -> None:
+    host.charon.unload_connection(step.name)
+
+
+def _terminate(step: Step, wanted: Artifacts, host: Host) -> None:
+    host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
+
+
+_ACTIONS: Dict[Tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
+    ("write", "file"): _write_file,
+    ("load", "secret"): _load_secret,
+    ("unload", "secret"): _unload_secret,
+    ("load", "connection"): _load_connection,
+    ("reload", "connection"): _load_connection,
+    ("unload", "connection"): _unload_connection,
+    ("terminate", "connection"): _terminate,
+}

@@ -1,0 +1,134 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run: read, plan, and unless it is a check, apply as a new generation, verify, commit, or go back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Callable, Tuple
+
+from ..artifacts.compute import artifacts
+from ..artifacts.values import Artifacts
+from ..desired.gateway import Gateway, check_gateway, dump_gateway, dump_secrets
+from ..desired.situation import Situation, allot_if_ids
+from ..drivers.host import Host
+from ..errors import ApplyError, DependencyMissing, IpsecError, VerifyError
+from ..observed.read import observe
+from ..observed.values import Observed
+from ..plan.difference import plan
+from ..plan.steps import Plan
+from .steps import StepFailed, carry_out
+
+LOCK_TIMEOUT_S = 60.0
+_KEY_SIZE = 32
+FORMAT = 1
+
+Change = Callable[[Gateway], Gateway]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run found, planned and did; the same value for a check and a real run."""
+
+    before: Gateway
+    after: Gateway
+    plan: Plan
+    changed: bool
+    warnings: Tuple[str, ...]
+
+
+def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
+    """Make the host what `change` makes of the gateway in force.
+
+    In a check nothing is written, and the plan is the very one that a run would execute. Raises `IpsecError`: before
+    the first step the host is untouched, after it the error says whether it is as before.
+    """
+    if check:
+        return _planned(host, change, host_key_of(host), check=True)[0]
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
+        outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False)
+        if outcome.changed:
+            host.files.make_directory(host.paths.state, 0o700)
+            _store_key(host, situation.host_key)
+            _execute(host, outcome, wanted, observed, situation)
+        return outcome
+
+
+def _planned(
+    host: Host, change: Change, host_key: bytes, *, check: bool
+) -> Tuple[Outcome, Artifacts, Observed, Situation]:
+    observed = observe(host, host_key=host_key)
+    warnings: Tuple[str, ...] = ()
+    if observed.daemon is None:
+        if not check:
+            raise DependencyMissing(observed.daemon_trouble)
+        warnings = (f"{observed.daemon_trouble}. The plan leaves out what charon would be told",)
+    before = observed.stored.gateway
+    after = change(before)
+    check_gateway(after)
+    situation = with_numbers(observed, after)
+    wanted = artifacts(after, situation)
+    steps = plan(wanted, observed)
+    outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings + wanted.warnings)
+    return outcome, wanted, observed, situation
+
+
+def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
+    """Return the situation with an `if_id` for every XFRM interface of the gateway."""
+    foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
+    given = allot_if_ids(gateway, observed.stored.if_ids, foreign)
+    read = observed.situation
+    return Situation(read.host_key, read.addresses, read.default_interface, given)
+
+
+def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed, situation: Situation) -> None:
+    store = host.generations
+    number = store.write(
+        {"format": FORMAT, "objects": dump_gateway(outcome.after), "if_ids": dict(situation.if_ids)},
+        dump_secrets(outcome.after),
+    )
+    try:
+        carry_out(outcome.plan, wanted, observed, host)
+        _verify(host, wanted, situation)
+    except StepFailed as failed:
+        restored = _go_back(host, outcome.before, situation.host_key)
+        if not isinstance(failed.cause, IpsecError):
+            raise
+        raise ApplyError(failed.step, str(failed.cause), restored=restored) from failed
+    except VerifyError as error:
+        restored = _go_back(host, outcome.before, situation.host_key)
+        raise ApplyError("verification", str(error), restored=restored) from error
+    store.commit(number)
+    store.prune()
+
+
+def _verify(host: Host, wanted: Artifacts, situation: Situation) -> None:
+    left = plan(wanted, observe(host, host_key=situation.host_key))
+    if left:
+        raise VerifyError([str(step) for step in left.steps])
+
+
+def _go_back(host: Host, before: Gateway, host_key: bytes) -> bool:
+    """Apply the gateway of the generation in force again; returns whether the host is as it was."""
+    try:
+        observed = observe(host, host_key=host_key)
+        situation = with_numbers(observed, before)
+        wanted = artifacts(before, situation)
+        carry_out(plan(wanted, observed), wanted, observed, host)
+        _verify(host, wanted, situation)
+    except (StepFailed, IpsecError):
+        return False
+    host.generations.prune()
+    return True
+
+
+def host_key_of(host: Host) -> bytes:
+    """Return the host's own key for hashes of secrets; a fresh one, not stored yet, where there is none."""
+    found = host.files.read(host.paths.host_key)
+    return found.content if found is not None and len(found.content) >= _KEY_SIZE else host.files.random(_KEY_SIZE)
+
+
+def _store_key(host: Host, key: bytes) -> None:
+    if host.files.read(host.paths.host_key) is None:
+        host.files.replace(host.paths.host_key, key, 0o600)

@@ -1,0 +1,30 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what is wanted and the situation to everything that must exist."""
+
+from __future__ import annotations
+
+from ..desired.gateway import Gateway
+from ..desired.situation import Situation
+from .connections import connection_trees, shared_secrets
+from .links import links
+from .swanctl import render_connections, render_secrets
+from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
+
+
+def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
+    """Return the artifacts of a checked gateway; raises `ValidationError` where the situation makes that impossible."""
+    connections = connection_trees(gateway, situation)
+    shared = shared_secrets(gateway, situation.host_key)
+    found, warnings = links(gateway, situation)
+    return Artifacts(
+        connections=connections,
+        shared=shared,
+        links=found,
+        files={
+            CONNECTIONS_FILE: FileText(0o600, render_connections(connections), needed=bool(connections)),
+            SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
+        },
+        warnings=tuple(warnings),
+    )

@@ -1,0 +1,131 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Connections and shared secrets as charon takes them (swanctl.conf, sections connections and secrets)."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+from ..desired.gateway import Gateway
+from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
+from ..desired.phase1 import ANYONE, Phase1, address_family
+from ..desired.phase2 import Phase2
+from ..desired.situation import Situation, local_addresses
+from .values import SharedSecret, Tree
+
+_START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
+_ANY_ADDRESS = {"ipv4": "%any", "ipv6": "%any6"}
+
+
+def connection_trees(gateway: Gateway, situation: Situation) -> Dict[str, Tree]:
+    """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it."""
+    children: Dict[str, List[Phase2]] = {name: [] for name in gateway.phase1}
+    for _key, child in sorted(gateway.phase2.items()):
+        children[child.phase1].append(child)
+    return {
+        name: _connection(connection, children[name], situation) for name, connection in sorted(gateway.phase1.items())
+    }
+
+
+def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situation) -> Tree:
+    over_time = connection.lifetime // 10
+    tree: Dict[str, Any] = {
+        "version": str(connection.ike_version),
+        "remote_addrs": _remote_addresses(connection),
+        "proposals": list(connection.proposals),
+        "rekey_time": str(connection.lifetime - over_time),
+        "over_time": str(over_time),
+    }
+    local = local_addresses(connection, situation)
+    if local:
+        tree["local_addrs"] = list(local)
+    elif connection.ip_type == "ipv6":
+        tree["local_addrs"] = [_ANY_ADDRESS["ipv6"]]
+    if connection.initiates:
+        tree["keyingtries"] = "0"
+    if connection.xfrm_interface is not None:
+        number = str(situation.if_ids[connection.xfrm_interface])
+        tree["if_id_in"] = number
+        tree["if_id_out"] = number
+    tree["local"] = _round(connection.auth_method, local_identity(connection))
+    tree["remote"] = _round(connection.auth_method, remote_identity(connection))
+    tree["children"] = {child.name: _child(child, connection) for child in children}
+    return tree
+
+
+def _round(method: str, identity: str) -> Dict[str, str]:
+    return {"auth": method, "id": identity} if identity else {"auth": method}
+
+
+def _child(child: Phase2, connection: Phase1) -> Tree:
+    return {
+        "mode": "tunnel",
+        "local_ts": list(child.local_networks),
+        "remote_ts": list(child.remote_networks),
+        "esp_proposals": list(child.proposals),
+        "rekey_time": str(child.lifetime - child.lifetime // 10),
+        "life_time": str(child.lifetime),
+        "start_action": _START_ACTION[connection.init_type],
+    }
+
+
+def _remote_addresses(connection: Phase1) -> List[str]:
+    """List the endpoints, first the one that we initiate to: charon initiates to the first and fails if that is %any."""
+    first = connection.first_address()
+    ordered = ([first] if first else []) + [each for each in connection.remote_endpoints if each != first]
+    return [_ANY_ADDRESS[connection.ip_type] if each in ANYONE else each for each in ordered]
+
+
+def local_identity(connection: Phase1) -> str:
+    """Return our identity for swanctl; empty where charon takes the address that the SA really has."""
+    if connection.local_id != MY_ADDRESS:
+        return swanctl_identity(connection.local_id)
+    only = connection.interfaces[0] if len(connection.interfaces) == 1 else ""
+    return only if address_family(only) else ""
+
+
+def remote_identity(connection: Phase1) -> str:
+    """Return the peer's identity for swanctl; empty (any) where several peers are allowed or the address is not known yet."""
+    if connection.remote_id == PEER_ADDRESS:
+        only = connection.remote_endpoints[0] if len(connection.remote_endpoints) == 1 else ""
+        return only if connection.first_address() == only and address_family(only) else ""
+    return "" if connection.remote_id == ANY else swanctl_identity(connection.remote_id)
+
+
+def shared_secrets(gateway: Gateway, host_key: bytes) -> Dict[str, SharedSecret]:
+    """Return every shared secret by its id in charon.
+
+    The id ends in a keyed hash over value and owners, so that `get-shared` shows a stale secret without showing it.
+    """
+    found: Dict[str, SharedSecret] = {}
+    for name, connection in sorted(gateway.phase1.items()):
+        if connection.psk is None:
+            continue
+        owners = _owners(connection)
+        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret("IKE", owners, connection.psk)
+    return found
+
+
+def _owners(connection: Phase1) -> Tuple[str, ...]:
+    """Return the identities that a pre-shared key belongs to.
+
+    charon takes the key whose owners match both ends best; an owner %any matches anyone, weakly, and stands where the
+    peer's identity is not known before it shows itself (several endpoints, a host name, anyone).
+    """
+    mine = local_identity(connection)
+    theirs = remote_identity(connection)
+    owners: Dict[str, None] = dict.fromkeys([mine] if mine else [])
+    if theirs:
+        owners[theirs] = None
+    else:
+        if connection.remote_id == PEER_ADDRESS:
+            known = (each for each in connection.remote_endpoints if address_family(each) and each not in ANYONE)
+            owners.update(dict.fromkeys(each for each in known if "/" not in each and "-" not in each))
+        owners["%any"] = None
+    return tuple(owners)
+
+
+def secret_owner_names(shared: Mapping[str, SharedSecret]) -> Dict[str, str]:
+    """Return the connection's name by secret id, for messages."""
+    return {key: key[len("ike-") : key.rindex("-")] for key in shared}

@@ -1,0 +1,79 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""XFRM interfaces as they must exist, with the routes that phase 2s add to them."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Dict, Iterator, List, Tuple
+
+from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1, address_family
+from ..desired.phase2 import Phase2
+from ..desired.situation import Situation
+from ..desired.xfrm_interface import Route, XfrmInterface
+from .values import Link, LinkRoute
+
+MAIN_TABLE = 254
+# The kernel gives an IPv6 route without a metric this one (include/net/ip6_fib.h, IP6_RT_PRIO_USER).
+DEFAULT_METRIC = {4: 0, 6: 1024}
+
+
+def links(gateway: Gateway, situation: Situation) -> Tuple[Dict[str, Link], List[str]]:
+    """Return every XFRM interface by name, and warnings about routes that are not installed."""
+    warnings: List[str] = []
+    extra: Dict[str, List[LinkRoute]] = {name: [] for name in gateway.xfrm_interfaces}
+    for _key, child in sorted(gateway.phase2.items()):
+        parent = gateway.phase1[child.phase1]
+        if parent.xfrm_interface is not None and child.install_routes:
+            extra[parent.xfrm_interface].extend(_child_routes(child, parent, warnings))
+    found = {
+        name: _link(interface, extra[name], situation.if_ids[name])
+        for name, interface in sorted(gateway.xfrm_interfaces.items())
+    }
+    return found, warnings
+
+
+def _link(interface: XfrmInterface, extra: List[LinkRoute], if_id: int) -> Link:
+    routes = {_route_key(route): route for route in extra}
+    routes.update((_route_key(route), route) for route in map(_written_route, interface.routes))
+    return Link(
+        name=interface.name,
+        if_id=if_id,
+        parent=interface.parent,
+        mtu=interface.mtu,
+        addresses=tuple(sorted(interface.addresses)),
+        routes=tuple(routes[key] for key in sorted(routes)),
+    )
+
+
+def _route_key(route: LinkRoute) -> Tuple[int, str, int]:
+    return route.table, route.destination, route.metric
+
+
+def _written_route(route: Route) -> LinkRoute:
+    metric = route.metric if route.metric is not None else DEFAULT_METRIC[address_family(route.destination) or 4]
+    return LinkRoute(route.destination, metric, route.table or MAIN_TABLE, route.source)
+
+
+def _child_routes(child: Phase2, parent: Phase1, warnings: List[str]) -> Iterator[LinkRoute]:
+    endpoints = [ipaddress.ip_address(each) for each in parent.remote_endpoints if _is_address(each)]
+    for network in child.remote_networks:
+        if network == "dynamic":
+            continue
+        parsed = ipaddress.ip_network(network)
+        if parsed.prefixlen == 0:
+            continue
+        inside = [str(each) for each in endpoints if each in parsed]
+        if inside:
+            warnings.append(
+                f"{child.where}: no route is installed for {network}, since the peer's endpoint {inside[0]} lies in it: "
+                "the tunnel's own packets would enter the tunnel"
+            )
+            continue
+        yield LinkRoute(network, DEFAULT_METRIC[parsed.version], MAIN_TABLE)
+
+
+def _is_address(endpoint: str) -> bool:
+    return address_family(endpoint) is not None and "/" not in endpoint and "-" not in endpoint

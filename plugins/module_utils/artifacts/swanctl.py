@@ -1,0 +1,56 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The text of swanctl.conf: an exact renderer, so that nothing a user writes is ever interpreted by the parser."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Iterator, List, Mapping
+
+from .values import SharedSecret, Tree
+
+_HEADER = "# Written by swanfleet.ipsec; changes made here by hand are found as drift and overwritten.\n"
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+def quote(value: str) -> str:
+    """Return a value in quotes that libstrongswan's parser reads back unchanged; raises `ValueError` for NUL."""
+    if "\0" in value:
+        raise ValueError("a value with a NUL character cannot be written")
+    return f'"{value.translate(_ESCAPES)}"'
+
+
+def render_section(name: str, tree: Tree, indent: int = 0) -> Iterator[str]:
+    """Yield the lines of one section; lists are joined with commas, as swanctl splits them."""
+    pad = "  " * indent
+    yield f"{pad}{name} {{"
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from render_section(key, value, indent + 1)
+        else:
+            text = value if isinstance(value, str) else ",".join(value)
+            yield f"{pad}  {key} = {quote(text)}"
+    yield f"{pad}}}"
+
+
+def render_connections(connections: Mapping[str, Tree]) -> str:
+    """Return the file with all connections."""
+    return _HEADER + "\n".join(render_section("connections", connections)) + "\n"
+
+
+def render_secrets(shared: Mapping[str, SharedSecret]) -> str:
+    """Return the file with all secrets; values as base64 (`0s`), since swanctl decodes what looks like hexadecimal."""
+    section: Tree = {secret_id: _secret(secret) for secret_id, secret in sorted(shared.items())}
+    return _HEADER + "\n".join(render_section("secrets", section)) + "\n"
+
+
+def _secret(secret: SharedSecret) -> Tree:
+    fields: Any = {f"id-{number}": owner for number, owner in enumerate(secret.owners, start=1)}
+    fields["secret"] = "0s" + base64.b64encode(secret.value.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
+    return fields  # type: ignore[no-any-return]
+
+
+def section_lines(tree: Tree) -> List[str]:
+    """Return the lines inside a section, for diffs that people read."""
+    return [line[2:] for line in list(render_section("", tree))[1:-1]]

@@ -1,0 +1,99 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks between objects: what no object can know alone, such as references, numbers used twice and selectors that overlap."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+
+from ..errors import Problem
+from .phase1 import Phase1
+from .phase2 import Phase2
+from .xfrm_interface import XfrmInterface
+
+
+def cross_problems(
+    phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2], interfaces: Mapping[str, XfrmInterface]
+) -> Iterator[Problem]:
+    """Yield every problem between the objects of one gateway."""
+    yield from _references(phase1, phase2, interfaces)
+    yield from _numbers_twice(interfaces)
+    yield from _overlaps(phase1, phase2)
+
+
+def _references(
+    phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2], interfaces: Mapping[str, XfrmInterface]
+) -> Iterator[Problem]:
+    for child in phase2.values():
+        if child.phase1 not in phase1:
+            yield Problem(child.where, "phase1", child.phase1, _nothing_named(child.phase1, "phase 1", list(phase1)))
+    for connection in phase1.values():
+        name = connection.xfrm_interface
+        if name is not None and name not in interfaces:
+            yield Problem(connection.where, "xfrm_interface", name, _nothing_named(name, "XFRM interface", list(interfaces)))
+
+
+def _nothing_named(name: str, what: str, known: List[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    if close:
+        return f"there is no {what} of this name; did you mean {close[0]}?"
+    few = ", ".join(sorted(known)[:5]) + (", …" if len(known) > 5 else "")
+    return f"there is no {what} of this name; " + (f"there are {few}" if known else f"add the {what} too, or first")
+
+
+def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]:
+    owner: Dict[int, str] = {}
+    for name, interface in sorted(interfaces.items()):
+        if interface.if_id is None:
+            continue
+        if interface.if_id in owner:
+            yield Problem(
+                interface.where, "if_id", interface.if_id,
+                f"it is the number of {owner[interface.if_id]} already; each number once, or leave it out",
+            )
+        owner.setdefault(interface.if_id, name)
+
+
+def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
+    """Two pairs of selectors that overlap on one XFRM interface have one winner only (S03; the page's "IPSec Interface")."""
+    by_interface: Dict[str, List[Tuple[Phase2, str, str]]] = {}
+    for _key, child in sorted(phase2.items()):
+        parent = phase1.get(child.phase1)
+        if parent is None or parent.xfrm_interface is None:
+            continue
+        pairs = by_interface.setdefault(parent.xfrm_interface, [])
+        pairs.extend((child, local, remote) for local in child.local_networks for remote in child.remote_networks)
+    for interface, pairs in by_interface.items():
+        clash = _first_overlap(pairs)
+        if clash is not None:
+            (one, one_local, one_remote), (other, other_local, other_remote) = clash
+            yield Problem(
+                other.where, "remote_networks", f"{other_local} === {other_remote}",
+                f"it overlaps with {one_local} === {one_remote} of {one.where} on XFRM interface {interface}; "
+                "give one of the connections an interface of its own",
+            )
+
+
+def _first_overlap(
+    pairs: List[Tuple[Phase2, str, str]],
+) -> Optional[Tuple[Tuple[Phase2, str, str], Tuple[Phase2, str, str]]]:
+    """Return the first two overlapping pairs of different phase 2s; a sweep over the remote networks, not all pairs."""
+    spans = sorted(((*_span(remote), *_span(local), (child, local, remote)) for child, local, remote in pairs
+                    if local != "dynamic" and remote != "dynamic"), key=lambda span: span[:6])
+    active: List[Tuple[Tuple[int, int], Tuple[int, int], Tuple[Phase2, str, str]]] = []
+    for low_family, low, high, local_family, local_low, local_high, pair in spans:
+        active = [entry for entry in active if entry[0] >= (low_family, low)]
+        for _end, (other_low, other_high), other in active:
+            same_family = _span(other[1])[0] == local_family
+            if other[0] is not pair[0] and same_family and other_low <= local_high and local_low <= other_high:
+                return other, pair
+        active.append(((low_family, high), (local_low, local_high), pair))
+    return None
+
+
+def _span(network: str) -> Tuple[int, int, int]:
+    parsed = ipaddress.ip_network(network)
+    return parsed.version, int(parsed.network_address), int(parsed.broadcast_address)

@@ -1,0 +1,176 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The value of a whole gateway: its objects, how they are read from `config`, merged, removed and stored."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+
+from ..errors import Problem, ValidationError
+from .checks import cross_problems
+from .options import Kind, dump_object, list_of, object_of, option, options_of, parse_object, secrets_in
+from .phase1 import Phase1
+from .phase2 import Phase2
+from .xfrm_interface import XfrmInterface
+
+
+@dataclass(frozen=True)
+class ObjectType:
+    """One sort of object: its list in `config`, its class, and what identifies it."""
+
+    plural: str
+    singular: str
+    cls: Any
+    key: Callable[[Any], str]
+
+
+PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
+PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
+XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
+TYPES: Tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The options of `config`, as users write them: a list for each sort of object."""
+
+    phase1: Tuple[Phase1, ...] = option(list_of(object_of(Phase1)), "IKE connections.", default=())
+    phase2: Tuple[Phase2, ...] = option(list_of(object_of(Phase2)), "CHILD_SAs and their traffic selectors.", default=())
+    xfrm_interfaces: Tuple[XfrmInterface, ...] = option(
+        list_of(object_of(XfrmInterface)), "XFRM interfaces with their addresses and routes.", default=()
+    )
+
+
+CONFIG: Kind = object_of(Config)
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """What is wanted on one host: its objects by key (the name; "phase1/name" for a phase 2)."""
+
+    phase1: Mapping[str, Phase1] = dataclasses.field(default_factory=dict)
+    phase2: Mapping[str, Phase2] = dataclasses.field(default_factory=dict)
+    xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
+
+    def of(self, kind: ObjectType) -> Mapping[str, Any]:
+        """Return the objects of one sort by key."""
+        found: Mapping[str, Any] = getattr(self, kind.plural)
+        return found
+
+    @property
+    def empty(self) -> bool:
+        """Say whether nothing at all is wanted."""
+        return not any(self.of(kind) for kind in TYPES)
+
+    def merged(self, other: "Gateway") -> "Gateway":
+        """Return this gateway with the objects of another added; an object of the same key is replaced whole."""
+        return Gateway(**{kind.plural: {**self.of(kind), **other.of(kind)} for kind in TYPES})
+
+    def without(self, kind: ObjectType, key: str) -> "Gateway":
+        """Return this gateway without one object; with a phase 1 go its phase 2s, which cannot stand alone."""
+        kept = {each.plural: dict(self.of(each)) for each in TYPES}
+        kept[kind.plural].pop(key, None)
+        if kind is PHASE1:
+            kept["phase2"] = {name: item for name, item in self.phase2.items() if item.phase1 != key}
+        return Gateway(**kept)
+
+
+def parse_gateway(config: Mapping[str, Any]) -> Gateway:
+    """Read `config` (a dictionary of lists) into a gateway.
+
+    Raises `ValidationError` with all problems of single objects and all keys that stand twice. References between
+    objects are checked by `check_gateway`, on the whole that results from merging.
+    """
+    problems: List[Problem] = []
+    names = [opt.name for opt in options_of(Config)]
+    for unknown in config.keys() - set(names):
+        problems.append(Problem("config", str(unknown), None, "there is no such list; there are " + ", ".join(names)))
+    parts = {kind.plural: _parse_list(kind, config.get(kind.plural) or (), problems) for kind in TYPES}
+    if problems:
+        raise ValidationError(problems)
+    return Gateway(**parts)
+
+
+def _parse_list(kind: ObjectType, raw_items: Any, problems: List[Problem]) -> Dict[str, Any]:
+    found: Dict[str, Any] = {}
+    if not isinstance(raw_items, (list, tuple)):
+        problems.append(Problem("config", kind.plural, raw_items, "a list is needed"))
+        return found
+    for index, raw in enumerate(raw_items):
+        if not isinstance(raw, Mapping):
+            problems.append(Problem("config", f"{kind.plural}[{index}]", raw, "a dictionary is needed"))
+            continue
+        item = parse_one(kind, raw, where=_where(kind, raw, index), problems=problems)
+        if item is None:
+            continue
+        key = kind.key(item)
+        if key in found:
+            problems.append(Problem(item.where, "name", item.name, f"it stands twice among {kind.plural}; each name once"))
+        found[key] = item
+    return found
+
+
+def parse_one(kind: ObjectType, raw: Mapping[str, Any], *, where: str, problems: List[Problem]) -> Optional[Any]:
+    """Read one object; returns None and adds to `problems` when anything about it alone is wrong."""
+    item = parse_object(kind.cls, raw, where=where, problems=problems)
+    if item is None:
+        return None
+    own = list(item.problems())
+    problems.extend(own)
+    return None if own else item
+
+
+def _where(kind: ObjectType, raw: Mapping[str, Any], index: int) -> str:
+    name = raw.get("name")
+    if not isinstance(name, str):
+        return f"{kind.plural}[{index}]"
+    parent = raw.get("phase1") if kind is PHASE2 else None
+    return f"{kind.singular} {parent}/{name}" if isinstance(parent, str) else f"{kind.singular} {name}"
+
+
+def check_gateway(gateway: Gateway) -> None:
+    """Raise `ValidationError` with every problem between objects: references, numbers and selectors used twice."""
+    problems = list(cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
+    if problems:
+        raise ValidationError(problems)
+
+
+def dump_gateway(gateway: Gateway) -> Dict[str, Any]:
+    """Return the gateway as plain data without its secrets: what `objects.json` of a generation holds."""
+    return {
+        kind.plural: [dump_object(item, with_secrets=False) for _key, item in sorted(gateway.of(kind).items())]
+        for kind in TYPES
+    }
+
+
+def dump_secrets(gateway: Gateway) -> Dict[str, Dict[str, Dict[str, str]]]:
+    """Return the gateway's secrets by sort, key and option: what a generation's 0600 file holds."""
+    found: Dict[str, Dict[str, Dict[str, str]]] = {}
+    for kind in TYPES:
+        for key, item in sorted(gateway.of(kind).items()):
+            held = {name: secret.reveal() for name, secret in secrets_in(item)}
+            if held:
+                found.setdefault(kind.plural, {})[key] = held
+    return found
+
+
+def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any]) -> Gateway:
+    """Read back what `dump_gateway` and `dump_secrets` wrote."""
+    config: Dict[str, Any] = {}
+    for kind in TYPES:
+        held = secrets.get(kind.plural, {})
+        config[kind.plural] = [
+            {**raw, **held.get(_stored_key(kind, raw), {})} for raw in _plain(objects.get(kind.plural, ()))
+        ]
+    return parse_gateway(config)
+
+
+def _stored_key(kind: ObjectType, raw: Mapping[str, Any]) -> str:
+    return f"{raw['phase1']}/{raw['name']}" if kind is PHASE2 else str(raw["name"])
+
+
+def _plain(items: Any) -> Iterable[Mapping[str, Any]]:
+    return items if isinstance(items, (list, tuple)) else ()

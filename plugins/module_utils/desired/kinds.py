@@ -1,0 +1,236 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kinds of values that options take: each parses what people write into one canonical form, or says what would be right."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+from typing import Any, Callable, Sequence
+
+from .options import Kind
+from .secret import Secret
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
+_HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+_MAX_SECONDS = 0x7FFFFFFF
+
+
+def _text(value: Any, wanted: str) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise ValueError(wanted)
+    return str(value)
+
+
+def parse_name(value: Any) -> str:
+    """Accept a name of letters, digits, "_" and "-", at most 100 characters: what swanctl and vici both take unquoted."""
+    wanted = "a name of letters, digits, '_' and '-' is needed, at most 100 characters"
+    text = _text(value, wanted)
+    if not _NAME.fullmatch(text):
+        raise ValueError(wanted)
+    return text
+
+
+def parse_interface_name(value: Any) -> str:
+    """Accept a network interface's name: 1 to 15 characters (IFNAMSIZ), no slash, colon or white space."""
+    wanted = "an interface name of letters, digits, '_', '-' and '.' is needed, at most 15 characters"
+    text = _text(value, wanted)
+    if not _INTERFACE.fullmatch(text) or text in (".", ".."):
+        raise ValueError(f"{wanted}; this has {len(text)}" if len(text) > 15 else wanted)
+    return text
+
+
+@functools.lru_cache(maxsize=65536)
+def _address(text: str) -> str:
+    address = ipaddress.ip_address(text)
+    if getattr(address, "scope_id", None):
+        raise ValueError(text)
+    return str(address)
+
+
+def parse_address(value: Any) -> str:
+    """Accept one IPv4 or IPv6 address, without a prefix length or zone."""
+    wanted = "an IPv4 or IPv6 address is needed, such as 192.0.2.1 or 2001:db8::1"
+    try:
+        return _address(_text(value, wanted))
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+@functools.lru_cache(maxsize=65536)
+def _network(text: str) -> str:
+    interface = ipaddress.ip_interface(text)
+    network = interface.network
+    if interface.ip != network.network_address:
+        raise ValueError(f"it has host bits set; did you mean {network}?")
+    return str(network)
+
+
+def parse_network(value: Any) -> str:
+    """Accept a network in prefix notation (an address alone is one host); host bits must be zero."""
+    wanted = "a network is needed, such as 10.1.0.0/24 or 2001:db8::/64"
+    text = _text(value, wanted)
+    try:
+        return _network(text)
+    except ValueError as error:
+        raise ValueError(str(error) if str(error).startswith("it has host bits") else wanted) from None
+
+
+def parse_interface_address(value: Any) -> str:
+    """Accept an address with its prefix length, as it is put on an interface; kept with its host part."""
+    wanted = "an address with its prefix length is needed, such as 10.255.0.1/30"
+    text = _text(value, wanted)
+    try:
+        parsed = ipaddress.ip_interface(text)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if "/" not in text:
+        raise ValueError(f"{wanted}; did you mean {parsed}?")
+    return str(parsed)
+
+
+def is_host_name(text: str) -> bool:
+    """Say whether a text is a host name with letters in its last label (so that a mistyped address is not one)."""
+    labels = text.rstrip(".").split(".")
+    return (
+        len(text) <= 253
+        and all(_HOST_LABEL.fullmatch(label) for label in labels)
+        and not labels[-1].isdigit()
+    )
+
+
+@functools.lru_cache(maxsize=65536)
+def _endpoint(text: str) -> str:
+    if "-" in text and all(part.strip() for part in text.split("-", 1)):
+        first, last = (part.strip() for part in text.split("-", 1))
+        try:
+            low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        except ValueError:
+            pass
+        else:
+            if low.version != high.version or int(low) > int(high):
+                raise ValueError("a range goes from the lower to the higher address of one family")
+            return f"{low}-{high}"
+    try:
+        return _network(text) if "/" in text else _address(text)
+    except ValueError as error:
+        if str(error).startswith("it has host bits"):
+            raise
+    if not is_host_name(text):
+        raise ValueError("an address, a subnet, a range (192.0.2.1-192.0.2.9) or a host name is needed")
+    return text.rstrip(".").lower()
+
+
+def parse_endpoint(value: Any) -> str:
+    """Accept what may stand for a peer: an address, a subnet, a range "a-b", or a host name (the page's "Remote Endpoints")."""
+    return _endpoint(_text(value, "an address, a subnet, a range (192.0.2.1-192.0.2.9) or a host name is needed"))
+
+
+def parse_local_interface(value: Any) -> str:
+    """Accept an interface's name, an address of this host, or "any" (the page's "Interfaces")."""
+    wanted = "an interface name (at most 15 characters), an address of this host, or 'any' is needed"
+    text = _text(value, wanted)
+    try:
+        return _address(text)
+    except ValueError:
+        pass
+    if not _INTERFACE.fullmatch(text) or text in (".", ".."):
+        raise ValueError(wanted)
+    return text
+
+
+def parse_selector(value: Any) -> str:
+    """Accept one side of a traffic selector: a network, or "dynamic" for the endpoint's own (or virtual) address."""
+    if value == "dynamic":
+        return "dynamic"
+    try:
+        return parse_network(value)
+    except ValueError as error:
+        raise ValueError(f"{error}; or 'dynamic' for the endpoint's own address") from None
+
+
+def parse_duration(value: Any) -> int:
+    """Accept seconds, or a number with s, m, h or d; returns seconds."""
+    wanted = "a duration is needed: seconds, or a number with s, m, h or d, such as 8h"
+    match = _DURATION.fullmatch(_text(value, wanted))
+    if match is None:
+        raise ValueError(wanted)
+    seconds = int(match.group(1)) * _SECONDS[match.group(2)]
+    if seconds > _MAX_SECONDS:
+        raise ValueError(f"at most {_MAX_SECONDS} seconds are possible")
+    return seconds
+
+
+def parse_secret(value: Any) -> Secret:
+    """Accept a secret text; never empty, no NUL, no line break (the usual trace of a file read with its last newline)."""
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        raise ValueError("a text is needed (quote it in YAML if it looks like a number)")
+    if not text:
+        raise ValueError("it must not be empty")
+    if any(character in text for character in "\0\r\n"):
+        raise ValueError("it must not contain a line break or NUL (a file's last newline? use the trim filter)")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise ValueError("it must be valid UTF-8") from None
+    return Secret(text)
+
+
+def parse_bool(value: Any) -> bool:
+    """Accept a YAML boolean."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("true or false is needed")
+
+
+def integer(low: int, high: int) -> Kind:
+    """Return the kind of a whole number between `low` and `high`, both included."""
+    wanted = f"a whole number from {low} to {high} is needed"
+
+    def parse(value: Any) -> int:
+        text = _text(value, wanted)
+        try:
+            number = int(text, 0)
+        except ValueError:
+            raise ValueError(wanted) from None
+        if not low <= number <= high:
+            raise ValueError(wanted)
+        return number
+
+    return Kind("int", parse)
+
+
+def choice(values: Sequence[Any]) -> Kind:
+    """Return the kind of a value that is one of a few."""
+    wanted = "one of " + ", ".join(str(value) for value in values) + " is needed"
+
+    def parse(value: Any) -> Any:
+        for known in values:
+            if value == known and type(value) is type(known):
+                return known
+        raise ValueError(wanted)
+
+    return Kind("int" if isinstance(values[0], int) else "str", parse, choices=tuple(values))
+
+
+def _kind(parse: Callable[[Any], Any], ansible: str = "str") -> Kind:
+    return Kind(ansible, parse)
+
+
+NAME = _kind(parse_name)
+INTERFACE_NAME = _kind(parse_interface_name)
+ADDRESS = _kind(parse_address)
+NETWORK = _kind(parse_network)
+INTERFACE_ADDRESS = _kind(parse_interface_address)
+ENDPOINT = _kind(parse_endpoint)
+LOCAL_INTERFACE = _kind(parse_local_interface)
+SELECTOR = _kind(parse_selector)
+DURATION = _kind(parse_duration)
+BOOL = _kind(parse_bool, "bool")
+SECRET = Kind("str", parse_secret, secret=True)

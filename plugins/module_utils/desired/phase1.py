@@ -1,0 +1,142 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The value of a phase 1: an IKE connection to a peer, as the page's "Phase 1" describes it."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Iterator, Optional, Tuple
+
+from ..errors import Problem
+from . import identities, kinds, proposals
+from .options import list_of, option
+from .secret import Secret
+
+INIT_TYPES = ("start_on_demand", "on_demand", "start", "none")
+ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")
+
+
+@dataclass(frozen=True)
+class Phase1:
+    """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
+
+    name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", required=True)
+    interfaces: Tuple[str, ...] = option(
+        list_of(kinds.LOCAL_INTERFACE),
+        "Where this end sends from: interface names, addresses of this host, or V(any) for whatever the routes say.",
+        "A name stands for its addresses of the chosen O(ip_type). With several, the default route's comes first.",
+        default=("any",),
+    )
+    ip_type: str = option(kinds.choice(("ipv4", "ipv6")), "Family of the endpoints' addresses.", default="ipv4")
+    ike_version: int = option(kinds.choice((1, 2)), "Version of IKE. Version 2 is safer and more robust.", default=2)
+    init_type: str = option(
+        kinds.choice(INIT_TYPES),
+        "What starts the tunnel. V(start_on_demand) connects at once and keeps a trap that rebuilds it when traffic flows.",
+        "V(on_demand) only keeps the trap, V(start) only connects at once, V(none) waits for the peer.",
+        default="start_on_demand",
+    )
+    xfrm_interface: Optional[str] = option(
+        kinds.INTERFACE_NAME,
+        "Name of the XFRM interface that carries this connection's traffic; several connections may share one.",
+        "Without it the tunnel is policy-based.",
+    )
+    remote_endpoints: Tuple[str, ...] = option(
+        list_of(kinds.ENDPOINT),
+        "The peer: addresses, subnets, ranges (V(192.0.2.1-192.0.2.9)) or host names; the first address is who we initiate to.",
+        "V(0.0.0.0) or V(::) stands for anyone. Host names are resolved at each lookup.",
+        required=True,
+    )
+    auth_method: str = option(kinds.choice(("psk",)), "How both ends authenticate.", default="psk")
+    psk: Optional[Secret] = option(
+        kinds.SECRET,
+        "The pre-shared key, taken literally: what looks like hexadecimal or base64 is not decoded.",
+        "Needed when O(auth_method=psk).",
+    )
+    local_id: str = option(
+        identities.LOCAL_IDENTITY,
+        "Who we are: V(my_address), an address, or a type and a value such as V(fqdn:gw.example.com),"
+        " V(email:user@example.com), V(keyid:branch-7), V(dn:C=DE, CN=gw). The type of a bare value follows from its form.",
+        default=identities.MY_ADDRESS,
+    )
+    remote_id: str = option(
+        identities.REMOTE_IDENTITY,
+        "Who the peer must be: V(peer_address), V(any), or an identity as in O(local_id).",
+        default=identities.PEER_ADDRESS,
+    )
+    proposals: Tuple[str, ...] = option(
+        list_of(proposals.IKE_PROPOSAL),
+        "Algorithms in charon's keywords, in order of preference.",
+        default=proposals.DEFAULT_IKE,
+    )
+    lifetime: int = option(
+        kinds.DURATION,
+        "Hard lifetime of the IKE SA in seconds, or with V(s), V(m), V(h), V(d). It is rekeyed after nine tenths of it.",
+        default=28800,
+        shown_default="8h",
+    )
+
+    @property
+    def where(self) -> str:
+        """Return how messages name this object."""
+        return f"phase1 {self.name}"
+
+    @property
+    def initiates(self) -> bool:
+        """Say whether this end may start the IKE SA by itself."""
+        return self.init_type != "none"
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong about this object by itself: combinations that no single option shows."""
+        yield from self._family_problems()
+        first = self.first_address()
+        if self.initiates and first is None:
+            yield Problem(
+                self.where, "remote_endpoints", list(self.remote_endpoints),
+                f"init_type {self.init_type} initiates, so an address or a host name is needed among them; or set init_type: none",
+            )
+        if self.initiates and self.remote_endpoints and self.remote_endpoints[0] in ANYONE:
+            yield Problem(
+                self.where, "remote_endpoints[0]", self.remote_endpoints[0],
+                "the peer that we initiate to must come first, 'anyone' after it",
+            )
+        if self.auth_method == "psk" and self.psk is None:
+            yield Problem(self.where, "psk", None, "is required, as auth_method is psk")
+        if self.lifetime < 60:
+            yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
+
+    def first_address(self) -> Optional[str]:
+        """Return the endpoint that we initiate to: the first address or host name, never a subnet, a range or anyone."""
+        for endpoint in self.remote_endpoints:
+            if endpoint not in ANYONE and "/" not in endpoint and not _is_range(endpoint):
+                return endpoint
+        return None
+
+    def _family_problems(self) -> Iterator[Problem]:
+        version = 6 if self.ip_type == "ipv6" else 4
+        listed = [("remote_endpoints", self.remote_endpoints), ("interfaces", self.interfaces)]
+        for name, values in listed:
+            for index, value in enumerate(values):
+                family = address_family(value)
+                if family is not None and family != version:
+                    yield Problem(
+                        self.where, f"{name}[{index}]", value,
+                        f"an IPv{version} address is needed, as ip_type is {self.ip_type}",
+                    )
+
+
+def _is_range(endpoint: str) -> bool:
+    low, dash, _high = endpoint.partition("-")
+    return bool(dash) and address_family(low) is not None
+
+
+def address_family(value: str) -> Optional[int]:
+    """Return 4 or 6 for an address, a network or the start of a range; None for names and words."""
+    head = value.partition("/")[0].partition("-")[0]
+    if not head or (head[0].isalpha() and ":" not in head):
+        return None
+    try:
+        return ipaddress.ip_address(head).version
+    except ValueError:
+        return None

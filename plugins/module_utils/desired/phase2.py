@@ -1,0 +1,71 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The value of a phase 2: a CHILD_SA and its traffic selectors below a phase 1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Tuple
+
+from ..errors import Problem
+from . import kinds, proposals
+from .options import list_of, option
+from .phase1 import address_family
+
+
+@dataclass(frozen=True)
+class Phase2:
+    """A CHILD_SA: what it protects, with which algorithms, for how long."""
+
+    name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", required=True)
+    phase1: str = option(kinds.NAME, "Name of the phase 1 that it belongs to.", required=True)
+    local_networks: Tuple[str, ...] = option(
+        list_of(kinds.SELECTOR),
+        "Networks on this side, or V(dynamic) for the endpoint's own address.",
+        default=("dynamic",),
+    )
+    remote_networks: Tuple[str, ...] = option(
+        list_of(kinds.SELECTOR),
+        "Networks on the peer's side, or V(dynamic) for the peer's own address.",
+        default=("dynamic",),
+    )
+    proposals: Tuple[str, ...] = option(
+        list_of(proposals.ESP_PROPOSAL),
+        "Algorithms in charon's keywords, in order of preference; a Diffie-Hellman group among them asks for PFS.",
+        default=proposals.DEFAULT_ESP,
+    )
+    lifetime: int = option(
+        kinds.DURATION,
+        "Hard lifetime of the CHILD_SA in seconds, or with V(s), V(m), V(h), V(d). It is rekeyed after nine tenths of it.",
+        default=3600,
+        shown_default="1h",
+    )
+    install_routes: bool = option(
+        kinds.BOOL,
+        "Whether the remote networks get routes through the XFRM interface of the phase 1, if it has one.",
+        "A default route, and a network that holds the peer's own endpoint, never gets one: add it to the interface's routes.",
+        default=True,
+    )
+
+    @property
+    def where(self) -> str:
+        """Return how messages name this object."""
+        return f"phase2 {self.phase1}/{self.name}"
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong about this object by itself."""
+        if self.lifetime < 60:
+            yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
+        for name, values in (("local_networks", self.local_networks), ("remote_networks", self.remote_networks)):
+            if not values:
+                yield Problem(self.where, name, [], "at least one network, or 'dynamic', is needed")
+            if len(set(values)) < len(values):
+                yield Problem(self.where, name, list(values), "each network once")
+        local = {address_family(value) for value in self.local_networks} - {None}
+        remote = {address_family(value) for value in self.remote_networks} - {None}
+        if local and remote and not local & remote:
+            yield Problem(
+                self.where, "remote_networks", list(self.remote_networks),
+                f"a network of the family of local_networks is needed (IPv{local.pop()}): both sides of a selector have one family",
+            )

@@ -1,0 +1,34 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The type of every secret: it compares, it hashes, and it never shows itself."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+
+class Secret:
+    """Hold a secret text whose `repr`, `str` and pickle-free copies show `***`; `reveal()` is the only way out."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text; call it only where the value is written to a 0600 file or sent to charon."""
+        return self._text
+
+    def keyed_hash(self, key: bytes, *context: str) -> str:
+        """Return 32 hex digits (HMAC-SHA-256, truncated) over the value and `context`: proves equality, shows nothing."""
+        message = "\0".join((self._text, *context)).encode("utf-8", "surrogateescape")
+        return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)

@@ -1,0 +1,78 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The value of an XFRM interface: a link that carries the traffic of the connections with its `if_id`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Iterator, Optional, Tuple
+
+from ..errors import Problem
+from . import kinds
+from .options import list_of, object_of, option
+from .phase1 import address_family
+
+MAX_IF_ID = 0xFFFFFFFF
+# What marks a link as ours, on the link itself: it survives the loss of our own records.
+LINK_ALIAS = "swanfleet"
+# The number that marks our routes in the kernel ("proto"), so that we never touch those of others; free in
+# /etc/iproute2/rt_protos of every release (0 to 18, 42 and 186 to 196 are taken there).
+ROUTE_PROTOCOL = 83
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route through an XFRM interface."""
+
+    destination: str = option(kinds.NETWORK, "Network that is reached through the interface.", required=True)
+    metric: Optional[int] = option(
+        kinds.integer(1, MAX_IF_ID), "Metric of the route; the kernel's own default when not given."
+    )
+    table: Optional[int] = option(
+        kinds.integer(1, MAX_IF_ID), "Number of the routing table; the main table when not given."
+    )
+    source: Optional[str] = option(kinds.ADDRESS, "Preferred source address of this host.")
+
+
+@dataclass(frozen=True)
+class XfrmInterface:
+    """An XFRM interface with its addresses and routes."""
+
+    name: str = option(kinds.INTERFACE_NAME, "Name of the link, at most 15 characters.", required=True)
+    if_id: Optional[int] = option(
+        kinds.integer(1, MAX_IF_ID),
+        "Number that ties the link to its SAs. When not given, one is allotted once and kept.",
+    )
+    parent: Optional[str] = option(
+        kinds.INTERFACE_NAME, "Underlying interface, for hardware offload; not needed otherwise."
+    )
+    addresses: Tuple[str, ...] = option(
+        list_of(kinds.INTERFACE_ADDRESS), "Addresses of the link with their prefix lengths.", default=()
+    )
+    mtu: Optional[int] = option(kinds.integer(576, 65535), "MTU of the link; the kernel's default when not given.")
+    routes: Tuple[Route, ...] = option(list_of(object_of(Route)), "Routes through the link.", default=())
+
+    @property
+    def where(self) -> str:
+        """Return how messages name this object."""
+        return f"xfrm_interface {self.name}"
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what is wrong about this object by itself."""
+        has_v6 = any(address_family(address) == 6 for address in self.addresses)
+        if has_v6 and self.mtu is not None and self.mtu < 1280:
+            yield Problem(self.where, "mtu", self.mtu, "at least 1280 is needed for IPv6 (RFC 8200, section 5)")
+        if len(set(self.addresses)) < len(self.addresses):
+            yield Problem(self.where, "addresses", list(self.addresses), "each address once")
+        seen = set()
+        for index, route in enumerate(self.routes):
+            key = (route.destination, route.metric, route.table)
+            if key in seen:
+                yield Problem(self.where, f"routes[{index}]", route.destination, "each destination once for a metric and a table")
+            seen.add(key)
+            if route.source is not None and address_family(route.source) != address_family(route.destination):
+                yield Problem(
+                    self.where, f"routes[{index}].source", route.source,
+                    f"an IPv{address_family(route.destination)} address is needed, as the destination is {route.destination}",
+                )

@@ -1,0 +1,186 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Files of the target: read whole, replaced atomically, 0600 before content; and the lock that all changes take."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import shutil
+import stat
+import time
+from dataclasses import dataclass
+from typing import Iterator, List, Optional, Protocol
+
+from ..errors import IpsecError, LockBusy
+
+
+class FileTrouble(IpsecError):
+    """The file system refused: the message names path, operation and reason."""
+
+
+@dataclass(frozen=True)
+class FileState:
+    """A file as it is: content, permission bits, time of its last change (seconds since the epoch)."""
+
+    content: bytes
+    mode: int
+    modified: float
+
+
+class Files(Protocol):
+    """What the engine needs of a file system."""
+
+    def read(self, path: str) -> Optional[FileState]:
+        """Return a file, or None when there is none."""
+
+    def replace(self, path: str, content: bytes, mode: int) -> None:
+        """Write a whole file so that every reader, and a crash, sees the old or the new one; makes its directory."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a directory with all below it; nothing happens when there is none."""
+
+    def names(self, directory: str) -> List[str]:
+        """Return the sorted names in a directory; none when it does not exist."""
+
+    def make_directory(self, path: str, mode: int) -> None:
+        """Make a directory and its parents; an existing one is left as it is."""
+
+    def point(self, link: str, target: str) -> None:
+        """Make a symbolic link point to `target`, atomically."""
+
+    def target(self, link: str) -> Optional[str]:
+        """Return where a symbolic link points, or None."""
+
+    def random(self, size: int) -> bytes:
+        """Return random bytes fit for a key."""
+
+    def lock(self, path: str, timeout: float) -> contextlib.AbstractContextManager[None]:
+        """Hold the exclusive lock; raises `LockBusy`, naming the holder, when it is not to be had in `timeout` seconds."""
+
+
+class LocalFiles:
+    """The file system of this host."""
+
+    def read(self, path: str) -> Optional[FileState]:
+        """Return a file, or None when there is none."""
+        with _told(path, "read"):
+            try:
+                with open(path, "rb") as handle:
+                    status = os.fstat(handle.fileno())
+                    return FileState(handle.read(), stat.S_IMODE(status.st_mode), status.st_mtime)
+            except FileNotFoundError:
+                return None
+
+    def replace(self, path: str, content: bytes, mode: int) -> None:
+        """Write a whole file atomically and durably: a private temporary file, fsync, rename, fsync of the directory."""
+        directory, name = os.path.split(path)
+        temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.swanfleet")
+        with _told(path, "write"):
+            os.makedirs(directory, mode=0o755, exist_ok=True)
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+                with os.fdopen(descriptor, "wb") as handle:
+                    handle.write(content)
+                    handle.flush()
+                    os.fchmod(handle.fileno(), mode)
+                    os.fsync(handle.fileno())
+                os.rename(temporary, path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
+                raise
+            _sync_directory(directory)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a directory with all below it."""
+        with _told(path, "remove"):
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path)
+                return
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+    def names(self, directory: str) -> List[str]:
+        """Return the sorted names in a directory."""
+        with _told(directory, "list"):
+            try:
+                return sorted(os.listdir(directory))
+            except FileNotFoundError:
+                return []
+
+    def make_directory(self, path: str, mode: int) -> None:
+        """Make a directory and its parents."""
+        with _told(path, "make directory"):
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, mode)
+
+    def point(self, link: str, target: str) -> None:
+        """Make a symbolic link point to `target` by renaming a new one over it."""
+        temporary = f"{link}.{secrets.token_hex(6)}.swanfleet"
+        with _told(link, "link"):
+            os.symlink(target, temporary)
+            os.rename(temporary, link)
+            _sync_directory(os.path.dirname(link))
+
+    def target(self, link: str) -> Optional[str]:
+        """Return where a symbolic link points, or None."""
+        try:
+            return os.readlink(link)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.EINVAL):
+                return None
+            raise FileTrouble(f"cannot read link {link}: {error.strerror}") from error
+
+    def random(self, size: int) -> bytes:
+        """Return random bytes from the kernel."""
+        return secrets.token_bytes(size)
+
+    @contextlib.contextmanager
+    def lock(self, path: str, timeout: float) -> Iterator[None]:
+        """Hold flock(2) on `path`; the file names the holder while it is held."""
+        with _told(path, "lock"):
+            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _await_lock(descriptor, path, timeout)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"process {os.getpid()} since {time.strftime('%H:%M:%S')}".encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _await_lock(descriptor: int, path: str, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
+                raise LockBusy(f"{holder} holds {path} and did not let go of it in {timeout:g} seconds; try again later") from None
+            # flock(2) has no timeout of its own, and a signal-driven one would be the process's, not ours.
+            time.sleep(0.05)
+
+
+def _sync_directory(directory: str) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _told(path: str, operation: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise FileTrouble(f"cannot {operation} {path}: {error.strerror or error}") from error

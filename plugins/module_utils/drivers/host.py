@@ -1,0 +1,36 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""All drivers of one host in one value, and the real ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .charon import Charon, ViciCharon
+from .files import Files, LocalFiles
+from .generations import GenerationStore
+from .iproute2 import IpRoute2, Kernel
+from .paths import Paths
+from .systemd import Systemd, Units
+
+
+@dataclass(frozen=True)
+class Host:
+    """The drivers through which one host is read and changed."""
+
+    files: Files
+    kernel: Kernel
+    charon: Charon
+    units: Units
+    paths: Paths
+
+    @property
+    def generations(self) -> GenerationStore:
+        """Return the store of generations on this host."""
+        return GenerationStore(self.files, self.paths)
+
+
+def local_host(paths: Paths) -> Host:
+    """Return the host that this process runs on."""
+    return Host(LocalFiles(), IpRoute2(), ViciCharon(paths.vici_uri), Systemd(), paths)

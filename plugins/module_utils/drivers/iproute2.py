@@ -1,0 +1,99 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Links, addresses and routes of the kernel through iproute2: JSON to read, one batch to write, however many links."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any, Dict, List, Protocol, Sequence
+
+from ..errors import DependencyMissing, IpsecError
+
+_TIMEOUT_S = 60.0
+
+
+class KernelRefused(IpsecError):
+    """The kernel, or ip(8), refused a command; the message holds the command and the reason."""
+
+
+class Kernel(Protocol):
+    """What the engine needs of the kernel's links and routes."""
+
+    def interfaces(self) -> List[Dict[str, Any]]:
+        """Return every interface with details and addresses, as `ip -j -d address show` prints them."""
+
+    def routes(self, protocol: int) -> List[Dict[str, Any]]:
+        """Return the routes with one protocol number, of all tables and both families, as `ip -j -N route show` prints them.
+
+        Each has `family` 4 or 6 added, since the JSON of a default route does not tell it.
+        """
+
+    def default_routes(self) -> List[Dict[str, Any]]:
+        """Return the default routes of the main table; each with `family` 4 or 6 added."""
+
+    def run(self, commands: Sequence[Sequence[str]]) -> None:
+        """Carry out commands of ip(8) in order, in one process; stops at the first that fails and names it."""
+
+
+class IpRoute2:
+    """The kernel of this host through ip(8)."""
+
+    def interfaces(self) -> List[Dict[str, Any]]:
+        """Return every interface with details and addresses."""
+        return self._read(["-d", "address", "show"])
+
+    def routes(self, protocol: int) -> List[Dict[str, Any]]:
+        """Return the routes with one protocol number, of all tables and both families, each with its family."""
+        return self._routes(["-N"], ["table", "all", "proto", str(protocol)])
+
+    def default_routes(self) -> List[Dict[str, Any]]:
+        """Return the default routes of the main table, each with its family."""
+        return self._routes([], ["default"])
+
+    def run(self, commands: Sequence[Sequence[str]]) -> None:
+        """Carry out commands in one `ip -batch`."""
+        text = "".join(" ".join(command) + "\n" for command in commands)
+        done = _ip(["-batch", "-"], text)
+        if done.returncode != 0:
+            raise KernelRefused(_batch_failure(done.stderr, commands))
+
+    def _routes(self, flags: List[str], selector: List[str]) -> List[Dict[str, Any]]:
+        return [
+            {**route, "family": family}
+            for family in (4, 6)
+            for route in self._read([*flags, f"-{family}", "route", "show", *selector])
+        ]
+
+    def _read(self, arguments: List[str]) -> List[Dict[str, Any]]:
+        done = _ip(["-j", *arguments], "")
+        if done.returncode != 0:
+            raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        found = json.loads(done.stdout or "[]")
+        return [entry for entry in found if entry]
+
+
+def _ip(arguments: List[str], text: str) -> "subprocess.CompletedProcess[str]":
+    try:
+        return subprocess.run(
+            ["ip", *arguments],
+            input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
+            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+    except FileNotFoundError:
+        raise DependencyMissing("the program 'ip' is missing: install the package iproute2") from None
+    except subprocess.TimeoutExpired:
+        raise KernelRefused(f"ip {' '.join(arguments)} did not end within {_TIMEOUT_S:g} seconds") from None
+
+
+def _batch_failure(stderr: str, commands: Sequence[Sequence[str]]) -> str:
+    """Turn "reason / Command failed -:3" into the reason with the third command."""
+    lines = [line for line in stderr.splitlines() if line.strip()]
+    number = 0
+    for line in lines:
+        if line.startswith("Command failed -:"):
+            number = int(line.rpartition(":")[2])
+    reason = "; ".join(line for line in lines if not line.startswith("Command failed")) or "no reason given"
+    failed = " ".join(commands[number - 1]) if 0 < number <= len(commands) else "a batch"
+    return f"ip {failed}: {reason}"

@@ -1,0 +1,57 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where things lie on a target; the one place that knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Directories of a target; `root` stands before each, for tests in a directory of their own."""
+
+    root: str = ""
+    vici_uri: str = "unix:///run/charon.vici"
+
+    @property
+    def connections_file(self) -> str:
+        """Return the swanctl file with all connections; below the directory that Debian's AppArmor profile lets it read."""
+        return f"{self.root}/etc/swanctl/conf.d/swanfleet.conf"
+
+    @property
+    def secrets_file(self) -> str:
+        """Return the swanctl file with all secrets, mode 0600."""
+        return f"{self.root}/etc/swanctl/conf.d/swanfleet-secrets.conf"
+
+    @property
+    def managed(self) -> Dict[str, str]:
+        """Return the path of every file that a plan may write, by the file's role in the artifacts."""
+        return {"connections": self.connections_file, "secrets": self.secrets_file}
+
+    @property
+    def state(self) -> str:
+        """Return the directory of what must outlive a reboot: generations, host key, record of what is loaded."""
+        return f"{self.root}/var/lib/swanfleet"
+
+    @property
+    def generations(self) -> str:
+        """Return the directory with one directory for each generation, and the link `current`."""
+        return f"{self.state}/generations"
+
+    @property
+    def host_key(self) -> str:
+        """Return the file with the key of this host's keyed hashes, mode 0600."""
+        return f"{self.state}/host.key"
+
+    @property
+    def loaded_record(self) -> str:
+        """Return the file that records what was loaded into which start of charon."""
+        return f"{self.state}/loaded.json"
+
+    @property
+    def lock(self) -> str:
+        """Return the lock file of all that changes the host."""
+        return f"{self.root}/run/swanfleet/lock"

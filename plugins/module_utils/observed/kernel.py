@@ -1,0 +1,96 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From iproute2's JSON to links, addresses and default routes."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Optional, Tuple
+
+from ..desired.xfrm_interface import LINK_ALIAS
+from .values import ObservedLink, ObservedRoute
+
+_TABLE_NUMBERS = {"local": 255, "main": 254, "default": 253}
+_UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
+
+
+def parse_links(interfaces: List[Mapping[str, Any]], routes: List[Mapping[str, Any]]) -> Dict[str, ObservedLink]:
+    """Return every link by name; routes are those of our own protocol number."""
+    by_device: Dict[str, List[ObservedRoute]] = {}
+    for route in routes:
+        by_device.setdefault(str(route.get("dev", "")), []).append(_route(route))
+    return {
+        str(entry["ifname"]): _link(entry, tuple(by_device.get(str(entry["ifname"]), ())))
+        for entry in interfaces
+        if "ifname" in entry
+    }
+
+
+def _link(entry: Mapping[str, Any], routes: Tuple[ObservedRoute, ...]) -> ObservedLink:
+    info = entry.get("linkinfo") or {}
+    data = info.get("info_data") or {}
+    return ObservedLink(
+        name=str(entry["ifname"]),
+        kind=str(info.get("info_kind", "")),
+        ours=entry.get("ifalias") == LINK_ALIAS,
+        if_id=_number(data.get("if_id", 0)),
+        parent=_parent(entry),
+        mtu=int(entry.get("mtu", 0)),
+        up="UP" in entry.get("flags", ()),
+        addresses=tuple(sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry) if a.get("scope") != "link")),
+        routes=tuple(sorted(routes, key=lambda route: (route.table, route.destination, route.metric))),
+    )
+
+
+def _parent(entry: Mapping[str, Any]) -> Optional[str]:
+    parent = entry.get("link")
+    return None if parent in (None, "NONE", "none", "lo") else str(parent)
+
+
+def _addresses(entry: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+    return [each for each in entry.get("addr_info", ()) if "local" in each]
+
+
+def _number(value: Any) -> int:
+    return int(value, 0) if isinstance(value, str) else int(value)
+
+
+def _route(route: Mapping[str, Any]) -> ObservedRoute:
+    destination = str(route["dst"])
+    if destination == "default":
+        destination = "::/0" if route["family"] == 6 else "0.0.0.0/0"
+    elif "/" not in destination:
+        destination += "/128" if route["family"] == 6 else "/32"
+    table = route.get("table", "main")
+    number = _TABLE_NUMBERS.get(str(table))
+    return ObservedRoute(
+        destination=destination,
+        metric=int(route.get("metric", 0)),
+        table=number if number is not None else _number(table),
+        source=route.get("prefsrc"),
+    )
+
+
+def parse_addresses(interfaces: List[Mapping[str, Any]]) -> Dict[str, Tuple[str, ...]]:
+    """Return the usable addresses of every interface that is up: global scope, neither tentative nor failed (RFC 4862)."""
+    found: Dict[str, Tuple[str, ...]] = {}
+    for entry in interfaces:
+        if "ifname" not in entry:
+            continue
+        up = "UP" in entry.get("flags", ())
+        found[str(entry["ifname"])] = tuple(
+            str(address["local"])
+            for address in _addresses(entry)
+            if up and address.get("scope") == "global" and not any(address.get(flag) for flag in _UNUSABLE_FLAGS)
+        )
+    return found
+
+
+def parse_default_interfaces(routes: List[Mapping[str, Any]]) -> Dict[int, Optional[str]]:
+    """Return the interface of the best default route by family."""
+    best: Dict[int, Tuple[int, str]] = {}
+    for route in routes:
+        family, metric, device = int(route["family"]), int(route.get("metric", 0)), route.get("dev")
+        if device and (family not in best or metric < best[family][0]):
+            best[family] = (metric, str(device))
+    return {family: device for family, (_metric, device) in best.items()}

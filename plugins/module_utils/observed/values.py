@@ -1,0 +1,76 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The values that describe a host as it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import FrozenSet, Mapping, Optional, Tuple
+
+from ..desired.gateway import Gateway
+from ..desired.situation import Situation
+from ..drivers.charon import DaemonState
+from ..drivers.files import FileState
+
+
+@dataclass(frozen=True)
+class ObservedRoute:
+    """One of our routes as the kernel has it."""
+
+    destination: str
+    metric: int
+    table: int
+    source: Optional[str]
+
+
+@dataclass(frozen=True)
+class ObservedLink:
+    """A link as the kernel has it; `kind` is "xfrm" for XFRM interfaces, `ours` says that it carries our mark."""
+
+    name: str
+    kind: str
+    ours: bool
+    if_id: int = 0
+    parent: Optional[str] = None
+    mtu: int = 0
+    up: bool = False
+    addresses: Tuple[str, ...] = ()
+    routes: Tuple[ObservedRoute, ...] = ()
+
+
+@dataclass(frozen=True)
+class ObservedDaemon:
+    """What charon holds: its state, names of loaded connections, digests of what we loaded, ids of shared secrets.
+
+    A connection that is loaded and has no digest was loaded by somebody else, or by a run that did not end well.
+    """
+
+    state: DaemonState
+    connections: FrozenSet[str]
+    digests: Mapping[str, str]
+    shared: FrozenSet[str]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What this collection keeps on the host: the gateway in force, allotted numbers, names of an unfinished run."""
+
+    number: Optional[int] = None
+    gateway: Gateway = dataclasses.field(default_factory=Gateway)
+    if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    unfinished_connections: FrozenSet[str] = frozenset()
+    unfinished: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why."""
+
+    stored: Stored
+    situation: Situation
+    files: Mapping[str, Optional[FileState]]
+    links: Mapping[str, ObservedLink]
+    daemon: Optional[ObservedDaemon]
+    daemon_trouble: str = ""

@@ -1,0 +1,103 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The plan of a run: from wanted artifacts and an observed host to ordered steps."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Dict, List, Mapping
+
+from ..artifacts.digest import tree_digest
+from ..artifacts.values import Artifacts, SharedSecret
+from ..errors import Problem, ValidationError
+from ..observed.values import Observed, ObservedDaemon
+from .kernel import plan_links
+from .steps import Plan, Step
+
+_SECRET_ID_TAIL = 33  # "-" and 32 hexadecimal digits
+
+
+def plan(wanted: Artifacts, observed: Observed) -> Plan:
+    """Return the steps from the host as observed to the wanted artifacts.
+
+    The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
+    connections that need them, new secrets before connections, removals last, in the opposite order.
+    Without a daemon only files and links are planned.
+    """
+    steps = _files(wanted, observed)
+    build, remove = plan_links(wanted.links, observed.links)
+    steps += build
+    if observed.daemon is not None:
+        steps += _daemon(wanted, observed, observed.daemon)
+    return Plan(tuple(steps + remove))
+
+
+def _files(wanted: Artifacts, observed: Observed) -> List[Step]:
+    steps = []
+    for role, file in sorted(wanted.files.items(), reverse=True):
+        present = observed.files.get(role)
+        if present is None or present.content != file.encoded or present.mode != file.mode:
+            if present is None and not file.needed:
+                continue
+            steps.append(Step("write", "file", role))
+    return steps
+
+
+def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> List[Step]:
+    owned = _owned(observed, daemon)
+    _refuse_foreign(wanted, daemon, owned)
+    steps = [
+        Step("load", "secret", secret_name(key), key=key) for key in sorted(wanted.shared) if key not in daemon.shared
+    ]
+    for name, tree in wanted.connections.items():
+        if name not in daemon.connections:
+            steps.append(Step("load", "connection", name))
+        elif daemon.digests.get(name) != tree_digest(tree):
+            steps.append(Step("reload", "connection", name))
+    steps.extend(
+        Step("unload", "connection", name) for name in sorted(daemon.connections & owned - wanted.connections.keys())
+    )
+    steps.extend(
+        Step("unload", "secret", secret_name(key), key=key) for key in sorted(_stale(daemon.shared, wanted.shared))
+    )
+    return steps
+
+
+def _owned(observed: Observed, daemon: ObservedDaemon) -> AbstractSet[str]:
+    """Return the names that this collection has loaded, or that a run of it which did not end may have."""
+    return observed.stored.gateway.phase1.keys() | observed.stored.unfinished_connections | daemon.digests.keys()
+
+
+def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: AbstractSet[str]) -> None:
+    problems = [
+        Problem(f"phase1 {name}", "name", name, "charon has a connection of this name that is not ours; choose another "
+                "name, or remove the connection from its own file under /etc/swanctl first")
+        for name in wanted.connections
+        if name in daemon.connections and name not in owned
+    ]
+    if problems:
+        raise ValidationError(problems)
+
+
+def secret_name(key: str) -> str:
+    """Return the name of a secret for people: its id in charon without the keyed hash."""
+    return key[:-_SECRET_ID_TAIL]
+
+
+def _stale(loaded: AbstractSet[str], wanted: Mapping[str, SharedSecret]) -> List[str]:
+    """Return the ids of our form that are loaded and not wanted any more."""
+    return [key for key in loaded if key not in wanted and is_our_secret(key)]
+
+
+def is_our_secret(key: str) -> bool:
+    """Say whether an id of a shared secret has our form: "ike-NAME-" and 32 hexadecimal digits."""
+    tail = key[-_SECRET_ID_TAIL + 1 :]
+    return (
+        key.startswith("ike-") and len(key) > _SECRET_ID_TAIL + 3 and key[-_SECRET_ID_TAIL] == "-"
+        and all(digit in "0123456789abcdef" for digit in tail)
+    )
+
+
+def interrupted(steps: Plan) -> Dict[str, str]:
+    """Return the connections that a plan loads anew: their digests are unknown until it has ended well."""
+    return {step.name: "" for step in steps.steps if step.layer == "connection"}
