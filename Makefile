@@ -1,6 +1,48 @@
-# Each target sets up all that it needs: Debian packages by dev/packages, Python by dev/venv, outside the checkout.
+# Each target sets up all that it needs: Debian packages by dev/packages, Python environments by dev/venv, both outside
+# the checkout. Only Debian's packages and PyPI are used.
 
-.PHONY: check
+.PHONY: help check test demo bench prove lab stage build docs clean
+
+help:
+	@echo "make demo    two gateways in the lab, a playbook run, a look at the wire"
+	@echo "make check   linters, types, unit, architecture, contract and daemon tests (PARTS='ruff mypy' for some)"
+	@echo "make test    make check, then ansible-test sanity, galaxy-importer, documentation, lab scenarios"
+	@echo "make bench   a thousand tunnels into a charon on this computer"
+	@echo "make prove   the long statistics, not part of make test"
+	@echo "make lab     start the lab and leave it running (molecule/lab/README.md)"
+	@echo "make build   the collection's tarball, in build/"
+	@echo "make docs    the documentation as HTML, in build/docs/"
+	@echo "make stage   the tree as Ansible's tools want it; prints where"
+	@echo "make clean   remove build/ and the environments and copies in the cache; the lab's images stay (lab clean)"
 
 check:
-	@dev/check
+	@dev/check check $(PARTS)
+
+test:
+	@dev/check test $(PARTS)
+
+demo:
+	@dev/run lab -- dev/demo
+
+bench:
+	@dev/run daemon -- bench/run
+
+prove:
+	@dev/run lab daemon -- dev/prove
+
+lab:
+	@dev/run lab -- molecule/lab/lab up
+
+stage:
+	@dev/stage manual
+
+build:
+	@mkdir -p build
+	@PATH="$$(dev/venv run)/bin:$$PATH" dev/build "$$(dev/stage manual)" "$(CURDIR)/build"
+
+docs:
+	@mkdir -p build
+	@PATH="$$(dev/venv test)/bin:$$PATH" dev/docs "$$(dev/stage manual)" "$(CURDIR)/build/docs"
+
+clean:
+	@dev/clean
