@@ -14,6 +14,7 @@ import struct
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, Union
 
 from ..errors import IpsecError
@@ -63,6 +64,7 @@ def _raw(text: str | bytes) -> bytes:
     return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
+@lru_cache(maxsize=512)  # the same few dozen keys stand in every connection
 def _named(marker: int, name: str) -> bytes:
     raw = _raw(name)
     if len(raw) > 255:
@@ -250,16 +252,18 @@ class Session:
         return map(decode_message, series)
 
     def listen(self, events: Iterable[str], *, timeout: float) -> Iterator[tuple[str, Section]]:
-        """Yield (event, message) as they come, queued ones first, until `timeout` seconds have passed in all.
+        """Yield (event, message) as they come, queued ones first, until `timeout` seconds after this call.
 
-        Registers once for each name and stays registered until the connection ends, so that nothing is lost between
-        two calls. Raises DaemonRefused for an event that this charon does not have.
+        Registers at the call, once for each name, and stays registered until the connection ends, so that nothing is
+        lost between two calls. Raises DaemonRefused for an event that this charon does not have.
         """
         for event in events:
             if event not in self._registered:
                 self._registered.add(event)  # before asking: the first one may come before the confirmation
                 self._register(EVENT_REGISTER, event, _Deadline(self.timeout))
-        deadline = _Deadline(timeout)
+        return self._arriving(_Deadline(timeout))
+
+    def _arriving(self, deadline: _Deadline) -> Iterator[tuple[str, Section]]:
         while True:
             while self._events:
                 name, payload = self._events.popleft()

@@ -1,0 +1,248 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's charon, run natively for tests: its own network namespace, directory, vici socket and log."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
+
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
+PREFIX = "swf-"
+_numbers = itertools.count(1)
+
+# Enough for PSK and certificates. kernel-libipsec does ESP in user space, so that CHILD_SAs come up on kernels
+# without ESP; kernel-netlink, behind it, still does addresses and routes.
+PLUGINS = (
+    "random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
+    "curve25519 kernel-libipsec kernel-netlink socket-default vici updown"
+)
+SETTINGS = """\
+charon-systemd {{
+    load = {plugins}
+    journal {{ default = -1 }}
+    filelog {{ test {{
+        path = {directory}/charon.log
+        time_format = %H:%M:%S
+        default = 1
+        cfg = 2
+        flush_line = yes
+    }} }}
+    plugins {{ vici {{ socket = {uri} }} }}
+    {extra}
+}}
+swanctl {{ load = pem pkcs1 pkcs8 x509 openssl random }}
+"""
+
+
+def run(*argv: str, timeout: float = 10.0, environment: dict[str, str] | None = None) -> str:
+    """Run a program and return its output; raise AssertionError with what it said if it fails."""
+    done = subprocess.run(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=timeout,
+        check=False,
+        env={**ENVIRONMENT, **(environment or {})},
+    )
+    assert done.returncode == 0, f"{' '.join(argv)} exited {done.returncode}:\n{done.stdout}"
+    return done.stdout
+
+
+def missing() -> str:
+    """Say what this computer lacks for a native charon, or return an empty string."""
+    if os.geteuid() != 0:
+        return "a native charon needs root, for its network namespace"
+    for program in ("charon-systemd", "swanctl", "ip", "setpriv"):
+        if shutil.which(program, path=ENVIRONMENT["PATH"]) is None:
+            return f"{program} is not installed: run dev/daemon-setup"
+    return ""
+
+
+def unprofiled(program: str, directory: Path) -> str:
+    """Copy a program into `directory` and return the copy's path.
+
+    Debian's AppArmor profiles go by path and keep charon and swanctl out of a test's directory.
+    """
+    found = shutil.which(program, path=ENVIRONMENT["PATH"])
+    assert found, missing()
+    copy = directory / program
+    if not copy.exists():
+        shutil.copy(found, copy)
+    return str(copy)
+
+
+def _sweep() -> None:
+    """Remove namespaces of test processes that were killed; their charons died with them (see `start`)."""
+    for path in Path("/run/netns").glob(PREFIX + "*"):
+        owner = path.name.removeprefix(PREFIX).partition("-")[0]
+        if owner.isdigit() and not Path("/proc", owner).exists():
+            run("ip", "netns", "del", path.name)
+
+
+@contextmanager
+def namespace() -> Iterator[str]:
+    """Make a network namespace with a loopback of its own, and remove it at the end."""
+    _sweep()
+    name = f"{PREFIX}{os.getpid()}-{next(_numbers)}"
+    run("ip", "netns", "add", name)
+    try:
+        run("ip", "-n", name, "link", "set", "lo", "up")
+        yield name
+    finally:
+        run("ip", "netns", "del", name)
+
+
+class CharonProcess:
+    """One charon in `netns`; `directory` must be short, for the path of a unix socket has at most 107 bytes."""
+
+    def __init__(self, *, directory: Path, netns: str, extra: str = "") -> None:
+        self.directory = directory
+        self.netns = netns
+        self.uri = f"unix://{directory}/vici"
+        self.log_path = directory / "charon.log"
+        self.settings_path = directory / "strongswan.conf"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.settings_path.write_text(
+            SETTINGS.format(plugins=PLUGINS, directory=directory, uri=self.uri, extra=extra), encoding="utf-8"
+        )
+
+    def start(self, *, timeout: float = 20.0) -> None:
+        """Start charon and return when it answers; raise AssertionError with its log if it does not."""
+        # pdeathsig: a killed test run must not leave a daemon. setpriv and ip replace themselves, so the pid is charon's.
+        argv = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self.netns]
+        with (self.directory / "output.log").open("ab") as output:
+            self.process = subprocess.Popen(
+                [*argv, unprofiled("charon-systemd", self.directory)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**ENVIRONMENT, "STRONGSWAN_CONF": str(self.settings_path)},
+            )
+        deadline = time.monotonic() + timeout
+        while not self._answers():
+            exited = self.process.poll()
+            if exited is not None or time.monotonic() > deadline:
+                self.stop()
+                raise AssertionError(f"charon does not answer (exit {exited}):\n{self.log()}")
+            time.sleep(0.01)
+
+    def _answers(self) -> bool:
+        try:
+            with ViciCharon(self.uri, timeout=1) as charon:
+                charon.state()
+        except DaemonUnavailable:
+            return False
+        return True
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "charon was not started"
+        return self.process.pid
+
+    def stop(self, *, timeout: float = 10.0) -> None:
+        """End charon in order, or by force when it does not within `timeout` seconds; a stopped one is continued."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        self.process.send_signal(signal.SIGCONT)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+        (self.directory / "vici").unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        """End charon as a crash would: SIGKILL, its socket stays behind."""
+        assert self.process is not None, "charon was not started"
+        self.process.kill()
+        self.process.wait()
+        self.process = None
+
+    def log(self) -> str:
+        """Return what charon wrote, to its log and to its output."""
+        parts = [
+            path.read_text("utf-8", "replace")
+            for path in (self.log_path, self.directory / "output.log")
+            if path.exists()
+        ]
+        return "".join(parts)
+
+    def client(self, *, timeout: float = 10.0) -> ViciCharon:
+        """Return a driver for this charon."""
+        return ViciCharon(self.uri, timeout=timeout)
+
+    def swanctl(self, configuration: Path, *arguments: str) -> str:
+        """Run swanctl on `configuration`, a directory with swanctl.conf, against this charon; return its output."""
+        return run(
+            unprofiled("swanctl", self.directory),
+            *arguments,
+            "--uri",
+            self.uri,
+            timeout=60,
+            environment={"SWANCTL_DIR": str(configuration), "STRONGSWAN_CONF": str(self.settings_path)},
+        )
+
+    def inside(self, *argv: str, timeout: float = 10.0) -> str:
+        """Run a program in charon's network namespace."""
+        return run("ip", "netns", "exec", self.netns, *argv, timeout=timeout)
+
+
+def clean(charon: ViciCharon) -> None:
+    """Take everything out of a daemon that vici can put in: SAs, connections, secrets."""
+    for _connection, tree in charon.sas():
+        charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
+    for name in charon.connection_names():
+        charon.unload_connection(name)
+    charon.session.request("clear-creds")
+    assert (charon.sas(), charon.connections(), charon.shared_ids()) == ([], {}, [])
+
+
+@contextmanager
+def running(extra: str = "", *, netns: str | None = None) -> Iterator[CharonProcess]:
+    """Run a charon, in a namespace of its own unless one is named; nothing of it is left at the end."""
+    if netns is None:
+        with namespace() as made, running(extra, netns=made) as process:
+            yield process
+        return
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))  # short on purpose, see CharonProcess
+    process = CharonProcess(directory=directory, netns=netns, extra=extra)
+    try:
+        process.start()
+        yield process
+    finally:
+        process.stop()
+        shutil.rmtree(directory)
+
+
+@contextmanager
+def wired() -> Iterator[tuple[CharonProcess, CharonProcess]]:
+    """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1."""
+    with namespace() as here, namespace() as there:
+        run("ip", "link", "add", "wan", "netns", here, "type", "veth", "peer", "name", "wan", "netns", there)
+        for number, name in enumerate((here, there), start=1):
+            _configure(name, [f"192.0.2.{number}/24"], [f"10.{number}.0.1/32"])
+        with running(netns=here) as one, running(netns=there) as two:
+            yield one, two
+
+
+def _configure(netns: str, outside: Sequence[str], inside: Sequence[str]) -> None:
+    for device, addresses in (("wan", outside), ("lo", inside)):
+        for address in addresses:
+            run("ip", "-n", netns, "address", "add", address, "dev", device)
+    run("ip", "-n", netns, "link", "set", "wan", "up")
