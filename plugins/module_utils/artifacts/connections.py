@@ -103,7 +103,7 @@ def shared_secrets(gateway: Gateway, host_key: bytes) -> Dict[str, SharedSecret]
         if connection.psk is None:
             continue
         owners = _owners(connection)
-        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret("IKE", owners, connection.psk)
+        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret("ike", owners, connection.psk)
     return found
 
 

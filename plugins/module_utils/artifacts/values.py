@@ -18,7 +18,7 @@ SECRETS_FILE = "secrets"
 
 @dataclass(frozen=True)
 class SharedSecret:
-    """A shared secret as charon takes it: its type ("IKE"), the identities that own it, its value."""
+    """A shared secret as charon takes it: its type ("ike"), the identities that own it, its value."""
 
     kind: str
     owners: Tuple[str, ...]

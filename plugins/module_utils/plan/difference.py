@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, Dict, List, Mapping
+from typing import AbstractSet, List, Mapping
 
 from ..artifacts.digest import tree_digest
-from ..artifacts.values import Artifacts, SharedSecret
+from ..artifacts.values import Artifacts, SharedSecret, Tree
 from ..errors import Problem, ValidationError
 from ..observed.values import Observed, ObservedDaemon
 from .kernel import plan_links
@@ -54,13 +54,25 @@ def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> Li
             steps.append(Step("load", "connection", name))
         elif daemon.digests.get(name) != tree_digest(tree):
             steps.append(Step("reload", "connection", name))
-    steps.extend(
-        Step("unload", "connection", name) for name in sorted(daemon.connections & owned - wanted.connections.keys())
-    )
+            if name in daemon.digests and not _replaced_by_charon(tree):
+                steps.append(Step("terminate", "connection", name))
+    for name in sorted(daemon.connections & owned - wanted.connections.keys()):
+        steps += [Step("unload", "connection", name), Step("terminate", "connection", name)]
     steps.extend(
         Step("unload", "secret", secret_name(key), key=key) for key in sorted(_stale(daemon.shared, wanted.shared))
     )
     return steps
+
+
+def _replaced_by_charon(tree: Tree) -> bool:
+    """Say whether charon itself replaces a live SA when this connection changes: it does for start, not for trap and none.
+
+    Those would keep the SA, and with it the old parameters, until somebody ends it (measured on 5.9.8).
+    """
+    children = tree["children"]
+    return isinstance(children, Mapping) and any(
+        isinstance(child, Mapping) and "start" in str(child["start_action"]).split("|") for child in children.values()
+    )
 
 
 def _owned(observed: Observed, daemon: ObservedDaemon) -> AbstractSet[str]:
@@ -96,8 +108,3 @@ def is_our_secret(key: str) -> bool:
         key.startswith("ike-") and len(key) > _SECRET_ID_TAIL + 3 and key[-_SECRET_ID_TAIL] == "-"
         and all(digit in "0123456789abcdef" for digit in tail)
     )
-
-
-def interrupted(steps: Plan) -> Dict[str, str]:
-    """Return the connections that a plan loads anew: their digests are unknown until it has ended well."""
-    return {step.name: "" for step in steps.steps if step.layer == "connection"}

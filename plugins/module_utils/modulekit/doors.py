@@ -1,0 +1,141 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The doors: one for each module, from its parameters to the engine and back to a result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Mapping, Tuple
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..apply.transaction import Change, Outcome, run_transaction
+from ..desired.gateway import (
+    CONFIG,
+    PHASE1,
+    PHASE2,
+    TYPES,
+    XFRM_INTERFACES,
+    Gateway,
+    ObjectType,
+    parse_gateway,
+    parse_one,
+)
+from ..desired.options import options_of
+from ..drivers.host import Host, local_host
+from ..drivers.paths import Paths
+from ..errors import ApplyError, IpsecError, Problem, ValidationError
+from .diff import object_diff
+from .info import INFO_SPEC, gather
+from .spec import argument_spec, kind_spec
+
+Params = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Door:
+    """A module that changes the gateway: its arguments, and the change that they ask for."""
+
+    spec: Dict[str, Any]
+    change: Callable[[Params], Change]
+    required_if: Tuple[Tuple[str, str, Tuple[str, ...]], ...] = ()
+    no_log: bool = False
+
+
+def run_door(name: str) -> None:
+    """Run the module `name` and end the process."""
+    if name == "ipsec_info":
+        module = AnsibleModule(argument_spec=INFO_SPEC, supports_check_mode=True)
+        _told(module, lambda host: gather(host, module.params["gather"]))
+    else:
+        door = DOORS[name]
+        # Ansible's log of the invocation costs more than all the rest of a large run, so that a big door leaves it out.
+        module = AnsibleModule(
+            argument_spec=door.spec, required_if=door.required_if, supports_check_mode=True, no_log=door.no_log
+        )
+        _told(module, lambda host: _transact(module, door, host))
+
+
+def _told(module: AnsibleModule, work: Callable[[Host], Dict[str, Any]]) -> None:
+    """Run, and turn every error that a person can mend into `fail_json`; bugs keep their traceback."""
+    host = local_host(Paths())
+    echo = {} if module.params.get("config") is None else {"invocation": _short_echo(module.params)}
+    try:
+        result = work(host)
+    except ApplyError as error:
+        module.fail_json(msg=str(error), step=error.step, restored=error.restored, **echo)
+    except IpsecError as error:
+        module.fail_json(msg=str(error), **echo)
+    finally:
+        host.charon.close()
+    module.exit_json(**result, **echo)
+
+
+def _transact(module: AnsibleModule, door: Door, host: Host) -> Dict[str, Any]:
+    outcome = run_transaction(host, door.change(module.params), check=module.check_mode)
+    for warning in outcome.warnings:
+        module.warn(warning)
+    return _result(outcome, with_diff=module._diff)
+
+
+def _result(outcome: Outcome, *, with_diff: bool) -> Dict[str, Any]:
+    result: Dict[str, Any] = {"changed": outcome.changed, "plan": [step.as_data() for step in outcome.plan.steps]}
+    if with_diff:
+        result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan)
+    return result
+
+
+def _short_echo(params: Params) -> Dict[str, Any]:
+    """Return the invocation without its objects: at a thousand tunnels their echo is over a megabyte."""
+    counts = {kind.plural: len(params["config"].get(kind.plural) or ()) for kind in TYPES}
+    return {"module_args": {**params, "config": counts}}
+
+
+def _object_door(kind: ObjectType, keys: Tuple[str, ...]) -> Door:
+    options = options_of(kind.cls)
+    spec = argument_spec(kind.cls, required=False)
+    for key in keys:
+        spec[key]["required"] = True
+    spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+    needed = tuple(opt.name for opt in options if opt.required and opt.name not in keys)
+
+    def change(params: Params) -> Change:
+        raw = {opt.name: params[opt.name] for opt in options}
+        if params["state"] == "absent":
+            key = "/".join(str(params[name]) for name in reversed(keys))
+            return lambda gateway: gateway.without(kind, key)
+        problems: List[Problem] = []
+        item = parse_one(kind, raw, where=f"{kind.singular} {params['name']}", problems=problems)
+        if problems:
+            raise ValidationError(problems)
+        return lambda gateway: gateway.merged(Gateway(**{kind.plural: {kind.key(item): item}}))
+
+    return Door(spec, change, required_if=(("state", "present", needed),) if needed else ())
+
+
+def _gateway_change(params: Params) -> Change:
+    config = parse_gateway(params["config"])
+    if params["state"] == "merged":
+        return lambda gateway: gateway.merged(config)
+    if config.empty:
+        raise ValidationError([Problem(
+            "config", "state", "overridden",
+            "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused",
+        )])
+    return lambda gateway: config
+
+
+DOORS: Dict[str, Door] = {
+    "ipsec_phase1": _object_door(PHASE1, ("name",)),
+    "ipsec_phase2": _object_door(PHASE2, ("name", "phase1")),
+    "xfrm_interface": _object_door(XFRM_INTERFACES, ("name",)),
+    "ipsec_gateway": Door(
+        spec={
+            "config": {**kind_spec(CONFIG), "required": True},
+            "state": {"type": "str", "choices": ["merged", "overridden"], "default": "merged"},
+        },
+        change=_gateway_change,
+        no_log=True,
+    ),
+}

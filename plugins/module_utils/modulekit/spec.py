@@ -1,0 +1,47 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From declared options to Ansible's argument specs."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Optional, Type
+
+from ..desired.options import Kind, Option, options_of
+
+
+def argument_spec(cls: Type[Any], *, required: Optional[bool] = None) -> Dict[str, Any]:
+    """Return the argument spec of an object class; `required` false leaves the demand to a `required_if` of the caller."""
+    return {opt.name: _argument(opt, required) for opt in options_of(cls)}
+
+
+def _argument(opt: Option, required: Optional[bool]) -> Dict[str, Any]:
+    spec = kind_spec(opt.kind)
+    if opt.required and required is not False:
+        spec["required"] = True
+    default = plain_default(opt)
+    if default is not None:
+        spec["default"] = default
+    if opt.kind.secret:
+        spec["no_log"] = True
+    return spec
+
+
+def kind_spec(kind: Kind) -> Dict[str, Any]:
+    """Return type, elements, choices and suboptions of a kind."""
+    spec: Dict[str, Any] = {"type": kind.ansible}
+    inner = kind
+    if kind.item is not None:
+        inner = kind.item
+        spec["elements"] = inner.ansible
+    if inner.choices:
+        spec["choices"] = list(inner.choices)
+    if inner.of is not None:
+        spec["options"] = argument_spec(inner.of)
+    return spec
+
+
+def plain_default(opt: Option) -> Any:
+    """Return an option's default as a user would write it; None when it has none."""
+    default = opt.default if opt.shown_default is None else opt.shown_default
+    return list(default) if isinstance(default, tuple) else default

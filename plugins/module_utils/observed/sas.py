@@ -1,0 +1,65 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Live SAs as charon shows them, in one flat form for results and plans."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
+
+_CHILD_COUNTERS = ("bytes-in", "packets-in", "bytes-out", "packets-out", "install-time", "rekey-time", "life-time")
+
+
+def sas_as_data(listed: Sequence[Tuple[str, Mapping[str, Any]]]) -> List[Dict[str, Any]]:
+    """Return IKE SAs with their CHILD_SAs, sorted by connection and unique id (vici, event list-sa)."""
+    found = [_ike(name, tree) for name, tree in listed]
+    return sorted(found, key=lambda sa: (sa["name"], sa["unique_id"]))
+
+
+def _ike(name: str, tree: Mapping[str, Any]) -> Dict[str, Any]:
+    return {
+        "name": name,
+        "unique_id": int(tree.get("uniqueid", 0)),
+        "ike_version": int(tree.get("version", 0)),
+        "state": str(tree.get("state", "")),
+        "initiator": tree.get("initiator") == "yes",
+        "local": _end(tree, "local"),
+        "remote": _end(tree, "remote"),
+        "algorithms": _algorithms(tree, ("encr-alg", "encr-keysize", "integ-alg", "prf-alg", "dh-group")),
+        "established_seconds": int(tree.get("established", 0)),
+        "children": sorted(
+            (_child(child) for child in tree.get("child-sas", {}).values()), key=lambda each: (each["name"], each["unique_id"])
+        ),
+    }
+
+
+def _end(tree: Mapping[str, Any], side: str) -> Dict[str, Any]:
+    return {
+        "address": str(tree.get(f"{side}-host", "")),
+        "port": int(tree.get(f"{side}-port", 0)),
+        "id": str(tree.get(f"{side}-id", "")),
+    }
+
+
+def _child(tree: Mapping[str, Any]) -> Dict[str, Any]:
+    found: Dict[str, Any] = {
+        "name": str(tree.get("name", "")),
+        "unique_id": int(tree.get("uniqueid", 0)),
+        "state": str(tree.get("state", "")),
+        "mode": str(tree.get("mode", "")),
+        "protocol": str(tree.get("protocol", "")),
+        "encapsulated": tree.get("encap") == "yes",
+        "spi_in": str(tree.get("spi-in", "")),
+        "spi_out": str(tree.get("spi-out", "")),
+        "algorithms": _algorithms(tree, ("encr-alg", "encr-keysize", "integ-alg", "dh-group")),
+        "local_networks": sorted(tree.get("local-ts", ())),
+        "remote_networks": sorted(tree.get("remote-ts", ())),
+    }
+    for counter in _CHILD_COUNTERS:
+        found[counter.replace("-", "_")] = int(tree.get(counter, 0))
+    return found
+
+
+def _algorithms(tree: Mapping[str, Any], keys: Sequence[str]) -> str:
+    """Return the negotiated algorithms in one text, such as AES_GCM_16-256-ECP_256."""
+    return "-".join(str(tree[key]) for key in keys if tree.get(key))

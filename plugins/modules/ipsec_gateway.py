@@ -1,0 +1,95 @@
+#!/usr/bin/python
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: ipsec_gateway
+short_description: Manage all IPsec objects of a gateway in one transaction
+version_added: 0.1.0
+author: swanfleet contributors (@swanfleet)
+description:
+  - Makes a whole gateway what it is wanted to be, however many tunnels it has.
+  - A run is all or nothing. It stores what is wanted as a new generation, carries out the difference to what the host
+    is like, reads the host again, and only then puts the generation in force; otherwise it goes back to the one before.
+  - An unchanged gateway is only read, and a changed tunnel touches no other.
+extends_documentation_fragment:
+  - swanfleet.ipsec.objects.config
+  - swanfleet.ipsec.attributes
+  - swanfleet.ipsec.attributes.group
+options:
+  state:
+    description:
+      - V(merged) adds the objects of O(config) to those of the host; one of the same name is replaced as a whole.
+      - V(overridden) makes O(config) all there is. What this collection manages and O(config) does not name goes away,
+        its SAs too. An empty O(config) is refused then.
+    type: str
+    choices: [merged, overridden]
+    default: merged
+seealso:
+  - module: swanfleet.ipsec.ipsec_info
+"""
+
+EXAMPLES = r"""
+- name: A gateway with one route-based tunnel
+  swanfleet.ipsec.ipsec_gateway:
+    state: overridden
+    config:
+      xfrm_interfaces:
+        - name: ipsec-paris
+          addresses: [10.255.0.1/30]
+      phase1:
+        - name: paris
+          remote_endpoints: [198.51.100.2]
+          psk: "{{ vault_psk_paris }}"
+          xfrm_interface: ipsec-paris
+      phase2:
+        - name: lan
+          phase1: paris
+          local_networks: [10.1.0.0/24]
+          remote_networks: [10.2.0.0/24]
+"""
+
+RETURN = r"""
+plan:
+  description: The steps from the host as it was found to what is wanted, in order; in check mode those that a run would take.
+  returned: success
+  type: list
+  elements: dict
+  sample: [{"action": "write", "layer": "file", "object": "connections"}, {"action": "load", "layer": "connection", "object": "berlin"}]
+  contains:
+    action:
+      description: What the step does.
+      type: str
+      sample: load
+    layer:
+      description: What it works on, such as C(file), C(link), C(address), C(route), C(secret) or C(connection).
+      type: str
+      sample: connection
+    object:
+      description: Name of the object.
+      type: str
+      sample: berlin
+step:
+  description: The step that failed.
+  returned: when a step failed
+  type: str
+  sample: load connection berlin
+restored:
+  description: Whether the host is as it was before the run.
+  returned: when a step failed
+  type: bool
+  sample: true
+"""
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit import run
+
+
+def main() -> None:
+    run("ipsec_gateway")
+
+
+if __name__ == "__main__":
+    main()
