@@ -39,8 +39,20 @@ def test_a_module_under_a_second_name_is_noticed(checkout: Path, tmp_path: Path)
         "def test_imports_by_another_name():\n    import plugins.module_utils.errors\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", str(checkout / "pyproject.toml")]
-        + [f"--rootdir={checkout}", "-p", "tests.conftest", str(tmp_path / "test_twice.py")],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-c",
+            str(checkout / "pyproject.toml"),
+            f"--rootdir={checkout}",
+            "-p",
+            "tests.conftest",
+            str(tmp_path / "test_twice.py"),
+        ],
         cwd=checkout,
         capture_output=True,
         text=True,
