@@ -39,7 +39,7 @@ CONTROLLER_LIBRARIES = ("ansible", "jinja2", "netaddr", "yaml")
 PROTOCOLS_ONLY = frozenset({"observed", "apply"})
 
 ACTING_MODULES = frozenset(
-    [
+    {
         "asyncio",
         "ctypes",
         "fcntl",
@@ -68,11 +68,11 @@ ACTING_MODULES = frozenset(
         "threading",
         "time",
         "urllib",
-    ]
+    }
 )
 ACTING_CALLS = frozenset({"open", "input", "__import__"})
 ACTING_METHODS = frozenset(
-    [
+    {
         "now",
         "utcnow",
         "today",
@@ -86,7 +86,7 @@ ACTING_METHODS = frozenset(
         "uuid1",
         "uuid4",
         "fromtimestamp",
-    ]
+    }
 )
 
 
