@@ -122,7 +122,7 @@ class CharonProcess:
 
     def start(self, *, timeout: float = 20.0) -> None:
         """Start charon and return when it answers; raise AssertionError with its log if it does not."""
-        # pdeathsig: a killed test run must not leave a daemon. setpriv and ip replace themselves, so the pid is charon's.
+        # pdeathsig: a killed test run must not leave a daemon. setpriv and ip replace themselves: the pid is charon's.
         argv = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self.netns]
         with (self.directory / "output.log").open("ab") as output:
             self.process = subprocess.Popen(

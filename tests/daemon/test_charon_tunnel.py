@@ -62,7 +62,7 @@ def test_without_the_tunnel_the_ping_does_not_pass(
     charon_pair: tuple[CharonProcess, CharonProcess], ends: Ends
 ) -> None:
     assert [end.sas() for end in ends] == [[], []]
-    with pytest.raises(AssertionError, match="unreachable|100% packet loss"):
+    with pytest.raises(AssertionError, match=r"unreachable|100% packet loss"):
         charon_pair[0].inside("ping", "-c", "1", "-W", "1", "-I", "10.1.0.1", "10.2.0.1")
 
 
@@ -75,7 +75,7 @@ def test_a_wrong_key_refuses_the_initiation_with_the_daemons_reason(ends: Ends) 
 
 
 def test_terminate_ends_what_matches_and_says_how_many(ends: Ends) -> None:
-    one, two = ends
+    one, _two = ends
     one.initiate(ike="t", child="lan", timeout_ms=5000)
     assert one.terminate(ike="other", timeout_ms=2000) == 0
     assert one.terminate(ike="t", timeout_ms=2000) == 1

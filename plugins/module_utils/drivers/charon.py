@@ -39,13 +39,18 @@ _ASKED_ONE_BY_ONE = 32
 
 @dataclass(frozen=True)
 class DaemonState:
-    """The daemon as it runs now; `since` tells one start of it from the next."""
+    """The daemon as it runs now.
+
+    `since` is its start as `stats` tells it: local time without a zone ("Nov 23 09:02:59 2026"), whole seconds. charon
+    is up again 20 ms after a crash, so only `since` and `pid` together tell one start from the next.
+    """
 
     daemon: str
     version: str
     plugins: tuple[str, ...]
     since: str
     ike_sas: int
+    pid: int = 0
 
 
 class Charon(Protocol):
@@ -133,6 +138,7 @@ class ViciCharon:
                 plugins=tuple(stats["plugins"]),
                 since=stats["uptime"]["since"],
                 ike_sas=int(stats["ikesas"]["total"]),
+                pid=self.session.daemon_pid(),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"charon's answers to version and stats lack what they should have: {error}") from error

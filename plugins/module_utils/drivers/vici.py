@@ -281,6 +281,13 @@ class Session:
         """Return the socket for a selector; connects if need be. Call `listen` with timeout 0 when it is readable."""
         return self._connected(_Deadline(self.timeout)).fileno()
 
+    def daemon_pid(self) -> int:
+        """Return the process id of the daemon at the other end; 0 if it lives outside our pid namespace."""
+        connection = self._connected(_Deadline(self.timeout))
+        credentials = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("@iII"))
+        pid: int = struct.unpack("@iII", credentials)[0]
+        return pid
+
     def close(self) -> None:
         """End the connection; registrations and queued events end with it."""
         if self._socket is not None:
