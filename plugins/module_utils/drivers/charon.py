@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .vici import DEFAULT_URI, DaemonRefused, DaemonUnavailable, ProtocolError, Section, Session, Tree
+from .vici import ProtocolError, Section, Tree
+from .vici_session import DEFAULT_URI, DaemonRefused, DaemonUnavailable, Session
 
 __all__ = [
     "DEFAULT_URI",
