@@ -55,7 +55,7 @@ class Runner:
     def run(self, parts: Sequence[Part]) -> list[Outcome]:
         """Run all parts, also after a failure, and print each; return the outcomes in the order of `parts`."""
         together = [part for part in parts if not part.alone]
-        outcomes = []
+        outcomes: list[Outcome] = []
         try:
             with ThreadPoolExecutor(max_workers=self._workers) as pool:
                 try:
