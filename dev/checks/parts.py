@@ -45,7 +45,7 @@ def check_parts(stage: Path) -> list[Part]:
         Part("yamllint", ("yamllint", "--strict", "."), cwd=tree),
         Part("shellcheck", ("dev/shell",)),
         Part("changelog", ("antsibull-changelog", "lint"), cwd=tree),
-        Part("python 3.9", ("python", "dev/target_python.py")),
+        Part("python39", ("python", "dev/target_python.py")),
         _pytest("unit", "tests/unit", "tests/architecture"),
     ]
     daemon = [name for name in ("tests/contract", "tests/daemon") if any((CHECKOUT / name).rglob("test_*.py"))]
