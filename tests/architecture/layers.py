@@ -199,8 +199,8 @@ def _describes(plugins: Path, parts: tuple[str, ...], name: str | None) -> bool:
     tree = ast.parse(file.read_text())
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            bases = {ast.unparse(base).split(".")[-1].split("[")[0] for base in node.bases}
-            marks = {ast.unparse(mark).split("(")[0].split(".")[-1] for mark in node.decorator_list}
+            bases = {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases}
+            marks = {ast.unparse(mark).partition("(")[0].rpartition(".")[2] for mark in node.decorator_list}
             error = any(base.endswith(("Error", "Exception")) or "Unavailable" in base for base in bases)
             return error or bool(bases & {"Protocol", "NamedTuple", "Enum"}) or "dataclass" in marks
         if isinstance(node, ast.ImportFrom) and node.level == 1 and name in {alias.name for alias in node.names}:
