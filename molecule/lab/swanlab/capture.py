@@ -12,9 +12,9 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from . import topology
 from .errors import LabError
 from .frames import KINDS, Classifier, PcapError, read_pcap
+from .host import topology
 
 #: A capture that saw less of what was sent proves nothing.
 SHARE = 0.95
@@ -115,7 +115,7 @@ class Report:
     def to_text(self) -> str:
         """Return the report as a table for people."""
         columns = ("frames", *KINDS, "dropped")
-        rows = [("device", *columns)]
+        rows: list[tuple[str, ...]] = [("device", *columns)]
         for name, counts in (*sorted(self.taps.items()), ("total", self.total)):
             rows.append((name, *(str(getattr(counts, column)) for column in columns)))
         widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
@@ -136,7 +136,9 @@ def count_tap(pcap: Path, *, told: Mapping[str, Any], protected: Iterable[str]) 
     if told["dropped"] < 0:
         raise CaptureError(f"{pcap.name}: tcpdump did not say how many frames were dropped")
     kinds = classifier.count(frames)
-    return Counts(frames=sum(kinds.values()), dropped=told["dropped"], drained=told["drained"], **{k: kinds[k] for k in KINDS})
+    return Counts(
+        frames=sum(kinds.values()), dropped=told["dropped"], drained=told["drained"], **{k: kinds[k] for k in KINDS}
+    )
 
 
 def build_report(folder: Path, *, protected: Sequence[str] = ()) -> Report:

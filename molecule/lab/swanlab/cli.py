@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import connection, image, lifecycle, places, process, requirements, state, topology
+from . import connection, image, lifecycle, places, process, requirements, state
 from .errors import LabError
+from .host import topology
 from .lab import NODES, Lab
 from .progress import Progress
 
@@ -21,7 +22,9 @@ from .progress import Progress
 def do_up(arguments: argparse.Namespace) -> int:
     """Bring the lab up."""
     progress = Progress()
-    present = lifecycle.up(name=places.lab_name(), backend=arguments.backend, release=arguments.release, progress=progress)
+    present = lifecycle.up(
+        name=places.lab_name(), backend=arguments.backend, release=arguments.release, progress=progress
+    )
     progress.say(f"up after {progress.elapsed:.1f} s: {present.release} on {present.backend}; try `lab ssh berlin`")
     return 0
 
@@ -65,7 +68,7 @@ def do_ssh(arguments: argparse.Namespace) -> int:
         raise LabError("this lab runs directly on this computer: there is no machine")
     tty = ["-t"] if sys.stdin.isatty() else []
     argv = connection.ssh_argv(present, arguments.host, options=tty)
-    os.execvpe("ssh", [*argv, *arguments.words], process.environment())
+    os.execvpe("ssh", [*argv, *arguments.words], process.environment())  # noqa: S606
 
 
 def do_exec(arguments: argparse.Namespace) -> int:
@@ -75,8 +78,8 @@ def do_exec(arguments: argparse.Namespace) -> int:
         raise LabError("exec needs a command")
     command = lab.command(arguments.node, arguments.words)
     if lab.state.backend == "direct":
-        os.execvpe("sh", ["sh", "-c", command], process.environment())
-    os.execvpe("ssh", [*connection.ssh_argv(lab.state, "machine"), command], process.environment())
+        os.execvpe("sh", ["sh", "-c", command], process.environment())  # noqa: S606
+    os.execvpe("ssh", [*connection.ssh_argv(lab.state, "machine"), command], process.environment())  # noqa: S606
 
 
 def do_reset(_: argparse.Namespace) -> int:
@@ -220,7 +223,9 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("action", choices=("start", "stop", "report"))
     command.add_argument("--site", choices=(*topology.GATEWAYS, "both"), default="both")
     command.add_argument("--json", action="store_true")
-    command.add_argument("--protected", action="append", metavar="NETWORK", help="default: the networks behind both gateways")
+    command.add_argument(
+        "--protected", action="append", metavar="NETWORK", help="default: the networks behind both gateways"
+    )
     command.add_argument("--expected", type=int, default=0, metavar="FRAMES", help="fail below 95 %% of these")
     add("inventory", do_inventory).add_argument("file", nargs="?", type=Path)
     for name, text in (("push", "Copy to a host."), ("pull", "Copy from a host.")):

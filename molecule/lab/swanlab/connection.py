@@ -11,8 +11,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import places, process, topology
+from . import places, process
 from .errors import LabError
+from .host import topology
 from .state import State
 
 HOSTS = ("machine", *topology.GATEWAYS)

@@ -10,12 +10,11 @@ import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Union
 
-from .capture_host import MARKER
+from .host.capture import MARKER
 
-Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
-Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 #: `clear`: from or to a protected network, outside ESP and AH. `unreadable`: cut off or malformed, so nothing is known.
 KINDS = ("esp", "ah", "ike", "clear", "other", "unreadable")
@@ -37,7 +36,12 @@ def read_pcap(path: Path) -> Iterator[bytes]:
     data = path.read_bytes()
     if len(data) < 24:
         raise PcapError(f"{path}: no pcap header")
-    order = {b"\xd4\xc3\xb2\xa1": "<", b"\xa1\xb2\xc3\xd4": ">", b"\x4d\x3c\xb2\xa1": "<", b"\xa1\xb2\x3c\x4d": ">"}.get(data[:4])
+    order = {
+        b"\xd4\xc3\xb2\xa1": "<",
+        b"\xa1\xb2\xc3\xd4": ">",
+        b"\x4d\x3c\xb2\xa1": "<",
+        b"\xa1\xb2\x3c\x4d": ">",
+    }.get(data[:4])
     if order is None or struct.unpack(order + "I", data[20:24])[0] & 0xFFFF != ETHERNET:
         raise PcapError(f"{path}: not a capture of Ethernet frames")
     at = 24
@@ -87,7 +91,9 @@ class Classifier:
         offset = struct.unpack_from("!H", data, 6)[0]
         source, target = ipaddress.IPv4Address(data[12:16]), ipaddress.IPv4Address(data[16:20])
         identity = (data[12:20], data[4:6]) if offset & 0x3FFF else None
-        return self._transport(data[9], data[header:], ends=(source, target), identity=identity, first=not offset & 0x1FFF)
+        return self._transport(
+            data[9], data[header:], ends=(source, target), identity=identity, first=not offset & 0x1FFF
+        )
 
     def _ipv6(self, data: bytes) -> str:
         if data[0] >> 4 != 6 or len(data) < 40:
@@ -106,7 +112,13 @@ class Classifier:
         return self._transport(protocol, rest, ends=(source, target), identity=identity, first=first)
 
     def _transport(
-        self, protocol: int, data: bytes, *, ends: tuple[Address, Address], identity: tuple[bytes, bytes] | None, first: bool
+        self,
+        protocol: int,
+        data: bytes,
+        *,
+        ends: tuple[Address, Address],
+        identity: tuple[bytes, bytes] | None,
+        first: bool,
     ) -> str:
         if protocol == ESP:
             return "esp"

@@ -48,6 +48,12 @@ PACKAGES = (
     "systemd-sysv",
     "udev",
 )
+#: $1 tree, $2 archive, $3 disk, $4 its size, $5 folder for kernel and initial RAM disk.
+DISK_SCRIPT = (
+    'set -e; tar -C "$1" --xattrs --xattrs-include="*" --numeric-owner -xf "$2"; '
+    'truncate -s "$4" "$3"; mke2fs -q -F -t ext4 -E lazy_itable_init=1 -O ^has_journal -L lab -d "$1" "$3"; '
+    'cp -L "$1/vmlinuz" "$5/vmlinuz"; cp -L "$1/initrd.img" "$5/initrd.img"; chmod u+rw "$5"/*'
+)
 CUSTOMISE = Path(__file__).with_name("customise.sh")
 
 
@@ -97,6 +103,7 @@ def image_key(release: str) -> str:
         "packages": sorted(PACKAGES),
         "installable": sorted(INSTALLABLE),
         "size": IMAGE_SIZE,
+        "disk": DISK_SCRIPT,
         "customise": CUSTOMISE.read_text(),
         "bootstrap": bootstrap_argv(release, keys=Path("keys"), target=Path("target")),
     }
@@ -138,7 +145,9 @@ def ensure_image(release: str, *, progress: Progress) -> Image:
     wanted = image(release)
     if wanted.folder.is_dir():
         return wanted
-    requirements.require(requirements.PROGRAMS if os.geteuid() == 0 else {**requirements.PROGRAMS, **requirements.UNPRIVILEGED_PROGRAMS})
+    requirements.require(
+        requirements.PROGRAMS if os.geteuid() == 0 else {**requirements.PROGRAMS, **requirements.UNPRIVILEGED_PROGRAMS}
+    )
     with places.locked(wanted.folder.parent / f".{wanted.folder.name}.lock"):
         if wanted.folder.is_dir():
             return wanted
@@ -158,7 +167,9 @@ def build(release: str, folder: Path, *, progress: Progress) -> None:
     log = places.private_folder(places.cache_root() / "logs") / f"image-{release}.log"
     log.write_text("")
     advice = "look at the end of the log; the build needs Debian's package archive, set http_proxy if there is one"
-    process.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(folder / "id_ed25519")], timeout=30)
+    process.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(folder / "id_ed25519")], timeout=30
+    )
     shutil.copy(CUSTOMISE, folder / "customise.sh")
     with progress.step(f"root file system of {release} by mmdebstrap (about a minute; log {log})"):
         argv = bootstrap_argv(release, keys=folder, target=folder / "root.tar")
@@ -171,14 +182,20 @@ def make_disk(folder: Path, *, log: Path) -> None:
     """Turn the archive into an ext4 image without mounting; without root the owners are played by fakeroot."""
     tree = folder / "tree"
     tree.mkdir()
-    script = (
-        'set -e; tar -C "$1" --xattrs --xattrs-include="*" --numeric-owner -xf "$2"; '
-        'truncate -s "$4" "$3"; mke2fs -q -F -t ext4 -E lazy_itable_init=1 -O ^has_journal -L lab -d "$1" "$3"; '
-        'cp -L "$1/vmlinuz" "$5/vmlinuz"; cp -L "$1/initrd.img" "$5/initrd.img"; chmod u+rw "$5"/vmlinuz "$5"/initrd.img'
-    )
     wrapper = [] if os.geteuid() == 0 else ["fakeroot", "--"]
     disk = folder / "disk.ext4"
-    argv = [*wrapper, "sh", "-c", script, "sh", str(tree), str(folder / "root.tar"), str(disk), IMAGE_SIZE, str(folder)]
+    argv = [
+        *wrapper,
+        "sh",
+        "-c",
+        DISK_SCRIPT,
+        "sh",
+        str(tree),
+        str(folder / "root.tar"),
+        str(disk),
+        IMAGE_SIZE,
+        str(folder),
+    ]
     process.run_logged(argv, log=log, timeout=600, advice="is the disk full?")
     disk.chmod(stat.S_IRUSR)
     remove_tree(tree)

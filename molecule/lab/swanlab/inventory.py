@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import shlex
 
-from . import connection, topology
+from . import connection
+from .host import topology
 from .state import State
 
 

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import capture, connection, inventory, lifecycle, places, process, state, topology
+from . import capture, connection, inventory, lifecycle, machine, places, process, state
 from .errors import LabError
+from .host import topology
 
 NODES = ("machine", *topology.NODES)
 
@@ -67,7 +68,13 @@ class Lab:
         raise LabError(f"there is no node {node}", advice="use one of: " + ", ".join(NODES))
 
     def run(
-        self, node: str, argv: Sequence[str], *, timeout: float = 60, check: bool = True, input: str | None = None
+        self,
+        node: str,
+        argv: Sequence[str],
+        *,
+        timeout: float = 60,
+        check: bool = True,
+        input: str | None = None,  # noqa: A002
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on a node and return its output as text; LabError on timeout, and on failure if checked.
 
@@ -130,7 +137,7 @@ class Lab:
         """Drain and end the capture, and bring its files into the run folder."""
         told = json.loads(lifecycle.run_program(self.state, ["capture", "stop"], timeout=150))
         folder = self.capture_folder
-        lifecycle.machine.remove_file(folder)
+        machine.remove_file(folder)
         folder.mkdir(parents=True)
         names = [f"{name}.pcap" for name in told]
         argv = ["tar", "-C", f"{lifecycle.host_folder(self.state)}/capture", "-cf", "-", *names]

@@ -27,7 +27,7 @@ from .progress import Progress
 from .state import State
 
 #: What travels to the lab host.
-PROGRAM = ("lab_host.py", "topology.py", "capture_host.py")
+PROGRAM = Path(__file__).with_name("host")
 HOST_FOLDER = "/run/swanlab"
 FIRST_BOOT_SECONDS = 240.0
 RESTORE_SECONDS = 60.0
@@ -35,7 +35,7 @@ RESTORE_SECONDS = 60.0
 
 def program_text() -> dict[str, str]:
     """Return the files that travel to the lab host."""
-    return {name: Path(__file__).with_name(name).read_text() for name in PROGRAM}
+    return {f"{PROGRAM.name}/{path.name}": path.read_text() for path in sorted(PROGRAM.glob("*.py"))}
 
 
 def snapshot_key(built: Image, *, accelerator: str, qemu: str) -> str:
@@ -58,7 +58,7 @@ def snapshot_key(built: Image, *, accelerator: str, qemu: str) -> str:
 def ending_by_exception() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that every way out cleans up."""
 
-    def stop(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
@@ -193,7 +193,9 @@ def choose_accelerator(built: Image, *, progress: Progress) -> str:
     """Return kvm if a kernel really boots with it here, else tcg; the answer is kept for this kernel and qemu."""
     if not os.access("/dev/kvm", os.R_OK | os.W_OK):
         return "tcg"
-    seen = hashlib.sha256(f"{platform.release()} {platform.version()} {machine.qemu_version()}".encode()).hexdigest()[:16]
+    seen = hashlib.sha256(f"{platform.release()} {platform.version()} {machine.qemu_version()}".encode()).hexdigest()[
+        :16
+    ]
     answer = places.private_folder(places.cache_root() / "probes") / f"kvm-{built.key}-{seen}"
     if not answer.exists():
         with progress.step("does a kernel boot under KVM here? (10 s at most)"):
@@ -224,7 +226,7 @@ def host_folder(present: State) -> str:
 def run_program(present: State, words: list[str], *, timeout: float) -> str:
     """Run the lab host's program and return what it prints."""
     where = host_folder(present)
-    argv = ["python3", f"{where}/lab_host.py", "--folder", where]
+    argv = ["env", f"PYTHONPATH={where}", "python3", "-m", PROGRAM.name, "--folder", where]
     if present.backend == "direct":
         argv += direct.program_options(present)
     done = connection.run_on(present, "machine", [*argv, *words], timeout=timeout)

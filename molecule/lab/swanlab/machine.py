@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -40,7 +41,14 @@ def kernel_arguments() -> str:
 
 
 def qemu_argv(
-    image: Image, *, disk: Path, accelerator: str, ports: dict[str, int], monitor: Path, serial: Path, snapshot: str | None
+    image: Image,
+    *,
+    disk: Path,
+    accelerator: str,
+    ports: dict[str, int],
+    monitor: Path,
+    serial: Path,
+    snapshot: str | None,
 ) -> list[str]:
     """Return qemu's argument list; `restrict=on` leaves the forwarded ports as the only way in, and none out."""
     if accelerator == "kvm":
@@ -107,11 +115,9 @@ def start_ticks(pid: int) -> int | None:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    try:
+    with contextlib.suppress(ChildProcessError):
         # A child of this process stays a zombie until it is waited for.
         os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        pass
     return None if fields[0] in "ZX" else int(fields[19])
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 from .errors import LabError
@@ -34,7 +35,9 @@ def packages() -> list[str]:
 
 def require(programs: dict[str, str]) -> None:
     """Raise LabError with the exact install command if any program is missing."""
-    missing = sorted({package for program, package in programs.items() if shutil.which(program, path=search_path()) is None})
+    missing = sorted(
+        {package for program, package in programs.items() if shutil.which(program, path=search_path()) is None}
+    )
     if missing:
         raise LabError(
             "missing on this host: " + ", ".join(missing),
@@ -44,7 +47,5 @@ def require(programs: dict[str, str]) -> None:
 
 def search_path() -> str:
     """Return PATH with the system directories, which plain users often lack."""
-    import os
-
     path = os.environ.get("PATH", os.defpath)
     return ":".join([path, *(p for p in ("/usr/local/sbin", "/usr/sbin", "/sbin") if p not in path.split(":"))])

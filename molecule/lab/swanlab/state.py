@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -72,7 +71,7 @@ def read(name: str) -> State | None:
 def runs(state: State) -> bool:
     """Return whether the lab that a state describes is there."""
     if state.backend == "direct":
-        return os.path.exists(f"/run/netns/{direct_prefix(state.name)}wires")
+        return Path(f"/run/netns/{direct_prefix(state.name)}wires").exists()
     return state.guest.runs()
 
 

@@ -3,12 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The two sites, their networks and their addresses, as values; and the ip(8) commands that make them.
 
-This file and lab_host.py travel together to the lab host (the machine, or this computer) and run there: they need
-nothing but the standard library, and not the rest of this package.
+One uplink, from the gateway to the router, with the names of berlin's wan0 (devices of the namespace `wires` in
+brackets, between bars the bridges there):
 
-One uplink, from the gateway to the router; names are those of berlin's wan0:
-
-    berlin:wan0 -- wires:b0-gw | bridge b0-x | wires:b0-tap -- wires:b0-net | bridge b0-y | wires:b0-in -- router:berlin-wan0
+    berlin:wan0 -- [b0-gw] | b0-x | [b0-tap] -- [b0-net] | b0-y | [b0-in] -- router:berlin-wan0
 
 The wires stay when a gateway loses its namespace in a reboot, so a capture (what leaves b0-tap is what the gateway
 sent, before any loss or delay) and impairments (on b0-in and b0-net) outlive it.
@@ -21,6 +19,8 @@ from dataclasses import dataclass
 
 MANAGEMENT_BRIDGE = "mgmt"
 MANAGEMENT_HOST = "172.31.255.1"
+#: What every gateway has, in the order of their hardware addresses.
+DEVICES = ("mgmt0", "lan0", "wan0", "wan1")
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,11 @@ def uplink(site: str, device: str) -> Uplink:
     raise KeyError(f"{site} has no uplink {device}")
 
 
+def hardware_address(site: Site, device: str) -> str:
+    """Return a device's address on the wire: that of a network card, the same after each reboot."""
+    return f"02:00:00:00:{GATEWAYS.index(site.name) + 1:02x}:{DEVICES.index(device):02x}"
+
+
 def plain(address: str) -> str:
     """Return an address without its prefix length."""
     return address.partition("/")[0]
@@ -169,6 +174,7 @@ def gateway_batches(site: Site, *, prefix: str, bridge_name: str) -> Iterator[Ba
     ]
     inside = [
         "link set lo up",
+        *(f"link set {device} address {hardware_address(site, device)}" for device in DEVICES),
         "link set mgmt0 up",
         f"address add {site.management} dev mgmt0",
         "link set lan0 up",

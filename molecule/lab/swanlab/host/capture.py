@@ -1,10 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Captures on the lab host: tcpdump at each tap, ended only after a marker frame has come through.
-
-Travels to the lab host beside lab_host.py; standard library only.
-"""
+"""Captures on the lab host: tcpdump at each tap, ended only after a marker frame has come through."""
 
 from __future__ import annotations
 
