@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A session with charon over its unix socket: requests, streams and events, each bounded in time.
 
-Source: strongSwan, src/libcharon/plugins/vici/README.md; vici_socket.c: requests of one connection are answered in order.
+Source: strongSwan, vici README.md; vici_socket.c: the requests of one connection are answered in order.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from .vici import (
 DEFAULT_URI = "unix:///run/charon.vici"
 
 
-class DaemonUnavailable(IpsecError):  # noqa: N818  # said as a state, not as an "error"
+class DaemonUnavailable(IpsecError):  # said as a state, not as an "error"
     """charon cannot be asked: not running, not reachable for this user, hung, or gone in the middle."""
 
 
-class DaemonRefused(IpsecError):  # noqa: N818  # as above
+class DaemonRefused(IpsecError):  # as above
     """charon understood `command` about `subject` (a name, or empty) and declined; `errmsg` is its own reason."""
 
     def __init__(self, command: str, subject: str, errmsg: str) -> None:

@@ -1,0 +1,103 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of the driver when a real charon hangs, dies, starts again or has too much to say."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+
+pytestmark = [pytest.mark.charon, pytest.mark.root]
+
+
+@pytest.fixture
+def own() -> Iterator[CharonProcess]:
+    """Run a charon that the test may harm."""
+    reason = charon_process.missing()
+    if reason:
+        pytest.fail(reason)
+    with charon_process.running() as process:
+        yield process
+
+
+def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) -> None:
+    with own.client(timeout=0.5) as client:
+        client.state()
+        os.kill(own.pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with pytest.raises(DaemonUnavailable, match=r"did not answer 'version' .* within 0.5 s: it hangs, is stopped"):
+            client.state()
+        # Its socket takes some connections that nobody answers, then no more: both end in time.
+        waiting = [own.client(timeout=0.2) for _ in range(6)]
+        for each in waiting:
+            with pytest.raises(DaemonUnavailable, match="did not answer"):
+                each.state()
+        assert time.monotonic() - started < 5
+
+        os.kill(own.pid, signal.SIGCONT)
+        client.session.timeout = 10
+        assert client.state().daemon == "charon-systemd"
+
+
+def test_a_killed_charon_is_told_from_one_that_was_stopped_in_order(own: CharonProcess) -> None:
+    with own.client() as client:
+        client.state()
+        own.kill()
+        with pytest.raises(DaemonUnavailable, match="before it had answered 'version'"):
+            client.state()
+        with pytest.raises(DaemonUnavailable, match=r"left .*/vici behind and does not run"):
+            client.state()
+        own.start()
+        own.stop()
+        with pytest.raises(
+            DaemonUnavailable, match=r"does not listen on .*/vici: start it with 'systemctl start strongswan'"
+        ):
+            client.state()
+
+
+def test_another_start_within_the_same_second_is_another_identity(own: CharonProcess) -> None:
+    def identity() -> tuple[str, int]:
+        with own.client() as client:
+            state = client.state()
+            assert client.state() == state
+            return state.since, state.pid
+
+    first = identity()
+    assert first[1] == own.pid
+    own.kill()
+    own.start()
+    assert identity() != first
+
+
+def test_names_over_512_kib_are_dropped_by_charon_and_end_in_an_error(own: CharonProcess) -> None:
+    with own.client() as client:
+        for number in range(2600):
+            client.load_connection(f"{'n' * 195}{number:05d}", {})
+        client.session.timeout = 0.5
+        with pytest.raises(DaemonUnavailable, match="or its answer is over 512 KiB, which it drops"):
+            client.connection_names()
+        client.session.timeout = 10
+        assert len(client.connections()) == 2600
+    assert "exceeds maximum size of 524288, discarded" in own.log()
+
+
+def test_a_thousand_connections_are_loaded_listed_and_unloaded_in_one_session(charon: ViciCharon) -> None:
+    names = [f"c{number}" for number in range(1000)]
+    for number, name in enumerate(names):
+        child = {"local_ts": ["10.1.0.0/24"], "remote_ts": [f"10.{number // 250}.{number % 250}.0/24"]}
+        charon.load_connection(name, {"remote_addrs": ["192.0.2.2"], "children": {"lan": child}})
+    assert charon.connection_names() == names
+    shown = charon.connections()
+    assert list(shown) == names
+    assert shown["c999"]["children"]["lan"]["remote-ts"] == ["10.3.249.0/24"]
+    for name in names:
+        charon.unload_connection(name)
+    assert charon.connections() == {}
