@@ -174,6 +174,19 @@ class CharonProcess:
         self.process.wait()
         self.process = None
 
+    def freeze(self, *, timeout: float = 5.0) -> None:
+        """Stop charon (SIGSTOP) and return when all its threads stand still, which is later than the signal."""
+        os.kill(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + timeout
+        tasks = Path(f"/proc/{self.pid}/task")
+        while any("State:\tT" not in (task / "status").read_text() for task in tasks.iterdir()):
+            assert time.monotonic() < deadline, "charon's threads do not stop"
+            time.sleep(0.005)
+
+    def thaw(self) -> None:
+        """Let a frozen charon go on."""
+        os.kill(self.pid, signal.SIGCONT)
+
     def log(self) -> str:
         """Return what charon wrote, to its log and to its output."""
         parts = [

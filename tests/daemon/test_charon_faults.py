@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Iterator
 
@@ -31,7 +29,7 @@ def own() -> Iterator[CharonProcess]:
 def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) -> None:
     with own.client(timeout=0.5) as client:
         client.state()
-        os.kill(own.pid, signal.SIGSTOP)
+        own.freeze()
         started = time.monotonic()
         with pytest.raises(DaemonUnavailable, match=r"did not answer 'version' .* within 0.5 s: it hangs, is stopped"):
             client.state()
@@ -42,7 +40,7 @@ def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) 
                 each.state()
         assert time.monotonic() - started < 5
 
-        os.kill(own.pid, signal.SIGCONT)
+        own.thaw()
         client.session.timeout = 10
         assert client.state().daemon == "charon-systemd"
 
