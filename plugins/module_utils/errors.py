@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence
 
 
 class IpsecError(Exception):
@@ -55,7 +55,11 @@ class ApplyError(IpsecError):
         self.step = step
         self.reason = reason
         self.restored = restored
-        state = "the host is as before the run" if restored else "the host could NOT be brought back to its state before the run"
+        state = (
+            "the host is as before the run"
+            if restored
+            else "the host could NOT be brought back to its state before the run"
+        )
         super().__init__(f"{step}: {reason}; {state}")
 
 

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Optional, Type
+from typing import Any
 
 from ..module_utils.desired.options import Option, options_of
-from ..module_utils.modulekit.spec import kind_spec, plain_default
+from ..module_utils.desired.spec import kind_spec, plain_default
 
 
-def documented_options(cls: Type[Any], *, required: Optional[bool] = None) -> Dict[str, Any]:
+def documented_options(cls: type[Any], *, required: bool | None = None) -> dict[str, Any]:
     """Return the `options` part of a module's documentation; `required` false leaves the demand to the module's texts."""
     return {opt.name: _documented(opt, required) for opt in options_of(cls)}
 
 
-def _documented(opt: Option, required: Optional[bool]) -> Dict[str, Any]:
-    documented: Dict[str, Any] = {"description": list(opt.text)}
+def _documented(opt: Option, required: bool | None) -> dict[str, Any]:
+    documented: dict[str, Any] = {"description": list(opt.text)}
     kind = kind_spec(opt.kind)
     documented.update({key: value for key, value in kind.items() if key != "options"})
     if opt.required and required is not False:
@@ -34,6 +34,6 @@ def _documented(opt: Option, required: Optional[bool]) -> Dict[str, Any]:
     return documented
 
 
-def as_fragment(options: Dict[str, Any]) -> str:
+def as_fragment(options: dict[str, Any]) -> str:
     """Return documentation as YAML; JSON is a part of it."""
     return json.dumps({"options": options}, indent=1)

@@ -5,9 +5,9 @@
 
 from __future__ import annotations
 
-from ..artifacts.compute import artifacts
+from ..artifacts.compute import artifacts, links_only
 from ..drivers.host import Host
-from ..errors import ApplyError
+from ..errors import ApplyError, ValidationError
 from ..observed.read import observe
 from ..plan.difference import plan
 from ..plan.steps import Plan
@@ -25,7 +25,14 @@ def restore(host: Host, *, with_daemon: bool) -> Plan:
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Plan()
-        wanted = artifacts(observed.stored.gateway, with_numbers(observed, observed.stored.gateway))
+        situation = with_numbers(observed, observed.stored.gateway)
+        try:
+            wanted = artifacts(observed.stored.gateway, situation)
+        except ValidationError:
+            if with_daemon:
+                raise
+            # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk.
+            wanted = links_only(observed.stored.gateway, situation)
         steps = plan(wanted, observed)
         try:
             carry_out(steps, wanted, observed, host)

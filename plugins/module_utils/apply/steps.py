@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Tuple
+from typing import Callable
 
 from ..artifacts.digest import tree_digest
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts
@@ -41,13 +41,15 @@ def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) ->
             else:
                 _ACTIONS[(group[0].verb, group[0].layer)](group[0], wanted, host)
         except Exception as error:
-            raise StepFailed("; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else ""), error) from error
+            raise StepFailed(
+                "; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else ""), error
+            ) from error
     if touches_daemon or any(step.key == CONNECTIONS_FILE or step.name == CONNECTIONS_FILE for step in steps.steps):
         _record(steps, wanted, observed, host, finished=True)
 
 
-def _grouped(steps: Plan) -> List[List[Step]]:
-    groups: List[List[Step]] = []
+def _grouped(steps: Plan) -> list[list[Step]]:
+    groups: list[list[Step]] = []
     for step in steps.steps:
         together = groups and step.layer in KERNEL_LAYERS and groups[-1][0].layer in KERNEL_LAYERS
         if together:
@@ -58,8 +60,15 @@ def _grouped(steps: Plan) -> List[List[Step]]:
 
 
 def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
-    """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim."""
+    """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim.
+
+    Without a daemon the record belongs to no start of it; the next start loads the file, and so makes it true.
+    """
     if observed.daemon is None:
+        content = encode_record(
+            "", _connections_file(host), {name: tree_digest(tree) for name, tree in wanted.connections.items()}
+        )
+        host.files.replace(host.paths.loaded_record, content, 0o600)
         return
     touched = {step.name for step in steps.steps if step.layer == "connection"}
     digests = {name: digest for name, digest in observed.daemon.digests.items() if name not in touched}
@@ -67,9 +76,13 @@ def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, f
         digests.update((name, tree_digest(wanted.connections[name])) for name in touched if name in wanted.connections)
     else:
         digests.update((name, "") for name in touched if name in observed.daemon.connections)
-    file = host.files.read(host.paths.connections_file)
-    content = encode_record(observed.daemon.state, file.content if file else b"", digests)
+    content = encode_record(observed.daemon.state.since, _connections_file(host), digests)
     host.files.replace(host.paths.loaded_record, content, 0o600)
+
+
+def _connections_file(host: Host) -> bytes:
+    file = host.files.read(host.paths.connections_file)
+    return file.content if file else b""
 
 
 def _write_file(step: Step, wanted: Artifacts, host: Host) -> None:
@@ -99,7 +112,7 @@ def _terminate(step: Step, wanted: Artifacts, host: Host) -> None:
     host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
 
 
-_ACTIONS: Dict[Tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
+_ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("write", "file"): _write_file,
     ("load", "secret"): _load_secret,
     ("unload", "secret"): _unload_secret,

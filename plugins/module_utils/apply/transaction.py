@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Tuple
+from typing import Callable
 
 from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
@@ -35,7 +35,7 @@ class Outcome:
     after: Gateway
     plan: Plan
     changed: bool
-    warnings: Tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
@@ -57,9 +57,9 @@ def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
 
 def _planned(
     host: Host, change: Change, host_key: bytes, *, check: bool
-) -> Tuple[Outcome, Artifacts, Observed, Situation]:
+) -> tuple[Outcome, Artifacts, Observed, Situation]:
     observed = observe(host, host_key=host_key)
-    warnings: Tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if observed.daemon is None:
         if not check:
             raise DependencyMissing(observed.daemon_trouble)

@@ -13,6 +13,12 @@ from .swanctl import render_connections, render_secrets
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
 
+def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
+    """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces."""
+    found, warnings = links(gateway, situation)
+    return Artifacts(connections={}, shared={}, links=found, files={}, warnings=tuple(warnings))
+
+
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     """Return the artifacts of a checked gateway; raises `ValidationError` where the situation makes that impossible."""
     connections = connection_trees(gateway, situation)

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
@@ -18,9 +19,9 @@ _START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": 
 _ANY_ADDRESS = {"ipv4": "%any", "ipv6": "%any6"}
 
 
-def connection_trees(gateway: Gateway, situation: Situation) -> Dict[str, Tree]:
+def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
     """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it."""
-    children: Dict[str, List[Phase2]] = {name: [] for name in gateway.phase1}
+    children: dict[str, list[Phase2]] = {name: [] for name in gateway.phase1}
     for _key, child in sorted(gateway.phase2.items()):
         children[child.phase1].append(child)
     return {
@@ -30,7 +31,7 @@ def connection_trees(gateway: Gateway, situation: Situation) -> Dict[str, Tree]:
 
 def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situation) -> Tree:
     over_time = connection.lifetime // 10
-    tree: Dict[str, Any] = {
+    tree: dict[str, Any] = {
         "version": str(connection.ike_version),
         "remote_addrs": _remote_addresses(connection),
         "proposals": list(connection.proposals),
@@ -54,7 +55,7 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
     return tree
 
 
-def _round(method: str, identity: str) -> Dict[str, str]:
+def _round(method: str, identity: str) -> dict[str, str]:
     return {"auth": method, "id": identity} if identity else {"auth": method}
 
 
@@ -70,7 +71,7 @@ def _child(child: Phase2, connection: Phase1) -> Tree:
     }
 
 
-def _remote_addresses(connection: Phase1) -> List[str]:
+def _remote_addresses(connection: Phase1) -> list[str]:
     """List the endpoints, first the one that we initiate to: charon initiates to the first and fails if that is %any."""
     first = connection.first_address()
     ordered = ([first] if first else []) + [each for each in connection.remote_endpoints if each != first]
@@ -93,21 +94,23 @@ def remote_identity(connection: Phase1) -> str:
     return "" if connection.remote_id == ANY else swanctl_identity(connection.remote_id)
 
 
-def shared_secrets(gateway: Gateway, host_key: bytes) -> Dict[str, SharedSecret]:
+def shared_secrets(gateway: Gateway, host_key: bytes) -> dict[str, SharedSecret]:
     """Return every shared secret by its id in charon.
 
     The id ends in a keyed hash over value and owners, so that `get-shared` shows a stale secret without showing it.
     """
-    found: Dict[str, SharedSecret] = {}
+    found: dict[str, SharedSecret] = {}
     for name, connection in sorted(gateway.phase1.items()):
         if connection.psk is None:
             continue
         owners = _owners(connection)
-        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret("ike", owners, connection.psk)
+        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret(
+            "ike", owners, connection.psk
+        )
     return found
 
 
-def _owners(connection: Phase1) -> Tuple[str, ...]:
+def _owners(connection: Phase1) -> tuple[str, ...]:
     """Return the identities that a pre-shared key belongs to.
 
     charon takes the key whose owners match both ends best; an owner %any matches anyone, weakly, and stands where the
@@ -115,7 +118,7 @@ def _owners(connection: Phase1) -> Tuple[str, ...]:
     """
     mine = local_identity(connection)
     theirs = remote_identity(connection)
-    owners: Dict[str, None] = dict.fromkeys([mine] if mine else [])
+    owners: dict[str, None] = dict.fromkeys([mine] if mine else [])
     if theirs:
         owners[theirs] = None
     else:
@@ -126,6 +129,6 @@ def _owners(connection: Phase1) -> Tuple[str, ...]:
     return tuple(owners)
 
 
-def secret_owner_names(shared: Mapping[str, SharedSecret]) -> Dict[str, str]:
+def secret_owner_names(shared: Mapping[str, SharedSecret]) -> dict[str, str]:
     """Return the connection's name by secret id, for messages."""
     return {key: key[len("ike-") : key.rindex("-")] for key in shared}

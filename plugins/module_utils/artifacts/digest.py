@@ -13,4 +13,6 @@ from .values import Tree
 
 def tree_digest(tree: Tree) -> str:
     """Return 64 hexadecimal digits over a tree in canonical form."""
-    return hashlib.sha256(json.dumps(tree, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogateescape")).hexdigest()
+    return hashlib.sha256(
+        json.dumps(tree, sort_keys=True, separators=(",", ":")).encode("utf-8", "surrogateescape")
+    ).hexdigest()

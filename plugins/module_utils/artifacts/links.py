@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Dict, Iterator, List, Tuple
+from collections.abc import Iterator
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
@@ -20,10 +20,10 @@ MAIN_TABLE = 254
 DEFAULT_METRIC = {4: 0, 6: 1024}
 
 
-def links(gateway: Gateway, situation: Situation) -> Tuple[Dict[str, Link], List[str]]:
+def links(gateway: Gateway, situation: Situation) -> tuple[dict[str, Link], list[str]]:
     """Return every XFRM interface by name, and warnings about routes that are not installed."""
-    warnings: List[str] = []
-    extra: Dict[str, List[LinkRoute]] = {name: [] for name in gateway.xfrm_interfaces}
+    warnings: list[str] = []
+    extra: dict[str, list[LinkRoute]] = {name: [] for name in gateway.xfrm_interfaces}
     for _key, child in sorted(gateway.phase2.items()):
         parent = gateway.phase1[child.phase1]
         if parent.xfrm_interface is not None and child.install_routes:
@@ -35,7 +35,7 @@ def links(gateway: Gateway, situation: Situation) -> Tuple[Dict[str, Link], List
     return found, warnings
 
 
-def _link(interface: XfrmInterface, extra: List[LinkRoute], if_id: int) -> Link:
+def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int) -> Link:
     routes = {_route_key(route): route for route in extra}
     routes.update((_route_key(route), route) for route in map(_written_route, interface.routes))
     return Link(
@@ -48,7 +48,7 @@ def _link(interface: XfrmInterface, extra: List[LinkRoute], if_id: int) -> Link:
     )
 
 
-def _route_key(route: LinkRoute) -> Tuple[int, str, int]:
+def _route_key(route: LinkRoute) -> tuple[int, str, int]:
     return route.table, route.destination, route.metric
 
 
@@ -57,7 +57,7 @@ def _written_route(route: Route) -> LinkRoute:
     return LinkRoute(route.destination, metric, route.table or MAIN_TABLE, route.source)
 
 
-def _child_routes(child: Phase2, parent: Phase1, warnings: List[str]) -> Iterator[LinkRoute]:
+def _child_routes(child: Phase2, parent: Phase1, warnings: list[str]) -> Iterator[LinkRoute]:
     endpoints = [ipaddress.ip_address(each) for each in parent.remote_endpoints if _is_address(each)]
     for network in child.remote_networks:
         if network == "dynamic":

@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Iterator, List, Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from .values import SharedSecret, Tree
 
@@ -51,6 +52,6 @@ def _secret(secret: SharedSecret) -> Tree:
     return fields  # type: ignore[no-any-return]
 
 
-def section_lines(tree: Tree) -> List[str]:
+def section_lines(tree: Tree) -> list[str]:
     """Return the lines inside a section, for diffs that people read."""
     return [line[2:] for line in list(render_section("", tree))[1:-1]]

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Mapping, Optional, Sequence, Tuple, Union
+from typing import Union
 
 from ..desired.secret import Secret
 
@@ -21,7 +22,7 @@ class SharedSecret:
     """A shared secret as charon takes it: its type ("ike"), the identities that own it, its value."""
 
     kind: str
-    owners: Tuple[str, ...]
+    owners: tuple[str, ...]
     value: Secret
 
 
@@ -32,7 +33,7 @@ class LinkRoute:
     destination: str
     metric: int
     table: int
-    source: Optional[str] = None
+    source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ class Link:
 
     name: str
     if_id: int
-    parent: Optional[str]
-    mtu: Optional[int]
-    addresses: Tuple[str, ...]
-    routes: Tuple[LinkRoute, ...]
+    parent: str | None
+    mtu: int | None
+    addresses: tuple[str, ...]
+    routes: tuple[LinkRoute, ...]
 
 
 @dataclass(frozen=True)
@@ -69,4 +70,4 @@ class Artifacts:
     shared: Mapping[str, SharedSecret]
     links: Mapping[str, Link]
     files: Mapping[str, FileText]
-    warnings: Tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from typing import Dict, Iterator, List, Mapping, Optional, Tuple
+from collections.abc import Iterator, Mapping
 
 from ..errors import Problem
 from .phase1 import Phase1
@@ -33,10 +33,12 @@ def _references(
     for connection in phase1.values():
         name = connection.xfrm_interface
         if name is not None and name not in interfaces:
-            yield Problem(connection.where, "xfrm_interface", name, _nothing_named(name, "XFRM interface", list(interfaces)))
+            yield Problem(
+                connection.where, "xfrm_interface", name, _nothing_named(name, "XFRM interface", list(interfaces))
+            )
 
 
-def _nothing_named(name: str, what: str, known: List[str]) -> str:
+def _nothing_named(name: str, what: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         return f"there is no {what} of this name; did you mean {close[0]}?"
@@ -45,13 +47,15 @@ def _nothing_named(name: str, what: str, known: List[str]) -> str:
 
 
 def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]:
-    owner: Dict[int, str] = {}
+    owner: dict[int, str] = {}
     for name, interface in sorted(interfaces.items()):
         if interface.if_id is None:
             continue
         if interface.if_id in owner:
             yield Problem(
-                interface.where, "if_id", interface.if_id,
+                interface.where,
+                "if_id",
+                interface.if_id,
                 f"it is the number of {owner[interface.if_id]} already; each number once, or leave it out",
             )
         owner.setdefault(interface.if_id, name)
@@ -59,7 +63,7 @@ def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]
 
 def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
     """Two pairs of selectors that overlap on one XFRM interface have one winner only (S03; the page's "IPSec Interface")."""
-    by_interface: Dict[str, List[Tuple[Phase2, str, str]]] = {}
+    by_interface: dict[str, list[tuple[Phase2, str, str]]] = {}
     for _key, child in sorted(phase2.items()):
         parent = phase1.get(child.phase1)
         if parent is None or parent.xfrm_interface is None:
@@ -71,19 +75,27 @@ def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Ite
         if clash is not None:
             (one, one_local, one_remote), (other, other_local, other_remote) = clash
             yield Problem(
-                other.where, "remote_networks", f"{other_local} === {other_remote}",
+                other.where,
+                "remote_networks",
+                f"{other_local} === {other_remote}",
                 f"it overlaps with {one_local} === {one_remote} of {one.where} on XFRM interface {interface}; "
                 "give one of the connections an interface of its own",
             )
 
 
 def _first_overlap(
-    pairs: List[Tuple[Phase2, str, str]],
-) -> Optional[Tuple[Tuple[Phase2, str, str], Tuple[Phase2, str, str]]]:
+    pairs: list[tuple[Phase2, str, str]],
+) -> tuple[tuple[Phase2, str, str], tuple[Phase2, str, str]] | None:
     """Return the first two overlapping pairs of different phase 2s; a sweep over the remote networks, not all pairs."""
-    spans = sorted(((*_span(remote), *_span(local), (child, local, remote)) for child, local, remote in pairs
-                    if local != "dynamic" and remote != "dynamic"), key=lambda span: span[:6])
-    active: List[Tuple[Tuple[int, int], Tuple[int, int], Tuple[Phase2, str, str]]] = []
+    spans = sorted(
+        (
+            (*_span(remote), *_span(local), (child, local, remote))
+            for child, local, remote in pairs
+            if local != "dynamic" and remote != "dynamic"
+        ),
+        key=lambda span: span[:6],
+    )
+    active: list[tuple[tuple[int, int], tuple[int, int], tuple[Phase2, str, str]]] = []
     for low_family, low, high, local_family, local_low, local_high, pair in spans:
         active = [entry for entry in active if entry[0] >= (low_family, low)]
         for _end, (other_low, other_high), other in active:
@@ -94,6 +106,6 @@ def _first_overlap(
     return None
 
 
-def _span(network: str) -> Tuple[int, int, int]:
+def _span(network: str) -> tuple[int, int, int]:
     parsed = ipaddress.ip_network(network)
     return parsed.version, int(parsed.network_address), int(parsed.broadcast_address)

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple
+from typing import Any, Callable
 
 from ..errors import Problem, ValidationError
 from .checks import cross_problems
@@ -30,16 +31,18 @@ class ObjectType:
 PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
 PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
-TYPES: Tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES)
 
 
 @dataclass(frozen=True)
 class Config:
     """The options of `config`, as users write them: a list for each sort of object."""
 
-    phase1: Tuple[Phase1, ...] = option(list_of(object_of(Phase1)), "IKE connections.", default=())
-    phase2: Tuple[Phase2, ...] = option(list_of(object_of(Phase2)), "CHILD_SAs and their traffic selectors.", default=())
-    xfrm_interfaces: Tuple[XfrmInterface, ...] = option(
+    phase1: tuple[Phase1, ...] = option(list_of(object_of(Phase1)), "IKE connections.", default=())
+    phase2: tuple[Phase2, ...] = option(
+        list_of(object_of(Phase2)), "CHILD_SAs and their traffic selectors.", default=()
+    )
+    xfrm_interfaces: tuple[XfrmInterface, ...] = option(
         list_of(object_of(XfrmInterface)), "XFRM interfaces with their addresses and routes.", default=()
     )
 
@@ -65,11 +68,11 @@ class Gateway:
         """Say whether nothing at all is wanted."""
         return not any(self.of(kind) for kind in TYPES)
 
-    def merged(self, other: "Gateway") -> "Gateway":
+    def merged(self, other: Gateway) -> Gateway:
         """Return this gateway with the objects of another added; an object of the same key is replaced whole."""
         return Gateway(**{kind.plural: {**self.of(kind), **other.of(kind)} for kind in TYPES})
 
-    def without(self, kind: ObjectType, key: str) -> "Gateway":
+    def without(self, kind: ObjectType, key: str) -> Gateway:
         """Return this gateway without one object; with a phase 1 go its phase 2s, which cannot stand alone."""
         kept = {each.plural: dict(self.of(each)) for each in TYPES}
         kept[kind.plural].pop(key, None)
@@ -84,7 +87,7 @@ def parse_gateway(config: Mapping[str, Any]) -> Gateway:
     Raises `ValidationError` with all problems of single objects and all keys that stand twice. References between
     objects are checked by `check_gateway`, on the whole that results from merging.
     """
-    problems: List[Problem] = []
+    problems: list[Problem] = []
     names = [opt.name for opt in options_of(Config)]
     for unknown in config.keys() - set(names):
         problems.append(Problem("config", str(unknown), None, "there is no such list; there are " + ", ".join(names)))
@@ -94,8 +97,8 @@ def parse_gateway(config: Mapping[str, Any]) -> Gateway:
     return Gateway(**parts)
 
 
-def _parse_list(kind: ObjectType, raw_items: Any, problems: List[Problem]) -> Dict[str, Any]:
-    found: Dict[str, Any] = {}
+def _parse_list(kind: ObjectType, raw_items: Any, problems: list[Problem]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if not isinstance(raw_items, (list, tuple)):
         problems.append(Problem("config", kind.plural, raw_items, "a list is needed"))
         return found
@@ -108,12 +111,14 @@ def _parse_list(kind: ObjectType, raw_items: Any, problems: List[Problem]) -> Di
             continue
         key = kind.key(item)
         if key in found:
-            problems.append(Problem(item.where, "name", item.name, f"it stands twice among {kind.plural}; each name once"))
+            problems.append(
+                Problem(item.where, "name", item.name, f"it stands twice among {kind.plural}; each name once")
+            )
         found[key] = item
     return found
 
 
-def parse_one(kind: ObjectType, raw: Mapping[str, Any], *, where: str, problems: List[Problem]) -> Optional[Any]:
+def parse_one(kind: ObjectType, raw: Mapping[str, Any], *, where: str, problems: list[Problem]) -> Any | None:
     """Read one object; returns None and adds to `problems` when anything about it alone is wrong."""
     item = parse_object(kind.cls, raw, where=where, problems=problems)
     if item is None:
@@ -138,7 +143,7 @@ def check_gateway(gateway: Gateway) -> None:
         raise ValidationError(problems)
 
 
-def dump_gateway(gateway: Gateway) -> Dict[str, Any]:
+def dump_gateway(gateway: Gateway) -> dict[str, Any]:
     """Return the gateway as plain data without its secrets: what `objects.json` of a generation holds."""
     return {
         kind.plural: [dump_object(item, with_secrets=False) for _key, item in sorted(gateway.of(kind).items())]
@@ -146,9 +151,9 @@ def dump_gateway(gateway: Gateway) -> Dict[str, Any]:
     }
 
 
-def dump_secrets(gateway: Gateway) -> Dict[str, Dict[str, Dict[str, str]]]:
+def dump_secrets(gateway: Gateway) -> dict[str, dict[str, dict[str, str]]]:
     """Return the gateway's secrets by sort, key and option: what a generation's 0600 file holds."""
-    found: Dict[str, Dict[str, Dict[str, str]]] = {}
+    found: dict[str, dict[str, dict[str, str]]] = {}
     for kind in TYPES:
         for key, item in sorted(gateway.of(kind).items()):
             held = {name: secret.reveal() for name, secret in secrets_in(item)}
@@ -159,7 +164,7 @@ def dump_secrets(gateway: Gateway) -> Dict[str, Dict[str, Dict[str, str]]]:
 
 def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any]) -> Gateway:
     """Read back what `dump_gateway` and `dump_secrets` wrote."""
-    config: Dict[str, Any] = {}
+    config: dict[str, Any] = {}
     for kind in TYPES:
         held = secrets.get(kind.plural, {})
         config[kind.plural] = [

@@ -43,7 +43,11 @@ def parse_identity(text: str, *, word: str) -> str:
             return "address:" + parse_address(value)
         except ValueError:
             raise ValueError(wanted) from None
-    if (kind == "fqdn" and not is_host_name(value)) or (kind == "email" and "@" not in value) or (kind == "dn" and "=" not in value):
+    if (
+        (kind == "fqdn" and not is_host_name(value))
+        or (kind == "email" and "@" not in value)
+        or (kind == "dn" and "=" not in value)
+    ):
         raise ValueError(wanted)
     return f"{kind}:{value}"
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from typing import Any, Callable, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 from .options import Kind
 from .secret import Secret
@@ -97,11 +98,7 @@ def parse_interface_address(value: Any) -> str:
 def is_host_name(text: str) -> bool:
     """Say whether a text is a host name with letters in its last label (so that a mistyped address is not one)."""
     labels = text.rstrip(".").split(".")
-    return (
-        len(text) <= 253
-        and all(_HOST_LABEL.fullmatch(label) for label in labels)
-        and not labels[-1].isdigit()
-    )
+    return len(text) <= 253 and all(_HOST_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdigit()
 
 
 @functools.lru_cache(maxsize=65536)

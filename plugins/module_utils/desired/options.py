@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, TypeVar
+from typing import Any, Callable, TypeVar
 
 from ..errors import Problem
 from .secret import Secret
@@ -26,9 +27,9 @@ class Kind:
 
     ansible: str
     parse: Callable[[Any], Any]
-    choices: Tuple[Any, ...] = ()
-    item: Optional["Kind"] = None
-    of: Optional[Type[Any]] = None
+    choices: tuple[Any, ...] = ()
+    item: Kind | None = None
+    of: type[Any] | None = None
     secret: bool = False
 
 
@@ -40,7 +41,7 @@ class Option:
     kind: Kind
     default: Any
     required: bool
-    text: Tuple[str, ...]
+    text: tuple[str, ...]
     shown_default: Any = None
 
 
@@ -50,7 +51,7 @@ def option(kind: Kind, *text: str, default: Any = None, required: bool = False, 
     return dataclasses.field(default=default, metadata={"option": declared})
 
 
-def options_of(cls: Type[Any]) -> Tuple[Option, ...]:
+def options_of(cls: type[Any]) -> tuple[Option, ...]:
     """Return the options of an object class, in the order of declaration."""
     cached = cls.__dict__.get("_options")
     if cached is None:
@@ -68,18 +69,20 @@ def list_of(item: Kind) -> Kind:
     return Kind(ansible="list", parse=tuple, item=item)
 
 
-def object_of(cls: Type[Any]) -> Kind:
+def object_of(cls: type[Any]) -> Kind:
     """Return the kind of a nested object."""
     return Kind(ansible="dict", parse=lambda value: value, of=cls)
 
 
-def parse_object(cls: Type[T], raw: Mapping[str, Any], *, where: str, prefix: str = "", problems: List[Problem]) -> Optional[T]:
+def parse_object(
+    cls: type[T], raw: Mapping[str, Any], *, where: str, prefix: str = "", problems: list[Problem]
+) -> T | None:
     """Build one object from what a user wrote.
 
     Absent and null options take their default. Every wrong value is added to `problems`; then the result is None.
     """
     before = len(problems)
-    values: Dict[str, Any] = {}
+    values: dict[str, Any] = {}
     known = options_of(cls)
     for opt in known:
         written = raw.get(opt.name)
@@ -95,7 +98,7 @@ def parse_object(cls: Type[T], raw: Mapping[str, Any], *, where: str, prefix: st
     return cls(**values)
 
 
-def _parse_value(kind: Kind, written: Any, *, where: str, option: str, problems: List[Problem]) -> Any:
+def _parse_value(kind: Kind, written: Any, *, where: str, option: str, problems: list[Problem]) -> Any:
     if kind.of is not None:
         if not isinstance(written, Mapping):
             problems.append(Problem(where, option, written, "a dictionary is needed"))
@@ -116,7 +119,7 @@ def _parse_value(kind: Kind, written: Any, *, where: str, option: str, problems:
 
 
 def _refuse_unknown(
-    raw: Mapping[str, Any], known: Sequence[Option], *, where: str, prefix: str, problems: List[Problem]
+    raw: Mapping[str, Any], known: Sequence[Option], *, where: str, prefix: str, problems: list[Problem]
 ) -> None:
     names = [opt.name for opt in known]
     for name in raw:
@@ -127,7 +130,7 @@ def _refuse_unknown(
         problems.append(Problem(where, prefix + str(name), None, "there is no such option; " + hint))
 
 
-def dump_object(value: Any, *, with_secrets: bool) -> Dict[str, Any]:
+def dump_object(value: Any, *, with_secrets: bool) -> dict[str, Any]:
     """Return an object as plain data that `parse_object` accepts and gives back equal; without secrets if so asked."""
     return {
         opt.name: _dump_value(opt.kind, getattr(value, opt.name), with_secrets=with_secrets)
@@ -148,7 +151,7 @@ def _dump_value(kind: Kind, value: Any, *, with_secrets: bool) -> Any:
     return value
 
 
-def secrets_in(value: Any) -> Iterator[Tuple[str, Secret]]:
+def secrets_in(value: Any) -> Iterator[tuple[str, Secret]]:
     """Yield every secret of an object with the name of its option."""
     for opt in options_of(type(value)):
         held = getattr(value, opt.name)

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
 
 from ..errors import Problem
 from . import identities, kinds, proposals
@@ -23,7 +23,7 @@ class Phase1:
     """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
 
     name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", required=True)
-    interfaces: Tuple[str, ...] = option(
+    interfaces: tuple[str, ...] = option(
         list_of(kinds.LOCAL_INTERFACE),
         "Where this end sends from: interface names, addresses of this host, or V(any) for whatever the routes say.",
         "A name stands for its addresses of the chosen O(ip_type). With several, the default route's comes first.",
@@ -37,19 +37,19 @@ class Phase1:
         "V(on_demand) only keeps the trap, V(start) only connects at once, V(none) waits for the peer.",
         default="start_on_demand",
     )
-    xfrm_interface: Optional[str] = option(
+    xfrm_interface: str | None = option(
         kinds.INTERFACE_NAME,
         "Name of the XFRM interface that carries this connection's traffic; several connections may share one.",
         "Without it the tunnel is policy-based.",
     )
-    remote_endpoints: Tuple[str, ...] = option(
+    remote_endpoints: tuple[str, ...] = option(
         list_of(kinds.ENDPOINT),
         "The peer: addresses, subnets, ranges (V(192.0.2.1-192.0.2.9)) or host names; the first address is who we initiate to.",
         "V(0.0.0.0) or V(::) stands for anyone. Host names are resolved at each lookup.",
         required=True,
     )
     auth_method: str = option(kinds.choice(("psk",)), "How both ends authenticate.", default="psk")
-    psk: Optional[Secret] = option(
+    psk: Secret | None = option(
         kinds.SECRET,
         "The pre-shared key, taken literally: what looks like hexadecimal or base64 is not decoded.",
         "Needed when O(auth_method=psk).",
@@ -65,7 +65,7 @@ class Phase1:
         "Who the peer must be: V(peer_address), V(any), or an identity as in O(local_id).",
         default=identities.PEER_ADDRESS,
     )
-    proposals: Tuple[str, ...] = option(
+    proposals: tuple[str, ...] = option(
         list_of(proposals.IKE_PROPOSAL),
         "Algorithms in charon's keywords, in order of preference.",
         default=proposals.DEFAULT_IKE,
@@ -93,12 +93,16 @@ class Phase1:
         first = self.first_address()
         if self.initiates and first is None:
             yield Problem(
-                self.where, "remote_endpoints", list(self.remote_endpoints),
+                self.where,
+                "remote_endpoints",
+                list(self.remote_endpoints),
                 f"init_type {self.init_type} initiates, so an address or a host name is needed among them; or set init_type: none",
             )
         if self.initiates and self.remote_endpoints and self.remote_endpoints[0] in ANYONE:
             yield Problem(
-                self.where, "remote_endpoints[0]", self.remote_endpoints[0],
+                self.where,
+                "remote_endpoints[0]",
+                self.remote_endpoints[0],
                 "the peer that we initiate to must come first, 'anyone' after it",
             )
         if self.auth_method == "psk" and self.psk is None:
@@ -106,7 +110,7 @@ class Phase1:
         if self.lifetime < 60:
             yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
 
-    def first_address(self) -> Optional[str]:
+    def first_address(self) -> str | None:
         """Return the endpoint that we initiate to: the first address or host name, never a subnet, a range or anyone."""
         for endpoint in self.remote_endpoints:
             if endpoint not in ANYONE and "/" not in endpoint and not _is_range(endpoint):
@@ -121,7 +125,9 @@ class Phase1:
                 family = address_family(value)
                 if family is not None and family != version:
                     yield Problem(
-                        self.where, f"{name}[{index}]", value,
+                        self.where,
+                        f"{name}[{index}]",
+                        value,
                         f"an IPv{version} address is needed, as ip_type is {self.ip_type}",
                     )
 
@@ -131,7 +137,7 @@ def _is_range(endpoint: str) -> bool:
     return bool(dash) and address_family(low) is not None
 
 
-def address_family(value: str) -> Optional[int]:
+def address_family(value: str) -> int | None:
     """Return 4 or 6 for an address, a network or the start of a range; None for names and words."""
     head = value.partition("/")[0].partition("-")[0]
     if not head or (head[0].isalpha() and ":" not in head):

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator, Tuple
 
 from ..errors import Problem
 from . import kinds, proposals
@@ -20,17 +20,17 @@ class Phase2:
 
     name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", required=True)
     phase1: str = option(kinds.NAME, "Name of the phase 1 that it belongs to.", required=True)
-    local_networks: Tuple[str, ...] = option(
+    local_networks: tuple[str, ...] = option(
         list_of(kinds.SELECTOR),
         "Networks on this side, or V(dynamic) for the endpoint's own address.",
         default=("dynamic",),
     )
-    remote_networks: Tuple[str, ...] = option(
+    remote_networks: tuple[str, ...] = option(
         list_of(kinds.SELECTOR),
         "Networks on the peer's side, or V(dynamic) for the peer's own address.",
         default=("dynamic",),
     )
-    proposals: Tuple[str, ...] = option(
+    proposals: tuple[str, ...] = option(
         list_of(proposals.ESP_PROPOSAL),
         "Algorithms in charon's keywords, in order of preference; a Diffie-Hellman group among them asks for PFS.",
         default=proposals.DEFAULT_ESP,
@@ -66,6 +66,8 @@ class Phase2:
         remote = {address_family(value) for value in self.remote_networks} - {None}
         if local and remote and not local & remote:
             yield Problem(
-                self.where, "remote_networks", list(self.remote_networks),
+                self.where,
+                "remote_networks",
+                list(self.remote_networks),
                 f"a network of the family of local_networks is needed (IPv{local.pop()}): both sides of a selector have one family",
             )

@@ -7,42 +7,44 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any, Dict, FrozenSet
+from typing import Any
 
 from .kinds import Kind
 
 _CCM_GCM = ("8", "12", "16", "64", "96", "128")
 
-CIPHERS: FrozenSet[str] = frozenset(
+CIPHERS: frozenset[str] = frozenset(
     ["3des", "des", "cast128", "null", "aes", "camellia", "blowfish"]
     + [f"{base}{bits}" for base in ("aes", "camellia") for bits in (128, 192, 256)]
     + [f"blowfish{bits}" for bits in (128, 192, 256)]
     + [f"{base}{bits}ctr" for base in ("aes", "camellia") for bits in (128, 192, 256)]
 )
-AEADS: FrozenSet[str] = frozenset(
+AEADS: frozenset[str] = frozenset(
     ["chacha20poly1305"]
     + [f"aes{bits}gcm{icv}" for bits in (128, 192, 256) for icv in _CCM_GCM]
     + [f"{base}{bits}ccm{icv}" for base in ("aes", "camellia") for bits in (128, 192, 256) for icv in _CCM_GCM]
     + [f"aes{bits}gmac" for bits in (128, 192, 256)]
 )
-INTEGRITIES: FrozenSet[str] = frozenset(
+INTEGRITIES: frozenset[str] = frozenset(
     "md5 md5_128 sha sha1 sha1_160 aesxcbc aescmac camelliaxcbc sha256 sha2_256 sha256_96 sha2_256_96 sha384 sha2_384 sha512 sha2_512".split()
 )
-PRFS: FrozenSet[str] = frozenset("prfmd5 prfsha1 prfsha256 prfsha384 prfsha512 prfaesxcbc prfaescmac prfcamelliaxcbc".split())
-GROUPS: FrozenSet[str] = frozenset(
+PRFS: frozenset[str] = frozenset(
+    "prfmd5 prfsha1 prfsha256 prfsha384 prfsha512 prfaesxcbc prfaescmac prfcamelliaxcbc".split()
+)
+GROUPS: frozenset[str] = frozenset(
     "modp768 modp1024 modp1536 modp2048 modp3072 modp4096 modp6144 modp8192 modp1024s160 modp2048s224 modp2048s256 "
     "ecp192 ecp224 ecp256 ecp384 ecp521 ecp224bp ecp256bp ecp384bp ecp512bp "
     "curve25519 x25519 curve448 x448".split()
 )
-SEQUENCES: FrozenSet[str] = frozenset(("esn", "noesn"))
+SEQUENCES: frozenset[str] = frozenset(("esn", "noesn"))
 
-_ROLE: Dict[str, str] = {
-    **{name: "cipher" for name in CIPHERS},
-    **{name: "aead" for name in AEADS},
-    **{name: "integrity" for name in INTEGRITIES},
-    **{name: "prf" for name in PRFS},
-    **{name: "group" for name in GROUPS},
-    **{name: "sequence" for name in SEQUENCES},
+_ROLE: dict[str, str] = {
+    **dict.fromkeys(CIPHERS, "cipher"),
+    **dict.fromkeys(AEADS, "aead"),
+    **dict.fromkeys(INTEGRITIES, "integrity"),
+    **dict.fromkeys(PRFS, "prf"),
+    **dict.fromkeys(GROUPS, "group"),
+    **dict.fromkeys(SEQUENCES, "sequence"),
 }
 _TOKEN = re.compile(r"[a-z0-9_]+")
 
@@ -52,12 +54,14 @@ DEFAULT_IKE = ("aes256-sha256-curve25519-modp4096",)
 DEFAULT_ESP = ("aes256gcm16-curve25519-modp4096",)
 
 
-def _roles(text: str) -> Dict[str, str]:
-    roles: Dict[str, str] = {}
+def _roles(text: str) -> dict[str, str]:
+    roles: dict[str, str] = {}
     for token in text.split("-"):
         role = _ROLE.get(token) if _TOKEN.fullmatch(token) else None
         if role is None:
-            raise ValueError(f"there is no algorithm '{token}'; write them joined by '-', such as aes256-sha256-modp4096")
+            raise ValueError(
+                f"there is no algorithm '{token}'; write them joined by '-', such as aes256-sha256-modp4096"
+            )
         roles.setdefault(role, token)
     if "cipher" in roles and "aead" in roles:
         raise ValueError(

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import AbstractSet, Dict, Mapping, Optional, Tuple
+from typing import AbstractSet
 
 from ..errors import Problem, ValidationError
 from .gateway import Gateway
@@ -26,18 +27,18 @@ class Situation:
     """
 
     host_key: bytes
-    addresses: Mapping[str, Tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    default_interface: Mapping[int, Optional[str]] = dataclasses.field(default_factory=dict)
+    addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    default_interface: Mapping[int, str | None] = dataclasses.field(default_factory=dict)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: AbstractSet[int]) -> Dict[str, int]:
+def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: AbstractSet[int]) -> dict[str, int]:
     """Return the `if_id` of every XFRM interface: as written, else as allotted before, else the lowest free number.
 
     `taken` are the numbers of links on the host that are not ours.
     """
     written = {name: item.if_id for name, item in gateway.xfrm_interfaces.items() if item.if_id is not None}
-    allotted: Dict[str, int] = dict(written)
+    allotted: dict[str, int] = dict(written)
     used = set(written.values()) | set(taken)
     for name in sorted(gateway.xfrm_interfaces.keys() - written.keys()):
         before = previous.get(name)
@@ -53,7 +54,7 @@ def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: AbstractS
     return allotted
 
 
-def local_addresses(connection: Phase1, situation: Situation) -> Tuple[str, ...]:
+def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]:
     """Return the addresses that `interfaces` of a phase 1 stand for now; empty means whatever the routes say ("any").
 
     Raises `ValidationError` for a name that is no interface of the host, or one without an address of the family.
@@ -61,7 +62,7 @@ def local_addresses(connection: Phase1, situation: Situation) -> Tuple[str, ...]
     if "any" in connection.interfaces:
         return ()
     family = 6 if connection.ip_type == "ipv6" else 4
-    found: Dict[str, None] = {}
+    found: dict[str, None] = {}
     default = situation.default_interface.get(family)
     for index, entry in sorted(enumerate(connection.interfaces), key=lambda pair: (pair[1] != default, pair[0])):
         if address_family(entry) is not None:
@@ -69,13 +70,26 @@ def local_addresses(connection: Phase1, situation: Situation) -> Tuple[str, ...]
             continue
         if entry not in situation.addresses:
             known = ", ".join(sorted(situation.addresses)) or "none"
-            raise ValidationError([Problem(
-                connection.where, f"interfaces[{index}]", entry, f"this host has no such interface; it has {known}"
-            )])
+            raise ValidationError(
+                [
+                    Problem(
+                        connection.where,
+                        f"interfaces[{index}]",
+                        entry,
+                        f"this host has no such interface; it has {known}",
+                    )
+                ]
+            )
         found.update(dict.fromkeys(a for a in situation.addresses[entry] if address_family(a) == family))
     if not found:
-        raise ValidationError([Problem(
-            connection.where, "interfaces", list(connection.interfaces),
-            f"none of them has an IPv{family} address now, as ip_type {connection.ip_type} needs",
-        )])
+        raise ValidationError(
+            [
+                Problem(
+                    connection.where,
+                    "interfaces",
+                    list(connection.interfaces),
+                    f"none of them has an IPv{family} address now, as ip_type {connection.ip_type} needs",
+                )
+            ]
+        )
     return tuple(found)

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator, Optional, Tuple
 
 from ..errors import Problem
 from . import kinds
@@ -26,13 +26,13 @@ class Route:
     """A route through an XFRM interface."""
 
     destination: str = option(kinds.NETWORK, "Network that is reached through the interface.", required=True)
-    metric: Optional[int] = option(
+    metric: int | None = option(
         kinds.integer(1, MAX_IF_ID), "Metric of the route; the kernel's own default when not given."
     )
-    table: Optional[int] = option(
+    table: int | None = option(
         kinds.integer(1, MAX_IF_ID), "Number of the routing table; the main table when not given."
     )
-    source: Optional[str] = option(kinds.ADDRESS, "Preferred source address of this host.")
+    source: str | None = option(kinds.ADDRESS, "Preferred source address of this host.")
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class XfrmInterface:
     """An XFRM interface with its addresses and routes."""
 
     name: str = option(kinds.INTERFACE_NAME, "Name of the link, at most 15 characters.", required=True)
-    if_id: Optional[int] = option(
+    if_id: int | None = option(
         kinds.integer(1, MAX_IF_ID),
         "Number that ties the link to its SAs. When not given, one is allotted once and kept.",
     )
-    parent: Optional[str] = option(
+    parent: str | None = option(
         kinds.INTERFACE_NAME, "Underlying interface, for hardware offload; not needed otherwise."
     )
-    addresses: Tuple[str, ...] = option(
+    addresses: tuple[str, ...] = option(
         list_of(kinds.INTERFACE_ADDRESS), "Addresses of the link with their prefix lengths.", default=()
     )
-    mtu: Optional[int] = option(kinds.integer(576, 65535), "MTU of the link; the kernel's default when not given.")
-    routes: Tuple[Route, ...] = option(list_of(object_of(Route)), "Routes through the link.", default=())
+    mtu: int | None = option(kinds.integer(576, 65535), "MTU of the link; the kernel's default when not given.")
+    routes: tuple[Route, ...] = option(list_of(object_of(Route)), "Routes through the link.", default=())
 
     @property
     def where(self) -> str:
@@ -69,10 +69,14 @@ class XfrmInterface:
         for index, route in enumerate(self.routes):
             key = (route.destination, route.metric, route.table)
             if key in seen:
-                yield Problem(self.where, f"routes[{index}]", route.destination, "each destination once for a metric and a table")
+                yield Problem(
+                    self.where, f"routes[{index}]", route.destination, "each destination once for a metric and a table"
+                )
             seen.add(key)
             if route.source is not None and address_family(route.source) != address_family(route.destination):
                 yield Problem(
-                    self.where, f"routes[{index}].source", route.source,
+                    self.where,
+                    f"routes[{index}].source",
+                    route.source,
                     f"an IPv{address_family(route.destination)} address is needed, as the destination is {route.destination}",
                 )

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from .vici import ProtocolError, Section, Tree
@@ -42,16 +43,18 @@ _ASKED_ONE_BY_ONE = 32
 class DaemonState:
     """The daemon as it runs now.
 
-    `since` is its start as `stats` tells it: local time without a zone ("Nov 23 09:02:59 2026"), whole seconds. charon
-    is up again 20 ms after a crash, so only `since` and `pid` together tell one start from the next.
+    `start_id` tells one start from another: boot, pid and the kernel's start time of that process; empty where the
+    daemon's process cannot be seen from here. `since` cannot do that: charon computes it anew for each answer from two
+    clocks in whole seconds (local time without a zone, "Nov 23 09:02:59 2026"), so it wavers by a second, moves when
+    the clock is set, and stays when charon is back 20 ms after a crash. So it does not count when states are compared.
     """
 
     daemon: str
     version: str
     plugins: tuple[str, ...]
-    since: str
+    since: str = field(compare=False)
     ike_sas: int
-    pid: int = 0
+    start_id: str = ""
 
 
 class Charon(Protocol):
@@ -139,7 +142,7 @@ class ViciCharon:
                 plugins=tuple(stats["plugins"]),
                 since=stats["uptime"]["since"],
                 ike_sas=int(stats["ikesas"]["total"]),
-                pid=self.session.daemon_pid(),
+                start_id=_start_id(self.session.daemon_pid()),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"charon's answers to version and stats lack what they should have: {error}") from error
@@ -223,6 +226,18 @@ class ViciCharon:
         if answer.get("success") != "yes":
             raise DaemonRefused(command, "/".join(chosen.values()), str(answer.get("errmsg", "")))
         return int(answer.get("terminated") or answer.get("matches") or 0)
+
+
+def _start_id(pid: int) -> str:
+    """Name one start of a process so that no other has the same name; source: proc(5), /proc/pid/stat, starttime."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    # The name in field 2 is in parentheses and may hold blanks and parentheses itself; field 3 follows the last one.
+    started = stat.rpartition(")")[2].split()[19]
+    return f"{boot}/{pid}/{started}"
 
 
 def _chosen(**criteria: str | int | None) -> dict[str, str]:

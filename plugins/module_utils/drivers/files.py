@@ -13,8 +13,9 @@ import secrets
 import shutil
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Protocol
+from typing import Protocol
 
 from ..errors import IpsecError, LockBusy
 
@@ -35,7 +36,7 @@ class FileState:
 class Files(Protocol):
     """What the engine needs of a file system."""
 
-    def read(self, path: str) -> Optional[FileState]:
+    def read(self, path: str) -> FileState | None:
         """Return a file, or None when there is none."""
 
     def replace(self, path: str, content: bytes, mode: int) -> None:
@@ -44,7 +45,7 @@ class Files(Protocol):
     def remove(self, path: str) -> None:
         """Remove a file, a link or a directory with all below it; nothing happens when there is none."""
 
-    def names(self, directory: str) -> List[str]:
+    def names(self, directory: str) -> list[str]:
         """Return the sorted names in a directory; none when it does not exist."""
 
     def make_directory(self, path: str, mode: int) -> None:
@@ -53,7 +54,7 @@ class Files(Protocol):
     def point(self, link: str, target: str) -> None:
         """Make a symbolic link point to `target`, atomically."""
 
-    def target(self, link: str) -> Optional[str]:
+    def target(self, link: str) -> str | None:
         """Return where a symbolic link points, or None."""
 
     def random(self, size: int) -> bytes:
@@ -66,7 +67,7 @@ class Files(Protocol):
 class LocalFiles:
     """The file system of this host."""
 
-    def read(self, path: str) -> Optional[FileState]:
+    def read(self, path: str) -> FileState | None:
         """Return a file, or None when there is none."""
         with _told(path, "read"):
             try:
@@ -105,7 +106,7 @@ class LocalFiles:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(path)
 
-    def names(self, directory: str) -> List[str]:
+    def names(self, directory: str) -> list[str]:
         """Return the sorted names in a directory."""
         with _told(directory, "list"):
             try:
@@ -128,7 +129,7 @@ class LocalFiles:
             os.rename(temporary, link)
             _sync_directory(os.path.dirname(link))
 
-    def target(self, link: str) -> Optional[str]:
+    def target(self, link: str) -> str | None:
         """Return where a symbolic link points, or None."""
         try:
             return os.readlink(link)
@@ -165,7 +166,9 @@ def _await_lock(descriptor: int, path: str, timeout: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
-                raise LockBusy(f"{holder} holds {path} and did not let go of it in {timeout:g} seconds; try again later") from None
+                raise LockBusy(
+                    f"{holder} holds {path} and did not let go of it in {timeout:g} seconds; try again later"
+                ) from None
             # flock(2) has no timeout of its own, and a signal-driven one would be the process's, not ours.
             time.sleep(0.05)
 

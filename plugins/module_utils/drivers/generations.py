@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any
 
 from ..errors import IpsecError
 from .files import Files
@@ -37,11 +38,11 @@ class GenerationStore:
         self._files = files
         self._root = paths.generations
 
-    def numbers(self) -> List[int]:
+    def numbers(self) -> list[int]:
         """Return the numbers of all stored generations, committed or not, in order."""
         return sorted(int(name) for name in self._files.names(self._root) if name.isdigit())
 
-    def current_number(self) -> Optional[int]:
+    def current_number(self) -> int | None:
         """Return the number of the generation in force; None on a host that has none yet."""
         target = self._files.target(f"{self._root}/{_CURRENT}")
         return int(target) if target is not None and target.isdigit() else None
@@ -50,7 +51,7 @@ class GenerationStore:
         """Return one generation; raises `GenerationBroken`."""
         return Generation(number, self._document(number, _OBJECTS), self._document(number, _SECRETS))
 
-    def unfinished(self) -> List[int]:
+    def unfinished(self) -> list[int]:
         """Return the numbers above the current one: generations whose run never reached its commit point."""
         current = self.current_number() or 0
         return [number for number in self.numbers() if number > current]
@@ -76,19 +77,27 @@ class GenerationStore:
         for number in [*self.unfinished(), *committed[:-_KEPT]]:
             self._files.remove(f"{self._root}/{number}")
 
-    def _document(self, number: int, name: str) -> Dict[str, Any]:
+    def _document(self, number: int, name: str) -> dict[str, Any]:
         path = f"{self._root}/{number}/{name}"
         found = self._files.read(path)
         if found is None:
-            raise GenerationBroken(f"{path} is missing: run the play again with the whole configuration (state: overridden)")
+            raise GenerationBroken(
+                f"{path} is missing: run the play again with the whole configuration (state: overridden)"
+            )
         try:
             document = json.loads(found.content)
         except ValueError as error:
-            raise GenerationBroken(f"{path} is no valid JSON ({error}): restore it, or remove its directory and run the play again") from None
+            raise GenerationBroken(
+                f"{path} is no valid JSON ({error}): restore it, or remove its directory and run the play again"
+            ) from None
         if not isinstance(document, dict):
-            raise GenerationBroken(f"{path} holds no JSON object: restore it, or remove its directory and run the play again")
+            raise GenerationBroken(
+                f"{path} holds no JSON object: restore it, or remove its directory and run the play again"
+            )
         return document
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:
-    return (json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode("utf-8", "surrogateescape")
+    return (json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False) + "\n").encode(
+        "utf-8", "surrogateescape"
+    )

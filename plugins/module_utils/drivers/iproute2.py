@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any, Dict, List, Protocol, Sequence
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from ..errors import DependencyMissing, IpsecError
 
@@ -21,16 +22,16 @@ class KernelRefused(IpsecError):
 class Kernel(Protocol):
     """What the engine needs of the kernel's links and routes."""
 
-    def interfaces(self) -> List[Dict[str, Any]]:
+    def interfaces(self) -> list[dict[str, Any]]:
         """Return every interface with details and addresses, as `ip -j -d address show` prints them."""
 
-    def routes(self, protocol: int) -> List[Dict[str, Any]]:
+    def routes(self, protocol: int) -> list[dict[str, Any]]:
         """Return the routes with one protocol number, of all tables and both families, as `ip -j -N route show` prints them.
 
         Each has `family` 4 or 6 added, since the JSON of a default route does not tell it.
         """
 
-    def default_routes(self) -> List[Dict[str, Any]]:
+    def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table; each with `family` 4 or 6 added."""
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
@@ -40,15 +41,15 @@ class Kernel(Protocol):
 class IpRoute2:
     """The kernel of this host through ip(8)."""
 
-    def interfaces(self) -> List[Dict[str, Any]]:
+    def interfaces(self) -> list[dict[str, Any]]:
         """Return every interface with details and addresses."""
         return self._read(["-d", "address", "show"])
 
-    def routes(self, protocol: int) -> List[Dict[str, Any]]:
+    def routes(self, protocol: int) -> list[dict[str, Any]]:
         """Return the routes with one protocol number, of all tables and both families, each with its family."""
         return self._routes(["-N"], ["table", "all", "proto", str(protocol)])
 
-    def default_routes(self) -> List[Dict[str, Any]]:
+    def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table, each with its family."""
         return self._routes([], ["default"])
 
@@ -59,14 +60,14 @@ class IpRoute2:
         if done.returncode != 0:
             raise KernelRefused(_batch_failure(done.stderr, commands))
 
-    def _routes(self, flags: List[str], selector: List[str]) -> List[Dict[str, Any]]:
+    def _routes(self, flags: list[str], selector: list[str]) -> list[dict[str, Any]]:
         return [
             {**route, "family": family}
             for family in (4, 6)
             for route in self._read([*flags, f"-{family}", "route", "show", *selector])
         ]
 
-    def _read(self, arguments: List[str]) -> List[Dict[str, Any]]:
+    def _read(self, arguments: list[str]) -> list[dict[str, Any]]:
         done = _ip(["-j", *arguments], "")
         if done.returncode != 0:
             raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
@@ -74,11 +75,15 @@ class IpRoute2:
         return [entry for entry in found if entry]
 
 
-def _ip(arguments: List[str], text: str) -> "subprocess.CompletedProcess[str]":
+def _ip(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(
             ["ip", *arguments],
-            input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False,
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
             env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
     except FileNotFoundError:

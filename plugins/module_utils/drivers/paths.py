@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Paths:
         return f"{self.root}/etc/swanctl/conf.d/swanfleet-secrets.conf"
 
     @property
-    def managed(self) -> Dict[str, str]:
+    def managed(self) -> dict[str, str]:
         """Return the path of every file that a plan may write, by the file's role in the artifacts."""
         return {"connections": self.connections_file, "secrets": self.secrets_file}
 

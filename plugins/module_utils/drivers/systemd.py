@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
-from typing import Dict, Protocol
+from typing import Protocol
 
 _TIMEOUT_S = 20.0
 
@@ -36,10 +36,14 @@ class Systemd:
         try:
             done = subprocess.run(
                 ["systemctl", "show", "--property=LoadState,ActiveState,SubState", "--", unit],
-                capture_output=True, text=True, timeout=_TIMEOUT_S, check=False, stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=_TIMEOUT_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
                 env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
             )
         except (FileNotFoundError, subprocess.TimeoutExpired):
             return UnitState("", "", "")
-        told: Dict[str, str] = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+        told: dict[str, str] = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
         return UnitState(told.get("LoadState", ""), told.get("ActiveState", ""), told.get("SubState", ""))

@@ -20,12 +20,16 @@ def run(door: str) -> None:
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(str(part) for part in sys.version_info[:3])
         needed = ".".join(str(part) for part in OLDEST_PYTHON)
-        print(json.dumps({
-            "failed": True,
-            "changed": False,
-            "msg": f"swanfleet.ipsec needs Python {needed} or newer on the target, and {sys.executable} is {found}: "
-                   "set ansible_python_interpreter to a newer one",
-        }))
+        print(
+            json.dumps(
+                {
+                    "failed": True,
+                    "changed": False,
+                    "msg": f"swanfleet.ipsec needs Python {needed} or newer on the target, and {sys.executable} is {found}: "
+                    "set ansible_python_interpreter to a newer one",
+                }
+            )
+        )
         sys.exit(1)
     from .doors import run_door
 

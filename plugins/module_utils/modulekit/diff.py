@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, Iterator, List, Tuple
+from collections.abc import Iterator
+from typing import Any
 
 from ..desired.gateway import TYPES, Gateway
 from ..desired.options import dump_object, secrets_in
@@ -15,28 +16,32 @@ from ..plan.steps import Plan
 _LARGEST = 200
 
 
-def object_diff(before: Gateway, after: Gateway, steps: Plan) -> Dict[str, str]:
+def object_diff(before: Gateway, after: Gateway, steps: Plan) -> dict[str, str]:
     """Return Ansible's diff of the wanted objects; where only the host has drifted, the steps that mend it.
 
     Beyond 200 objects the rest is counted, not printed.
     """
     pairs = list(_changed(before, after))
-    old: List[str] = []
-    new: List[str] = []
+    old: list[str] = []
+    new: list[str] = []
     for where, was, becomes in pairs[:_LARGEST]:
         old += _lines(where, was, becomes)
         new += _lines(where, becomes, was, mark=True)
     if len(pairs) > _LARGEST:
         new.append(f"... and {len(pairs) - _LARGEST} more objects")
     if not pairs and steps:
-        new = ["the host differs from what is wanted, and is mended by:"] + [f"  {step}" for step in steps.steps[:_LARGEST]]
+        new = ["the host differs from what is wanted, and is mended by:"] + [
+            f"  {step}" for step in steps.steps[:_LARGEST]
+        ]
     return {
-        "before_header": "gateway", "after_header": "gateway",
-        "before": "".join(line + "\n" for line in old), "after": "".join(line + "\n" for line in new),
+        "before_header": "gateway",
+        "after_header": "gateway",
+        "before": "".join(line + "\n" for line in old),
+        "after": "".join(line + "\n" for line in new),
     }
 
 
-def _changed(before: Gateway, after: Gateway) -> Iterator[Tuple[str, Any, Any]]:
+def _changed(before: Gateway, after: Gateway) -> Iterator[tuple[str, Any, Any]]:
     for kind in TYPES:
         was, becomes = before.of(kind), after.of(kind)
         for key in sorted(was.keys() | becomes.keys()):
@@ -44,14 +49,17 @@ def _changed(before: Gateway, after: Gateway) -> Iterator[Tuple[str, Any, Any]]:
                 yield (becomes.get(key) or was[key]).where, was.get(key), becomes.get(key)
 
 
-def _lines(where: str, item: Any, other: Any, *, mark: bool = False) -> List[str]:
+def _lines(where: str, item: Any, other: Any, *, mark: bool = False) -> list[str]:
     if item is None:
         return []
     values = dump_object(item, with_secrets=False)
     others = dump_object(other, with_secrets=False) if other is not None else {}
     lines = [f"{where}:"]
-    lines += [f"  {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()
-              if value is not None and (other is None or others.get(name) != value)]
+    lines += [
+        f"  {name}: {json.dumps(value, ensure_ascii=False)}"
+        for name, value in values.items()
+        if value is not None and (other is None or others.get(name) != value)
+    ]
     held = dict(secrets_in(other)) if other is not None else {}
     for name, secret in secrets_in(item):
         if other is None:

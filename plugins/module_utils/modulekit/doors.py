@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Tuple
+from typing import Any, Callable
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -23,12 +24,12 @@ from ..desired.gateway import (
     parse_one,
 )
 from ..desired.options import options_of
+from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
 from .diff import object_diff
 from .info import INFO_SPEC, gather
-from .spec import argument_spec, kind_spec
 
 Params = Mapping[str, Any]
 
@@ -37,9 +38,9 @@ Params = Mapping[str, Any]
 class Door:
     """A module that changes the gateway: its arguments, and the change that they ask for."""
 
-    spec: Dict[str, Any]
+    spec: dict[str, Any]
     change: Callable[[Params], Change]
-    required_if: Tuple[Tuple[str, str, Tuple[str, ...]], ...] = ()
+    required_if: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     no_log: bool = False
 
 
@@ -57,7 +58,7 @@ def run_door(name: str) -> None:
         _told(module, lambda host: _transact(module, door, host))
 
 
-def _told(module: AnsibleModule, work: Callable[[Host], Dict[str, Any]]) -> None:
+def _told(module: AnsibleModule, work: Callable[[Host], dict[str, Any]]) -> None:
     """Run, and turn every error that a person can mend into `fail_json`; bugs keep their traceback."""
     host = local_host(Paths())
     echo = {} if module.params.get("config") is None else {"invocation": _short_echo(module.params)}
@@ -72,27 +73,27 @@ def _told(module: AnsibleModule, work: Callable[[Host], Dict[str, Any]]) -> None
     module.exit_json(**result, **echo)
 
 
-def _transact(module: AnsibleModule, door: Door, host: Host) -> Dict[str, Any]:
+def _transact(module: AnsibleModule, door: Door, host: Host) -> dict[str, Any]:
     outcome = run_transaction(host, door.change(module.params), check=module.check_mode)
     for warning in outcome.warnings:
         module.warn(warning)
     return _result(outcome, with_diff=module._diff)
 
 
-def _result(outcome: Outcome, *, with_diff: bool) -> Dict[str, Any]:
-    result: Dict[str, Any] = {"changed": outcome.changed, "plan": [step.as_data() for step in outcome.plan.steps]}
+def _result(outcome: Outcome, *, with_diff: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"changed": outcome.changed, "plan": [step.as_data() for step in outcome.plan.steps]}
     if with_diff:
         result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan)
     return result
 
 
-def _short_echo(params: Params) -> Dict[str, Any]:
+def _short_echo(params: Params) -> dict[str, Any]:
     """Return the invocation without its objects: at a thousand tunnels their echo is over a megabyte."""
     counts = {kind.plural: len(params["config"].get(kind.plural) or ()) for kind in TYPES}
     return {"module_args": {**params, "config": counts}}
 
 
-def _object_door(kind: ObjectType, keys: Tuple[str, ...]) -> Door:
+def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
     options = options_of(kind.cls)
     spec = argument_spec(kind.cls, required=False)
     for key in keys:
@@ -105,7 +106,7 @@ def _object_door(kind: ObjectType, keys: Tuple[str, ...]) -> Door:
         if params["state"] == "absent":
             key = "/".join(str(params[name]) for name in reversed(keys))
             return lambda gateway: gateway.without(kind, key)
-        problems: List[Problem] = []
+        problems: list[Problem] = []
         item = parse_one(kind, raw, where=f"{kind.singular} {params['name']}", problems=problems)
         if problems:
             raise ValidationError(problems)
@@ -119,14 +120,20 @@ def _gateway_change(params: Params) -> Change:
     if params["state"] == "merged":
         return lambda gateway: gateway.merged(config)
     if config.empty:
-        raise ValidationError([Problem(
-            "config", "state", "overridden",
-            "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused",
-        )])
+        raise ValidationError(
+            [
+                Problem(
+                    "config",
+                    "state",
+                    "overridden",
+                    "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused",
+                )
+            ]
+        )
     return lambda gateway: config
 
 
-DOORS: Dict[str, Door] = {
+DOORS: dict[str, Door] = {
     "ipsec_phase1": _object_door(PHASE1, ("name",)),
     "ipsec_phase2": _object_door(PHASE2, ("name", "phase1")),
     "xfrm_interface": _object_door(XFRM_INTERFACES, ("name",)),

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Sequence
+from collections.abc import Sequence
+from typing import Any, Callable
 
 from ..desired.gateway import dump_gateway
 from ..drivers.host import Host
@@ -30,14 +31,17 @@ def _daemon(host: Host) -> Any:
     return {"name": state.daemon, "version": state.version, "plugins": sorted(state.plugins), "since": state.since}
 
 
-_SUBJECTS: Dict[str, Callable[[Host], Any]] = {
-    "objects": _objects, "connections": _connections, "sas": _sas, "daemon": _daemon,
+_SUBJECTS: dict[str, Callable[[Host], Any]] = {
+    "objects": _objects,
+    "connections": _connections,
+    "sas": _sas,
+    "daemon": _daemon,
 }
-INFO_SPEC: Dict[str, Any] = {
+INFO_SPEC: dict[str, Any] = {
     "gather": {"type": "list", "elements": "str", "choices": list(_SUBJECTS), "default": list(_SUBJECTS)},
 }
 
 
-def gather(host: Host, subjects: Sequence[str]) -> Dict[str, Any]:
+def gather(host: Host, subjects: Sequence[str]) -> dict[str, Any]:
     """Return what was asked for, by subject; raises `IpsecError` where the daemon is asked about and does not answer."""
     return {"changed": False, **{subject: _SUBJECTS[subject](host) for subject in subjects}}

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from typing import Any, Dict, Mapping, Optional
+from collections.abc import Mapping
+from typing import Any
 
 from ..drivers.charon import Charon, DaemonState
-from ..drivers.files import FileState, Files
+from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
 from .values import ObservedDaemon
 
@@ -33,7 +34,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
     )
 
 
-def loaded_digests(state: DaemonState, record: Optional[FileState], file: Optional[FileState]) -> Dict[str, str]:
+def loaded_digests(state: DaemonState, record: FileState | None, file: FileState | None) -> dict[str, str]:
     """Return the digests of what is loaded, by connection, as far as they can be proven.
 
     `list-conns` hides most keys, so a record says what was loaded into which start of charon. A later start has loaded
@@ -43,7 +44,7 @@ def loaded_digests(state: DaemonState, record: Optional[FileState], file: Option
         return {}
     try:
         told: Any = json.loads(record.content)
-        digests: Dict[str, str] = dict(told["connections"])
+        digests: dict[str, str] = dict(told["connections"])
         if _same_start(str(told["since"]), state.since):
             return digests
         same = file is not None and hashlib.sha256(file.content).hexdigest() == told["file"]
@@ -58,9 +59,9 @@ def _same_start(one: str, other: str) -> bool:
     return one == other or (start_time(one) > 0 and abs(start_time(one) - start_time(other)) <= _BLUR_S)
 
 
-def encode_record(state: DaemonState, file: bytes, digests: Mapping[str, str]) -> bytes:
-    """Return the record of what was loaded, for `loaded_digests` to read."""
-    document = {"since": state.since, "file": hashlib.sha256(file).hexdigest(), "connections": dict(digests)}
+def encode_record(since: str, file: bytes, digests: Mapping[str, str]) -> bytes:
+    """Return the record of what was loaded into the start of charon named by `since`, for `loaded_digests` to read."""
+    document = {"since": since, "file": hashlib.sha256(file).hexdigest(), "connections": dict(digests)}
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 

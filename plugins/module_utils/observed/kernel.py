@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Optional, Tuple
+from collections.abc import Mapping
+from typing import Any
 
 from ..desired.xfrm_interface import LINK_ALIAS
 from .values import ObservedLink, ObservedRoute
@@ -14,9 +15,9 @@ _TABLE_NUMBERS = {"local": 255, "main": 254, "default": 253}
 _UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
 
 
-def parse_links(interfaces: List[Mapping[str, Any]], routes: List[Mapping[str, Any]]) -> Dict[str, ObservedLink]:
+def parse_links(interfaces: list[Mapping[str, Any]], routes: list[Mapping[str, Any]]) -> dict[str, ObservedLink]:
     """Return every link by name; routes are those of our own protocol number."""
-    by_device: Dict[str, List[ObservedRoute]] = {}
+    by_device: dict[str, list[ObservedRoute]] = {}
     for route in routes:
         by_device.setdefault(str(route.get("dev", "")), []).append(_route(route))
     return {
@@ -26,7 +27,7 @@ def parse_links(interfaces: List[Mapping[str, Any]], routes: List[Mapping[str, A
     }
 
 
-def _link(entry: Mapping[str, Any], routes: Tuple[ObservedRoute, ...]) -> ObservedLink:
+def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...]) -> ObservedLink:
     info = entry.get("linkinfo") or {}
     data = info.get("info_data") or {}
     return ObservedLink(
@@ -37,17 +38,19 @@ def _link(entry: Mapping[str, Any], routes: Tuple[ObservedRoute, ...]) -> Observ
         parent=_parent(entry),
         mtu=int(entry.get("mtu", 0)),
         up="UP" in entry.get("flags", ()),
-        addresses=tuple(sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry) if a.get("scope") != "link")),
+        addresses=tuple(
+            sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry) if a.get("scope") != "link")
+        ),
         routes=tuple(sorted(routes, key=lambda route: (route.table, route.destination, route.metric))),
     )
 
 
-def _parent(entry: Mapping[str, Any]) -> Optional[str]:
+def _parent(entry: Mapping[str, Any]) -> str | None:
     parent = entry.get("link")
     return None if parent in (None, "NONE", "none", "lo") else str(parent)
 
 
-def _addresses(entry: Mapping[str, Any]) -> List[Mapping[str, Any]]:
+def _addresses(entry: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [each for each in entry.get("addr_info", ()) if "local" in each]
 
 
@@ -71,9 +74,9 @@ def _route(route: Mapping[str, Any]) -> ObservedRoute:
     )
 
 
-def parse_addresses(interfaces: List[Mapping[str, Any]]) -> Dict[str, Tuple[str, ...]]:
+def parse_addresses(interfaces: list[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """Return the usable addresses of every interface that is up: global scope, neither tentative nor failed (RFC 4862)."""
-    found: Dict[str, Tuple[str, ...]] = {}
+    found: dict[str, tuple[str, ...]] = {}
     for entry in interfaces:
         if "ifname" not in entry:
             continue
@@ -86,9 +89,9 @@ def parse_addresses(interfaces: List[Mapping[str, Any]]) -> Dict[str, Tuple[str,
     return found
 
 
-def parse_default_interfaces(routes: List[Mapping[str, Any]]) -> Dict[int, Optional[str]]:
+def parse_default_interfaces(routes: list[Mapping[str, Any]]) -> dict[int, str | None]:
     """Return the interface of the best default route by family."""
-    best: Dict[int, Tuple[int, str]] = {}
+    best: dict[int, tuple[int, str]] = {}
     for route in routes:
         family, metric, device = int(route["family"]), int(route.get("metric", 0)), route.get("dev")
         if device and (family not in best or metric < best[family][0]):

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-from typing import FrozenSet, Optional, Tuple
-
 from ..desired.gateway import load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
@@ -37,7 +35,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observe
     )
 
 
-def _daemon(host: Host) -> Tuple[Optional[ObservedDaemon], str]:
+def _daemon(host: Host) -> tuple[ObservedDaemon | None, str]:
     try:
         return observe_daemon(host.charon, host.files, host.paths), ""
     except DaemonUnavailable as error:
@@ -64,7 +62,7 @@ def read_stored(host: Host) -> Stored:
     store = host.generations
     number = store.current_number()
     unfinished = store.unfinished()
-    names: FrozenSet[str] = frozenset()
+    names: frozenset[str] = frozenset()
     for each in unfinished:
         names |= _names_of(host, each)
     if number is None:
@@ -79,11 +77,10 @@ def read_stored(host: Host) -> Stored:
     )
 
 
-def _names_of(host: Host, number: int) -> FrozenSet[str]:
+def _names_of(host: Host, number: int) -> frozenset[str]:
     """Return the connections of a generation that was never committed; a torn one was killed before its first step."""
     found = host.files.read(f"{host.paths.generations}/{number}/objects.json")
     if found is None:
         return frozenset()
     objects = host.generations.read(number).objects
     return frozenset(str(item["name"]) for item in objects.get("objects", {}).get("phase1", ()))
-

@@ -5,18 +5,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Mapping, Sequence, Tuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _CHILD_COUNTERS = ("bytes-in", "packets-in", "bytes-out", "packets-out", "install-time", "rekey-time", "life-time")
 
 
-def sas_as_data(listed: Sequence[Tuple[str, Mapping[str, Any]]]) -> List[Dict[str, Any]]:
+def sas_as_data(listed: Sequence[tuple[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Return IKE SAs with their CHILD_SAs, sorted by connection and unique id (vici, event list-sa)."""
     found = [_ike(name, tree) for name, tree in listed]
     return sorted(found, key=lambda sa: (sa["name"], sa["unique_id"]))
 
 
-def _ike(name: str, tree: Mapping[str, Any]) -> Dict[str, Any]:
+def _ike(name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": name,
         "unique_id": int(tree.get("uniqueid", 0)),
@@ -28,12 +29,13 @@ def _ike(name: str, tree: Mapping[str, Any]) -> Dict[str, Any]:
         "algorithms": _algorithms(tree, ("encr-alg", "encr-keysize", "integ-alg", "prf-alg", "dh-group")),
         "established_seconds": int(tree.get("established", 0)),
         "children": sorted(
-            (_child(child) for child in tree.get("child-sas", {}).values()), key=lambda each: (each["name"], each["unique_id"])
+            (_child(child) for child in tree.get("child-sas", {}).values()),
+            key=lambda each: (each["name"], each["unique_id"]),
         ),
     }
 
 
-def _end(tree: Mapping[str, Any], side: str) -> Dict[str, Any]:
+def _end(tree: Mapping[str, Any], side: str) -> dict[str, Any]:
     return {
         "address": str(tree.get(f"{side}-host", "")),
         "port": int(tree.get(f"{side}-port", 0)),
@@ -41,8 +43,8 @@ def _end(tree: Mapping[str, Any], side: str) -> Dict[str, Any]:
     }
 
 
-def _child(tree: Mapping[str, Any]) -> Dict[str, Any]:
-    found: Dict[str, Any] = {
+def _child(tree: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {
         "name": str(tree.get("name", "")),
         "unique_id": int(tree.get("uniqueid", 0)),
         "state": str(tree.get("state", "")),

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import FrozenSet, Mapping, Optional, Tuple
 
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
@@ -22,7 +22,7 @@ class ObservedRoute:
     destination: str
     metric: int
     table: int
-    source: Optional[str]
+    source: str | None
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class ObservedLink:
     kind: str
     ours: bool
     if_id: int = 0
-    parent: Optional[str] = None
+    parent: str | None = None
     mtu: int = 0
     up: bool = False
-    addresses: Tuple[str, ...] = ()
-    routes: Tuple[ObservedRoute, ...] = ()
+    addresses: tuple[str, ...] = ()
+    routes: tuple[ObservedRoute, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ class ObservedDaemon:
     """
 
     state: DaemonState
-    connections: FrozenSet[str]
+    connections: frozenset[str]
     digests: Mapping[str, str]
-    shared: FrozenSet[str]
+    shared: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Stored:
     """What this collection keeps on the host: the gateway in force, allotted numbers, names of an unfinished run."""
 
-    number: Optional[int] = None
+    number: int | None = None
     gateway: Gateway = dataclasses.field(default_factory=Gateway)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    unfinished_connections: FrozenSet[str] = frozenset()
+    unfinished_connections: frozenset[str] = frozenset()
     unfinished: bool = False
 
 
@@ -70,7 +70,7 @@ class Observed:
 
     stored: Stored
     situation: Situation
-    files: Mapping[str, Optional[FileState]]
+    files: Mapping[str, FileState | None]
     links: Mapping[str, ObservedLink]
-    daemon: Optional[ObservedDaemon]
+    daemon: ObservedDaemon | None
     daemon_trouble: str = ""

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import AbstractSet, List, Mapping
+from collections.abc import Mapping
+from typing import AbstractSet
 
 from ..artifacts.digest import tree_digest
 from ..artifacts.values import Artifacts, SharedSecret, Tree
@@ -32,7 +33,7 @@ def plan(wanted: Artifacts, observed: Observed) -> Plan:
     return Plan(tuple(steps + remove))
 
 
-def _files(wanted: Artifacts, observed: Observed) -> List[Step]:
+def _files(wanted: Artifacts, observed: Observed) -> list[Step]:
     steps = []
     for role, file in sorted(wanted.files.items(), reverse=True):
         present = observed.files.get(role)
@@ -43,7 +44,7 @@ def _files(wanted: Artifacts, observed: Observed) -> List[Step]:
     return steps
 
 
-def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> List[Step]:
+def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> list[Step]:
     owned = _owned(observed, daemon)
     _refuse_foreign(wanted, daemon, owned)
     steps = [
@@ -82,8 +83,13 @@ def _owned(observed: Observed, daemon: ObservedDaemon) -> AbstractSet[str]:
 
 def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: AbstractSet[str]) -> None:
     problems = [
-        Problem(f"phase1 {name}", "name", name, "charon has a connection of this name that is not ours; choose another "
-                "name, or remove the connection from its own file under /etc/swanctl first")
+        Problem(
+            f"phase1 {name}",
+            "name",
+            name,
+            "charon has a connection of this name that is not ours; choose another "
+            "name, or remove the connection from its own file under /etc/swanctl first",
+        )
         for name in wanted.connections
         if name in daemon.connections and name not in owned
     ]
@@ -96,7 +102,7 @@ def secret_name(key: str) -> str:
     return key[:-_SECRET_ID_TAIL]
 
 
-def _stale(loaded: AbstractSet[str], wanted: Mapping[str, SharedSecret]) -> List[str]:
+def _stale(loaded: AbstractSet[str], wanted: Mapping[str, SharedSecret]) -> list[str]:
     """Return the ids of our form that are loaded and not wanted any more."""
     return [key for key in loaded if key not in wanted and is_our_secret(key)]
 
@@ -105,6 +111,8 @@ def is_our_secret(key: str) -> bool:
     """Say whether an id of a shared secret has our form: "ike-NAME-" and 32 hexadecimal digits."""
     tail = key[-_SECRET_ID_TAIL + 1 :]
     return (
-        key.startswith("ike-") and len(key) > _SECRET_ID_TAIL + 3 and key[-_SECRET_ID_TAIL] == "-"
+        key.startswith("ike-")
+        and len(key) > _SECRET_ID_TAIL + 3
+        and key[-_SECRET_ID_TAIL] == "-"
         and all(digit in "0123456789abcdef" for digit in tail)
     )

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Mapping, Tuple
+from collections.abc import Mapping
 
 from ..artifacts.links import DEFAULT_METRIC
 from ..artifacts.values import Link, LinkRoute
@@ -14,17 +14,15 @@ from ..errors import Problem, ValidationError
 from ..observed.values import ObservedLink, ObservedRoute
 from .steps import Step
 
-Command = Tuple[str, ...]
+Command = tuple[str, ...]
 # The MTU of an XFRM interface without a parent (net/xfrm/xfrm_interface_core.c: ETH_DATA_LEN).
 _DEFAULT_MTU = 1500
 
 
-def plan_links(
-    wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]
-) -> Tuple[List[Step], List[Step]]:
+def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> tuple[list[Step], list[Step]]:
     """Return the steps that add and change links, and those that remove them; the two run at different times."""
     _refuse_foreign(wanted, present)
-    build: List[Step] = []
+    build: list[Step] = []
     for name, link in wanted.items():
         build.extend(_build(link, present.get(name)))
     remove = [
@@ -37,17 +35,28 @@ def plan_links(
 
 def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> None:
     problems = [
-        Problem(f"xfrm_interface {name}", "name", name, f"the host has a link of this name that is no XFRM interface "
-                f"({present[name].kind or 'a device'}); choose another name")
+        Problem(
+            f"xfrm_interface {name}",
+            "name",
+            name,
+            f"the host has a link of this name that is no XFRM interface "
+            f"({present[name].kind or 'a device'}); choose another name",
+        )
         for name in wanted
         if name in present and present[name].kind != "xfrm"
     ]
-    numbers: Dict[int, str] = {
-        link.if_id: name for name, link in present.items() if link.kind == "xfrm" and name not in wanted and not link.ours
+    numbers: dict[int, str] = {
+        link.if_id: name
+        for name, link in present.items()
+        if link.kind == "xfrm" and name not in wanted and not link.ours
     }
     problems.extend(
-        Problem(f"xfrm_interface {link.name}", "if_id", link.if_id,
-                f"link {numbers[link.if_id]} of the host, which is not ours, has this number; choose another, or leave it out")
+        Problem(
+            f"xfrm_interface {link.name}",
+            "if_id",
+            link.if_id,
+            f"link {numbers[link.if_id]} of the host, which is not ours, has this number; choose another, or leave it out",
+        )
         for link in wanted.values()
         if link.if_id in numbers
     )
@@ -55,7 +64,7 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
         raise ValidationError(problems)
 
 
-def _build(link: Link, there: "ObservedLink | None") -> List[Step]:
+def _build(link: Link, there: ObservedLink | None) -> list[Step]:
     if there is not None and (there.if_id != link.if_id or there.parent != link.parent):
         # Neither number nor parent of an XFRM interface can be changed in place.
         steps = [Step("replace", "link", link.name, commands=(("link", "delete", "dev", link.name), *_create(link)))]
@@ -70,7 +79,7 @@ def _build(link: Link, there: "ObservedLink | None") -> List[Step]:
     return steps
 
 
-def _create(link: Link) -> Tuple[Command, ...]:
+def _create(link: Link) -> tuple[Command, ...]:
     parent = ("dev", link.parent) if link.parent else ()
     return (
         ("link", "add", "dev", link.name, "type", "xfrm", *parent, "if_id", str(link.if_id)),
@@ -80,8 +89,8 @@ def _create(link: Link) -> Tuple[Command, ...]:
     )
 
 
-def _change(link: Link, there: ObservedLink) -> Tuple[Command, ...]:
-    commands: List[Command] = []
+def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
+    commands: list[Command] = []
     if not there.ours:
         commands.append(("link", "set", "dev", link.name, "alias", LINK_ALIAS))
     mtu = link.mtu or (_DEFAULT_MTU if link.parent is None else there.mtu)
@@ -92,7 +101,7 @@ def _change(link: Link, there: ObservedLink) -> Tuple[Command, ...]:
     return tuple(commands)
 
 
-def _addresses(link: Link, there: "ObservedLink | None") -> List[Step]:
+def _addresses(link: Link, there: ObservedLink | None) -> list[Step]:
     present = set(there.addresses) if there else set()
     steps = [
         Step("add", "address", f"{address} on {link.name}", commands=(_address_command("replace", address, link.name),))
@@ -100,7 +109,9 @@ def _addresses(link: Link, there: "ObservedLink | None") -> List[Step]:
         if address not in present
     ]
     steps.extend(
-        Step("remove", "address", f"{address} on {link.name}", commands=(_address_command("delete", address, link.name),))
+        Step(
+            "remove", "address", f"{address} on {link.name}", commands=(_address_command("delete", address, link.name),)
+        )
         for address in sorted(present.difference(link.addresses))
     )
     return steps
@@ -112,12 +123,12 @@ def _address_command(verb: str, address: str, name: str) -> Command:
     return ("address", verb, address, "dev", name, *nodad)
 
 
-def _routes(link: Link, there: "ObservedLink | None") -> List[Step]:
+def _routes(link: Link, there: ObservedLink | None) -> list[Step]:
     # A link that is down has lost its routes without a notice, so its old ones are not counted as present.
-    present: Dict[Tuple[int, str, int], ObservedRoute] = {
+    present: dict[tuple[int, str, int], ObservedRoute] = {
         (route.table, route.destination, route.metric): route for route in (there.routes if there and there.up else ())
     }
-    wanted: Dict[Tuple[int, str, int], LinkRoute] = {
+    wanted: dict[tuple[int, str, int], LinkRoute] = {
         (route.table, route.destination, route.metric): route for route in link.routes
     }
     steps = [
@@ -126,16 +137,33 @@ def _routes(link: Link, there: "ObservedLink | None") -> List[Step]:
         if key not in present or present[key].source != route.source
     ]
     steps.extend(
-        Step("remove", "route", _route_name(route, link.name), commands=((
-            "route", "delete", route.destination, "dev", link.name, "table", str(route.table),
-            "metric", str(route.metric), "proto", str(ROUTE_PROTOCOL)),))
+        Step(
+            "remove",
+            "route",
+            _route_name(route, link.name),
+            commands=(
+                (
+                    "route",
+                    "delete",
+                    route.destination,
+                    "dev",
+                    link.name,
+                    "table",
+                    str(route.table),
+                    "metric",
+                    str(route.metric),
+                    "proto",
+                    str(ROUTE_PROTOCOL),
+                ),
+            ),
+        )
         for key, route in sorted(present.items())
         if key not in wanted
     )
     return steps
 
 
-def _route_name(route: "LinkRoute | ObservedRoute", link: str) -> str:
+def _route_name(route: LinkRoute | ObservedRoute, link: str) -> str:
     family = 6 if ":" in route.destination else 4
     table = "" if route.table == 254 else f" table {route.table}"
     metric = "" if route.metric == DEFAULT_METRIC[family] else f" metric {route.metric}"
@@ -145,6 +173,16 @@ def _route_name(route: "LinkRoute | ObservedRoute", link: str) -> str:
 def _route_command(route: LinkRoute, link: str) -> Command:
     source = ("src", route.source) if route.source else ()
     return (
-        "route", "replace", route.destination, "dev", link, "table", str(route.table),
-        "metric", str(route.metric), "proto", str(ROUTE_PROTOCOL), *source,
+        "route",
+        "replace",
+        route.destination,
+        "dev",
+        link,
+        "table",
+        str(route.table),
+        "metric",
+        str(route.metric),
+        "proto",
+        str(ROUTE_PROTOCOL),
+        *source,
     )

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Dict, Tuple
 
-Commands = Tuple[Tuple[str, ...], ...]
+Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Step:
     def __str__(self) -> str:
         return f"{self.verb} {self.layer} {self.name}"
 
-    def as_data(self) -> Dict[str, str]:
+    def as_data(self) -> dict[str, str]:
         """Return the step as a module's result shows it."""
         return {"action": self.verb, "layer": self.layer, "object": self.name}
 
@@ -37,7 +36,7 @@ class Step:
 class Plan:
     """All steps in the order in which they run. An empty plan changes nothing."""
 
-    steps: Tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

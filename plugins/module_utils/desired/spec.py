@@ -5,17 +5,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional, Type
+from typing import Any
 
-from ..desired.options import Kind, Option, options_of
+from .options import Kind, Option, options_of
 
 
-def argument_spec(cls: Type[Any], *, required: Optional[bool] = None) -> Dict[str, Any]:
+def argument_spec(cls: type[Any], *, required: bool | None = None) -> dict[str, Any]:
     """Return the argument spec of an object class; `required` false leaves the demand to a `required_if` of the caller."""
     return {opt.name: _argument(opt, required) for opt in options_of(cls)}
 
 
-def _argument(opt: Option, required: Optional[bool]) -> Dict[str, Any]:
+def _argument(opt: Option, required: bool | None) -> dict[str, Any]:
     spec = kind_spec(opt.kind)
     if opt.required and required is not False:
         spec["required"] = True
@@ -27,9 +27,9 @@ def _argument(opt: Option, required: Optional[bool]) -> Dict[str, Any]:
     return spec
 
 
-def kind_spec(kind: Kind) -> Dict[str, Any]:
+def kind_spec(kind: Kind) -> dict[str, Any]:
     """Return type, elements, choices and suboptions of a kind."""
-    spec: Dict[str, Any] = {"type": kind.ansible}
+    spec: dict[str, Any] = {"type": kind.ansible}
     inner = kind
     if kind.item is not None:
         inner = kind.item
