@@ -116,6 +116,7 @@ class CharonProcess:
         self.log_path = directory / "charon.log"
         self.settings_path = directory / "strongswan.conf"
         self.process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
         self.settings_path.write_text(
             SETTINGS.format(plugins=PLUGINS, directory=directory, uri=self.uri, extra=extra), encoding="utf-8"
         )
@@ -124,6 +125,7 @@ class CharonProcess:
         """Start charon and return when it answers; raise AssertionError with its log if it does not."""
         # pdeathsig: a killed test run must not leave a daemon. setpriv and ip replace themselves: the pid is charon's.
         argv = ["setpriv", "--pdeathsig", "KILL", "ip", "netns", "exec", self.netns]
+        self.started_at = time.time()
         with (self.directory / "output.log").open("ab") as output:
             self.process = subprocess.Popen(
                 [*argv, unprofiled("charon-systemd", self.directory)],

@@ -124,7 +124,7 @@ class FakeCharon:
         self._command("stats")
         daemon, version, plugins = self._daemon
         since = f"Jan 01 00:{self._start // 60 % 60:02d}:{self._start % 60:02d} 2026"
-        return DaemonState(daemon, version, plugins, since, len(self._sas), pid=1000 + self._start)
+        return DaemonState(daemon, version, plugins, since, len(self._sas), start_id=f"boot/{1000 + self._start}/1")
 
     def connections(self, names: Sequence[str] | None = None) -> dict[str, Section]:
         self._command("list-conns")
