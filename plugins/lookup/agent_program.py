@@ -33,7 +33,7 @@ _raw:
 from pathlib import Path
 from typing import Any
 
-from ansible import constants as C
+from ansible import constants
 from ansible.plugins.lookup import LookupBase
 from ansible_collections.swanfleet.ipsec.plugins.plugin_utils.agent_program import program_file
 
@@ -43,4 +43,4 @@ class LookupModule(LookupBase):
 
     def run(self, terms: list[Any], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """Return the path of the program, as the only item."""
-        return [str(program_file(Path(C.config.get_config_value("ANSIBLE_HOME")) / "swanfleet"))]
+        return [str(program_file(Path(constants.config.get_config_value("ANSIBLE_HOME")) / "swanfleet"))]

@@ -54,7 +54,10 @@ sas:
   returned: when asked for
   type: list
   elements: dict
-  sample: [{"name": "paris", "state": "ESTABLISHED", "children": [{"name": "lan", "state": "INSTALLED", "packets_out": 12}]}]
+  sample:
+    - name: paris
+      state: ESTABLISHED
+      children: [{name: lan, state: INSTALLED, packets_out: 12}]
 daemon:
   description: The daemon's name, version, plugins and start.
   returned: when asked for

@@ -45,7 +45,9 @@ plan:
   returned: success
   type: list
   elements: dict
-  sample: [{"action": "write", "layer": "file", "object": "connections"}, {"action": "load", "layer": "connection", "object": "berlin"}]
+  sample:
+    - {action: write, layer: file, object: connections}
+    - {action: load, layer: connection, object: berlin}
   contains:
     action:
       description: What the step does.

@@ -76,7 +76,7 @@ def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, f
         digests.update((name, tree_digest(wanted.connections[name])) for name in touched if name in wanted.connections)
     else:
         digests.update((name, "") for name in touched if name in observed.daemon.connections)
-    content = encode_record(observed.daemon.state.since, _connections_file(host), digests)
+    content = encode_record(observed.daemon.state.start_id, _connections_file(host), digests)
     host.files.replace(host.paths.loaded_record, content, 0o600)
 
 
@@ -96,7 +96,7 @@ def _load_secret(step: Step, wanted: Artifacts, host: Host) -> None:
     host.charon.load_shared(id=step.key, kind=secret.kind, owners=secret.owners, data=data)
 
 
-def _unload_secret(step: Step, wanted: Artifacts, host: Host) -> None:
+def _unload_secret(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.unload_shared(step.key)
 
 
@@ -104,11 +104,11 @@ def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
     host.charon.load_connection(step.name, wanted.connections[step.name])
 
 
-def _unload_connection(step: Step, wanted: Artifacts, host: Host) -> None:
+def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.unload_connection(step.name)
 
 
-def _terminate(step: Step, wanted: Artifacts, host: Host) -> None:
+def _terminate(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
 
 

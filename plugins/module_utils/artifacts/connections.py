@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
 from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.phase2 import Phase2
+from ..desired.secret import Secret
 from ..desired.situation import Situation, local_addresses
 from .values import SharedSecret, Tree
 
 _START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
+_SHOWN_NAME = 16
+_OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
 _ANY_ADDRESS = {"ipv4": "%any", "ipv6": "%any6"}
 
 
@@ -95,19 +99,32 @@ def remote_identity(connection: Phase1) -> str:
 
 
 def shared_secrets(gateway: Gateway, host_key: bytes) -> dict[str, SharedSecret]:
-    """Return every shared secret by its id in charon.
-
-    The id ends in a keyed hash over value and owners, so that `get-shared` shows a stale secret without showing it.
-    """
+    """Return every shared secret by its id in charon."""
     found: dict[str, SharedSecret] = {}
     for name, connection in sorted(gateway.phase1.items()):
-        if connection.psk is None:
-            continue
-        owners = _owners(connection)
-        found[f"ike-{name}-{connection.psk.keyed_hash(host_key, *owners)}"] = SharedSecret(
-            "ike", owners, connection.psk
-        )
+        if connection.psk is not None:
+            owners = _owners(connection)
+            found[_secret_id(name, connection.psk, owners, host_key)] = SharedSecret("ike", owners, connection.psk)
     return found
+
+
+def _secret_id(name: str, secret: Secret, owners: tuple[str, ...], host_key: bytes) -> str:
+    """Return an id that ends in a keyed hash, so that `get-shared` shows a stale secret without showing it.
+
+    charon answers `get-shared` in one message of at most 512 KiB and drops a larger one, so that ids stay short enough
+    for 10,000 of them, whatever the connections' names.
+    """
+    return f"ike-{name[:_SHOWN_NAME]}-{secret.keyed_hash(host_key, name, *owners)}"
+
+
+def secret_name(secret_id: str) -> str:
+    """Return a secret's id without its keyed hash, for people."""
+    return secret_id.rpartition("-")[0]
+
+
+def is_our_secret(secret_id: str) -> bool:
+    """Say whether an id of a shared secret has the form that this collection gives."""
+    return _OUR_SECRET.fullmatch(secret_id) is not None
 
 
 def _owners(connection: Phase1) -> tuple[str, ...]:
@@ -127,8 +144,3 @@ def _owners(connection: Phase1) -> tuple[str, ...]:
             owners.update(dict.fromkeys(each for each in known if "/" not in each and "-" not in each))
         owners["%any"] = None
     return tuple(owners)
-
-
-def secret_owner_names(shared: Mapping[str, SharedSecret]) -> dict[str, str]:
-    """Return the connection's name by secret id, for messages."""
-    return {key: key[len("ike-") : key.rindex("-")] for key in shared}

@@ -72,6 +72,10 @@ class Gateway:
         """Return this gateway with the objects of another added; an object of the same key is replaced whole."""
         return Gateway(**{kind.plural: {**self.of(kind), **other.of(kind)} for kind in TYPES})
 
+    def with_object(self, kind: ObjectType, item: Any) -> Gateway:
+        """Return this gateway with one object added, or replaced whole."""
+        return dataclasses.replace(self, **{kind.plural: {**self.of(kind), kind.key(item): item}})
+
     def without(self, kind: ObjectType, key: str) -> Gateway:
         """Return this gateway without one object; with a phase 1 go its phase 2s, which cannot stand alone."""
         kept = {each.plural: dict(self.of(each)) for each in TYPES}

@@ -9,7 +9,7 @@ import functools
 import re
 from typing import Any
 
-from .kinds import Kind
+from .options import Kind
 
 _CCM_GCM = ("8", "12", "16", "64", "96", "128")
 
@@ -26,7 +26,8 @@ AEADS: frozenset[str] = frozenset(
     + [f"aes{bits}gmac" for bits in (128, 192, 256)]
 )
 INTEGRITIES: frozenset[str] = frozenset(
-    "md5 md5_128 sha sha1 sha1_160 aesxcbc aescmac camelliaxcbc sha256 sha2_256 sha256_96 sha2_256_96 sha384 sha2_384 sha512 sha2_512".split()
+    "md5 md5_128 sha sha1 sha1_160 aesxcbc aescmac camelliaxcbc "
+    "sha256 sha2_256 sha256_96 sha2_256_96 sha384 sha2_384 sha512 sha2_512".split()
 )
 PRFS: frozenset[str] = frozenset(
     "prfmd5 prfsha1 prfsha256 prfsha384 prfsha512 prfaesxcbc prfaescmac prfcamelliaxcbc".split()

@@ -20,9 +20,9 @@ class Secret:
         return self._text
 
     def keyed_hash(self, key: bytes, *context: str) -> str:
-        """Return 32 hex digits (HMAC-SHA-256, truncated) over the value and `context`: proves equality, shows nothing."""
+        """Return 16 hexadecimal digits (HMAC-SHA-256, truncated) over the value and `context`: proves equality, shows nothing."""
         message = "\0".join((self._text, *context)).encode("utf-8", "surrogateescape")
-        return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+        return hmac.new(key, message, hashlib.sha256).hexdigest()[:16]
 
     def __repr__(self) -> str:
         return "***"

@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import AbstractSet
 
 from ..errors import Problem, ValidationError
 from .gateway import Gateway
@@ -32,7 +31,7 @@ class Situation:
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
-def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: AbstractSet[int]) -> dict[str, int]:
+def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int]) -> dict[str, int]:
     """Return the `if_id` of every XFRM interface: as written, else as allotted before, else the lowest free number.
 
     `taken` are the numbers of links on the host that are not ours.

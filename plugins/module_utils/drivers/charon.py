@@ -8,6 +8,8 @@ Source: strongSwan, src/libcharon/plugins/vici/README.md, the commands; their be
 
 from __future__ import annotations
 
+import os
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -47,6 +49,7 @@ class DaemonState:
     daemon's process cannot be seen from here. `since` cannot do that: charon computes it anew for each answer from two
     clocks in whole seconds (local time without a zone, "Nov 23 09:02:59 2026"), so it wavers by a second, moves when
     the clock is set, and stays when charon is back 20 ms after a crash. So it does not count when states are compared.
+    `started` is the start in seconds since the epoch, by this host's clock; 0 where it cannot be seen.
     """
 
     daemon: str
@@ -55,6 +58,7 @@ class DaemonState:
     since: str = field(compare=False)
     ike_sas: int
     start_id: str = ""
+    started: float = field(default=0.0, compare=False)
 
 
 class Charon(Protocol):
@@ -135,6 +139,7 @@ class ViciCharon:
     def state(self) -> DaemonState:
         version = self.session.request("version")
         stats = self.session.request("stats")
+        start_id, started = _start(self.session.daemon_pid())
         try:
             return DaemonState(
                 daemon=version["daemon"],
@@ -142,7 +147,8 @@ class ViciCharon:
                 plugins=tuple(stats["plugins"]),
                 since=stats["uptime"]["since"],
                 ike_sas=int(stats["ikesas"]["total"]),
-                start_id=_start_id(self.session.daemon_pid()),
+                start_id=start_id,
+                started=started,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ProtocolError(f"charon's answers to version and stats lack what they should have: {error}") from error
@@ -228,16 +234,17 @@ class ViciCharon:
         return int(answer.get("terminated") or answer.get("matches") or 0)
 
 
-def _start_id(pid: int) -> str:
-    """Name one start of a process so that no other has the same name; source: proc(5), /proc/pid/stat, starttime."""
+def _start(pid: int) -> tuple[str, float]:
+    """Name one start of a process as no other is named, and tell its time; source: proc(5), /proc/pid/stat, starttime."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
         stat = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
-        return ""
+        return "", 0.0
     # The name in field 2 is in parentheses and may hold blanks and parentheses itself; field 3 follows the last one.
     started = stat.rpartition(")")[2].split()[19]
-    return f"{boot}/{pid}/{started}"
+    age = time.clock_gettime(time.CLOCK_BOOTTIME) - int(started) / os.sysconf("SC_CLK_TCK")
+    return f"{boot}/{pid}/{started}", time.time() - age
 
 
 def _chosen(**criteria: str | int | None) -> dict[str, str]:

@@ -61,7 +61,7 @@ def run_door(name: str) -> None:
 def _told(module: AnsibleModule, work: Callable[[Host], dict[str, Any]]) -> None:
     """Run, and turn every error that a person can mend into `fail_json`; bugs keep their traceback."""
     host = local_host(Paths())
-    echo = {} if module.params.get("config") is None else {"invocation": _short_echo(module.params)}
+    echo: dict[str, Any] = {} if module.params.get("config") is None else {"invocation": _short_echo(module.params)}
     try:
         result = work(host)
     except ApplyError as error:
@@ -110,7 +110,7 @@ def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
         item = parse_one(kind, raw, where=f"{kind.singular} {params['name']}", problems=problems)
         if problems:
             raise ValidationError(problems)
-        return lambda gateway: gateway.merged(Gateway(**{kind.plural: {kind.key(item): item}}))
+        return lambda gateway: gateway.with_object(kind, item)
 
     return Door(spec, change, required_if=(("state", "present", needed),) if needed else ())
 
@@ -130,7 +130,7 @@ def _gateway_change(params: Params) -> Change:
                 )
             ]
         )
-    return lambda gateway: config
+    return lambda _gateway: config
 
 
 DOORS: dict[str, Door] = {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +15,8 @@ from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
 from .values import ObservedDaemon
 
-# charon computes the time of its start anew for each answer, from two clocks in whole seconds, so that it is off by one
-# now and then; and a file written within that time may be older or younger than the start.
-_BLUR_S = 2.0
+# The kernel counts a process's start in ticks of 10 ms, and its own file times in ticks of up to 4 ms.
+_TICK_S = 0.02
 
 
 def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon:
@@ -45,29 +43,17 @@ def loaded_digests(state: DaemonState, record: FileState | None, file: FileState
     try:
         told: Any = json.loads(record.content)
         digests: dict[str, str] = dict(told["connections"])
-        if _same_start(str(told["since"]), state.since):
+        if state.start_id and told["start"] == state.start_id:
             return digests
         same = file is not None and hashlib.sha256(file.content).hexdigest() == told["file"]
     except (ValueError, KeyError, TypeError):
         return {}
-    if not same or file is None or file.modified + _BLUR_S > start_time(state.since):
+    if not same or file is None or file.modified + _TICK_S > state.started:
         return {}
     return digests
 
 
-def _same_start(one: str, other: str) -> bool:
-    return one == other or (start_time(one) > 0 and abs(start_time(one) - start_time(other)) <= _BLUR_S)
-
-
-def encode_record(since: str, file: bytes, digests: Mapping[str, str]) -> bytes:
-    """Return the record of what was loaded into the start of charon named by `since`, for `loaded_digests` to read."""
-    document = {"since": since, "file": hashlib.sha256(file).hexdigest(), "connections": dict(digests)}
+def encode_record(start_id: str, file: bytes, digests: Mapping[str, str]) -> bytes:
+    """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_digests` to read."""
+    document = {"start": start_id, "file": hashlib.sha256(file).hexdigest(), "connections": dict(digests)}
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
-
-
-def start_time(since: str) -> float:
-    """Return charon's start as seconds since the epoch, from `stats` (uptime.since, local time); 0 when unreadable."""
-    try:
-        return time.mktime(time.strptime(since, "%b %d %H:%M:%S %Y"))
-    except ValueError:
-        return 0.0

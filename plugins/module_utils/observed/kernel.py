@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..desired.xfrm_interface import LINK_ALIAS
@@ -15,7 +15,9 @@ _TABLE_NUMBERS = {"local": 255, "main": 254, "default": 253}
 _UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
 
 
-def parse_links(interfaces: list[Mapping[str, Any]], routes: list[Mapping[str, Any]]) -> dict[str, ObservedLink]:
+def parse_links(
+    interfaces: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
+) -> dict[str, ObservedLink]:
     """Return every link by name; routes are those of our own protocol number."""
     by_device: dict[str, list[ObservedRoute]] = {}
     for route in routes:
@@ -74,7 +76,7 @@ def _route(route: Mapping[str, Any]) -> ObservedRoute:
     )
 
 
-def parse_addresses(interfaces: list[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     """Return the usable addresses of every interface that is up: global scope, neither tentative nor failed (RFC 4862)."""
     found: dict[str, tuple[str, ...]] = {}
     for entry in interfaces:
@@ -89,7 +91,7 @@ def parse_addresses(interfaces: list[Mapping[str, Any]]) -> dict[str, tuple[str,
     return found
 
 
-def parse_default_interfaces(routes: list[Mapping[str, Any]]) -> dict[int, str | None]:
+def parse_default_interfaces(routes: Sequence[Mapping[str, Any]]) -> dict[int, str | None]:
     """Return the interface of the best default route by family."""
     best: dict[int, tuple[int, str]] = {}
     for route in routes:

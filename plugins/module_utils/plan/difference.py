@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import AbstractSet
+from collections.abc import Mapping, Set
 
+from ..artifacts.connections import is_our_secret, secret_name
 from ..artifacts.digest import tree_digest
 from ..artifacts.values import Artifacts, SharedSecret, Tree
 from ..errors import Problem, ValidationError
 from ..observed.values import Observed, ObservedDaemon
 from .kernel import plan_links
 from .steps import Plan, Step
-
-_SECRET_ID_TAIL = 33  # "-" and 32 hexadecimal digits
 
 
 def plan(wanted: Artifacts, observed: Observed) -> Plan:
@@ -76,12 +74,12 @@ def _replaced_by_charon(tree: Tree) -> bool:
     )
 
 
-def _owned(observed: Observed, daemon: ObservedDaemon) -> AbstractSet[str]:
+def _owned(observed: Observed, daemon: ObservedDaemon) -> Set[str]:
     """Return the names that this collection has loaded, or that a run of it which did not end may have."""
     return observed.stored.gateway.phase1.keys() | observed.stored.unfinished_connections | daemon.digests.keys()
 
 
-def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: AbstractSet[str]) -> None:
+def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) -> None:
     problems = [
         Problem(
             f"phase1 {name}",
@@ -97,22 +95,6 @@ def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: AbstractSe
         raise ValidationError(problems)
 
 
-def secret_name(key: str) -> str:
-    """Return the name of a secret for people: its id in charon without the keyed hash."""
-    return key[:-_SECRET_ID_TAIL]
-
-
-def _stale(loaded: AbstractSet[str], wanted: Mapping[str, SharedSecret]) -> list[str]:
+def _stale(loaded: Set[str], wanted: Mapping[str, SharedSecret]) -> list[str]:
     """Return the ids of our form that are loaded and not wanted any more."""
     return [key for key in loaded if key not in wanted and is_our_secret(key)]
-
-
-def is_our_secret(key: str) -> bool:
-    """Say whether an id of a shared secret has our form: "ike-NAME-" and 32 hexadecimal digits."""
-    tail = key[-_SECRET_ID_TAIL + 1 :]
-    return (
-        key.startswith("ike-")
-        and len(key) > _SECRET_ID_TAIL + 3
-        and key[-_SECRET_ID_TAIL] == "-"
-        and all(digit in "0123456789abcdef" for digit in tail)
-    )
