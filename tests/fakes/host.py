@@ -1,0 +1,117 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A whole host in memory: every driver a fake, and a wire that sees each call and may cut it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import Charon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
+from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
+from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
+from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink, FakeRoute
+from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeUnits
+
+# When FakeCharon says that it was started; files that are older were read by it.
+CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
+WRITING = frozenset(
+    "replace remove make_directory point run load_connection unload_connection load_shared unload_shared "
+    "terminate initiate rekey".split()
+)
+
+
+class _Wired:
+    """A driver whose calls go by `wire(name of the call)` first, and by `after` when they are done."""
+
+    def __init__(self, driver: Any, wire: Callable[[str], None], after: Callable[[str], None]) -> None:
+        self._driver, self._wire, self._after = driver, wire, after
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._driver, name)
+        if name not in WRITING:
+            return found
+
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._wire(name)
+            answer = found(*arguments, **named)
+            self._after(name)
+            return answer
+
+        return call
+
+
+@dataclass
+class FakeHost:
+    """The fakes of one host. `host` is what the engine takes.
+
+    `calls` names the changing calls so far, in order. `fail_at` set to (number, error) raises the error in place of
+    the call of this number, counted from 0; with `late` the call is carried out first.
+    """
+
+    files: FakeFiles = field(default_factory=lambda: FakeFiles(now=CHARON_START + 600))
+    kernel: FakeKernel = field(default_factory=FakeKernel)
+    charon: FakeCharon = field(default_factory=FakeCharon)
+    units: FakeUnits = field(default_factory=lambda: FakeUnits({"strongswan.service": RUNNING}))
+    paths: Paths = field(default_factory=Paths)
+    calls: list[str] = field(default_factory=list)
+    fail_at: tuple[int, BaseException] | None = None
+    late: bool = False
+
+    @property
+    def host(self) -> Host:
+        """Return the value that the engine works on."""
+        wired = [_Wired(driver, self._before, self._done) for driver in (self.files, self.kernel, self.charon)]
+        return Host(
+            files=cast("Files", wired[0]),
+            kernel=cast("Kernel", wired[1]),
+            charon=cast("Charon", wired[2]),
+            units=self.units,
+            paths=self.paths,
+        )
+
+    def reset(self) -> None:
+        """Forget the calls so far, and fail no more."""
+        self.calls.clear()
+        self.fail_at = None
+        self.charon.commands.clear()
+        self.kernel.batches.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a run may change, without times, the lock and what is no more than a trace of a run."""
+        kept = {path: (each.content, each.mode) for path, each in self.files.files.items()}
+        managed = set(self.paths.managed.values())
+        current = self.files.links.get(f"{self.paths.generations}/current")
+        return {
+            "files": {path: what for path, what in kept.items() if path in managed},
+            "connections": dict(self.charon.loaded),
+            "secrets": dict(self.charon.secrets),
+            "links": {name: repr(link) for name, link in self.kernel.links.items()},
+            "generation": current and kept.get(f"{self.paths.generations}/{current}/objects.json"),
+        }
+
+    def _before(self, name: str) -> None:
+        self.calls.append(name)
+        self._cut(late=False)
+
+    def _done(self, _name: str) -> None:
+        self._cut(late=True)
+
+    def _cut(self, *, late: bool) -> None:
+        if self.fail_at is not None and late == self.late and len(self.calls) - 1 == self.fail_at[0]:
+            error, self.fail_at = self.fail_at[1], None
+            raise error
+
+
+def wan_host() -> FakeHost:
+    """Return a host with one uplink, wan0: 192.0.2.1 and 2001:db8::1, the default route by it."""
+    wan = FakeLink("veth", up=True, addresses=["192.0.2.1/24", "2001:db8::1/64"])
+    wan.routes = [FakeRoute("0.0.0.0/0"), FakeRoute("::/0", metric=1024)]
+    return FakeHost(kernel=FakeKernel({"wan0": wan}))
