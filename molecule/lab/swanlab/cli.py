@@ -32,7 +32,8 @@ def do_up(arguments: argparse.Namespace) -> int:
 def do_down(_: argparse.Namespace) -> int:
     """Take the lab down."""
     name = places.lab_name()
-    Progress().say(f"{name} is down" if lifecycle.down(name=name) else f"{name} was down")
+    progress = Progress()
+    progress.say(f"{name} is down" if lifecycle.down(name=name, progress=progress) else f"{name} was down already")
     return 0
 
 

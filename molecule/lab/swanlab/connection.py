@@ -39,13 +39,13 @@ def render_ssh_config(state: State) -> str:
     lines += [
         "Host *",
         "  User root",
-        f"  IdentityFile {state.private_key}",
+        f"  IdentityFile {config_path(state.private_key)}",
         "  IdentitiesOnly yes",
         "  IdentityAgent none",
         "  PreferredAuthentications publickey",
         "  BatchMode yes",
         "  HostKeyAlias lab",
-        f"  UserKnownHostsFile {state.folder / 'known_hosts'}",
+        f"  UserKnownHostsFile {config_path(state.folder / 'known_hosts')}",
         "  GlobalKnownHostsFile /dev/null",
         "  StrictHostKeyChecking yes",
         "  UpdateHostKeys no",
@@ -59,6 +59,11 @@ def render_ssh_config(state: State) -> str:
         *(f"  {line}" for line in CRYPTO),
     ]
     return "\n".join(lines) + "\n"
+
+
+def config_path(path: str | Path) -> str:
+    """Return a path for ssh's configuration, where blanks end a word and % begins a token."""
+    return '"' + str(path).replace("%", "%%") + '"'
 
 
 def write_ssh_files(state: State) -> None:
@@ -77,10 +82,8 @@ def run_on(
     state: State, host: str, argv: Sequence[str], *, timeout: float, check: bool = True, stdin: bytes | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a command on the machine or a gateway by ssh; in a direct lab the machine is this computer."""
-    if host == "machine" and state.backend == "direct":
-        command = list(argv)
-    else:
-        command = [*ssh_argv(state, host), shlex.join(argv)]
+    local = host == "machine" and state.backend == "direct"
+    command = list(argv) if local else [*ssh_argv(state, host), shlex.join(argv)]
     return complete(command, timeout=timeout, check=check, stdin=stdin, shown=f"{host}: {shlex.join(argv)}")
 
 

@@ -90,8 +90,8 @@ def choose(wanted: str) -> tuple[str, str]:
 
 
 def lower_root(state: State) -> Path:
-    """Return the unpacked root file system that the gateways' overlays stand on."""
-    return places.cache_root() / "rootfs" / f"{state.release}-{state.image_key}"
+    """Return where the image is mounted, read-only, for the gateways' overlays to stand on."""
+    return Path(lifecycle.host_folder(state)) / "lower"
 
 
 def program_options(state: State) -> list[str]:
@@ -117,14 +117,8 @@ def up(*, name: str, release: str, why: str, progress: Progress) -> State:
     state.write()
     connection.write_ssh_files(state)
     lower = lower_root(state)
-    if not lower.is_dir():
-        with progress.step("unpack the root file system"):
-            unfinished = lower.with_name(f".{lower.name}.new")
-            image.remove_tree(unfinished)
-            unfinished.mkdir(parents=True)
-            options = ["--xattrs", "--xattrs-include=*", "--numeric-owner"]
-            process.run(["tar", "-C", str(unfinished), *options, "-xf", str(built.archive)], timeout=300)
-            unfinished.rename(lower)
+    lower.mkdir(parents=True, exist_ok=True)
+    process.run(["mount", "-o", "loop,ro", str(built.disk), str(lower)], timeout=60)
     with progress.step("gateways berlin and paris: networks, containers, their boot"):
         lifecycle.push_program(state)
         lifecycle.run_program(state, ["up"], timeout=600)
@@ -135,5 +129,9 @@ def up(*, name: str, release: str, why: str, progress: Progress) -> State:
 
 def take_down(state: State) -> None:
     """Remove the gateways and namespaces of a lab on this computer."""
-    if Path(lifecycle.host_folder(state)).is_dir():
+    folder = Path(lifecycle.host_folder(state))
+    if (folder / "host").is_dir():
         lifecycle.run_program(state, ["down"], timeout=120)
+    if lower_root(state).is_mount():
+        process.run(["umount", str(lower_root(state))], timeout=60)
+    image.remove_tree(folder)

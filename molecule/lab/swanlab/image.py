@@ -90,11 +90,6 @@ class Image:
         """Return the public host key, the same for every node, as type and base64."""
         return " ".join((self.folder / "ssh_host_ed25519_key.pub").read_text().split()[:2])
 
-    @property
-    def archive(self) -> Path:
-        """Return the root file system as a tar archive, for gateways directly on a host."""
-        return self.folder / "root.tar"
-
 
 def image_key(release: str) -> str:
     """Return the hash of everything that the image is made of, 16 hex digits."""
@@ -144,11 +139,12 @@ def ensure_image(release: str, *, progress: Progress) -> Image:
     """Return the image of a release, built first if it is not in the cache; half a build never gets its name."""
     wanted = image(release)
     if wanted.folder.is_dir():
+        # The time of use: old images go first.
+        os.utime(wanted.folder)
         return wanted
-    requirements.require(
-        requirements.PROGRAMS if os.geteuid() == 0 else {**requirements.PROGRAMS, **requirements.UNPRIVILEGED_PROGRAMS}
-    )
-    with places.locked(wanted.folder.parent / f".{wanted.folder.name}.lock"):
+    unprivileged = requirements.UNPRIVILEGED_PROGRAMS if os.geteuid() else {}
+    requirements.require({**requirements.PROGRAMS, **unprivileged})
+    with places.locked(wanted.folder.parent / f".{wanted.folder.name}.lock", waiting=progress.say_waiting):
         if wanted.folder.is_dir():
             return wanted
         building = wanted.folder.with_name(f".{wanted.folder.name}.new")
@@ -199,11 +195,15 @@ def make_disk(folder: Path, *, log: Path) -> None:
     process.run_logged(argv, log=log, timeout=600, advice="is the disk full?")
     disk.chmod(stat.S_IRUSR)
     remove_tree(tree)
+    (folder / "root.tar").unlink()
 
 
 def remove_tree(path: Path) -> None:
     """Remove a folder if it is there, whatever the modes inside."""
     if not path.exists():
+        return
+    if not path.is_dir():
+        path.unlink()
         return
     process.run(["chmod", "-R", "u+rwX", str(path)], timeout=120, check=False)
     shutil.rmtree(path)

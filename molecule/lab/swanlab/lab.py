@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import capture, connection, inventory, lifecycle, machine, places, process, state
+from . import capture, connection, image, inventory, lifecycle, places, process, state
 from .errors import LabError
 from .host import topology
 
@@ -55,16 +55,16 @@ class Lab:
         return cls(present)
 
     def command(self, node: str, argv: Sequence[str]) -> str:
-        """Return the shell command that runs argv on a node, for the lab host's shell."""
+        """Return the command line that runs argv on a node, for the shell of the lab host."""
         words = shlex.join(argv)
         if node == "machine":
             return words
         if node in topology.GATEWAYS:
             pid = shlex.quote(f"{lifecycle.host_folder(self.state)}/gateways/{node}/pid")
-            return f'exec nsenter -t "$(cat {pid})" -m -u -i -n -p -C -- {words}'
+            return f'nsenter -t "$(cat {pid})" -m -u -i -n -p -C -- {words}'
         if node in topology.PLAIN_NODES:
             prefix = state.direct_prefix(self.state.name) if self.state.backend == "direct" else ""
-            return f"exec nsenter --net=/run/netns/{prefix}{node} -- {words}"
+            return f"nsenter --net=/run/netns/{prefix}{node} -- {words}"
         raise LabError(f"there is no node {node}", advice="use one of: " + ", ".join(NODES))
 
     def run(
@@ -80,14 +80,11 @@ class Lab:
 
         The lab host ends the command as well, shortly after the timeout.
         """
-        bounded = ["timeout", "-k", "5", f"{timeout + 2:.0f}", "sh", "-c", self.command(node, argv)]
+        bounded = f"exec timeout -k 5 {timeout + 2:.0f} {self.command(node, argv)}"
         shown = f"{node}: {shlex.join(argv)}"
-        if self.state.backend == "direct":
-            local = bounded
-        else:
-            local = [*connection.ssh_argv(self.state, "machine"), shlex.join(bounded)]
+        shell = ["sh", "-c"] if self.state.backend == "direct" else connection.ssh_argv(self.state, "machine")
         data = None if input is None else input.encode()
-        done = connection.complete(local, timeout=timeout, check=False, stdin=data, shown=shown)
+        done = connection.complete([*shell, bounded], timeout=timeout, check=False, stdin=data, shown=shown)
         output, errors = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
         if check and done.returncode != 0:
             raise LabError(f"{shown}: exit code {done.returncode}: {(errors or output).strip()}")
@@ -137,7 +134,7 @@ class Lab:
         """Drain and end the capture, and bring its files into the run folder."""
         told = json.loads(lifecycle.run_program(self.state, ["capture", "stop"], timeout=150))
         folder = self.capture_folder
-        machine.remove_file(folder)
+        image.remove_tree(folder)
         folder.mkdir(parents=True)
         names = [f"{name}.pcap" for name in told]
         argv = ["tar", "-C", f"{lifecycle.host_folder(self.state)}/capture", "-cf", "-", *names]

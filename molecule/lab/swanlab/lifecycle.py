@@ -29,6 +29,7 @@ from .state import State
 #: What travels to the lab host.
 PROGRAM = Path(__file__).with_name("host")
 HOST_FOLDER = "/run/swanlab"
+KEPT = 2
 FIRST_BOOT_SECONDS = 240.0
 RESTORE_SECONDS = 60.0
 
@@ -40,18 +41,31 @@ def program_text() -> dict[str, str]:
 
 def snapshot_key(built: Image, *, accelerator: str, qemu: str) -> str:
     """Return the hash of all that a snapshot depends on, 16 hex digits."""
-    model = platform.processor() + platform.machine() if accelerator == "kvm" else ""
+    placeholder = Path("x")
     made_of = {
         "image": built.key,
         "program": program_text(),
-        "kernel": machine.kernel_arguments(),
-        "accelerator": accelerator,
-        "model": model,
+        # Device by device: a snapshot fits into the very same machine only. The image's folder is in it, which is
+        # right, for the snapshot's disk names the image by its path.
+        "machine": machine.qemu_argv(
+            built,
+            disk=placeholder,
+            accelerator=accelerator,
+            ports=dict.fromkeys(connection.HOSTS, 0),
+            monitor=placeholder,
+            serial=placeholder,
+            snapshot=None,
+        ),
+        "model": processor_model() if accelerator == "kvm" else "",
         "qemu": qemu,
-        "memory": machine.MEMORY,
-        "cores": machine.cores(),
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def processor_model() -> str:
+    """Return the processor's name and features, which a guest under KVM has seen."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
 @contextmanager
@@ -71,7 +85,7 @@ def ending_by_exception() -> Iterator[None]:
 
 def up(*, name: str, backend: str, release: str | None, progress: Progress) -> State:
     """Bring a lab up, or return it if it is; on failure nothing is left running."""
-    with ending_by_exception(), places.locked(places.run_root(name).with_suffix(".lock")):
+    with ending_by_exception(), places.locked(places.run_root(name).with_suffix(".lock"), waiting=progress.say_waiting):
         present = state.read(name)
         if present and present.ready and state.runs(present):
             if release not in (None, present.release) or backend not in ("auto", present.backend):
@@ -114,10 +128,12 @@ def machine_up(*, name: str, release: str, why: str, progress: Progress) -> Stat
         why=why,
     )
     if not stored.exists():
-        with places.locked(stored.with_suffix(".lock")):
+        with places.locked(stored.with_suffix(".lock"), waiting=progress.say_waiting):
             if not stored.exists():
                 return make_snapshot(blank, built, stored, progress=progress)
     with progress.step("machine from its snapshot"):
+        # The time of use: old snapshots go first.
+        os.utime(stored)
         fresh = start_machine(blank, built, disk_from=stored)
         connection.await_ssh(fresh, "machine", seconds=RESTORE_SECONDS)
         connection.set_clock(fresh)
@@ -151,7 +167,20 @@ def make_snapshot(blank: State, built: Image, stored: Path, *, progress: Progres
                 unfinished.unlink(missing_ok=True)
             monitor.human("cont")
         connection.await_ssh(fresh, "machine", seconds=RESTORE_SECONDS)
+    prune(built.release)
     return finish(fresh)
+
+
+def prune(release: str) -> None:
+    """Remove a release's snapshots and images but the two used last, and images that a running lab stands on."""
+    root = places.cache_root()
+    states = (state.read(entry.parent.name) for entry in (root / "run").glob("*/state.json"))
+    used = {present.image_key for present in states if present}
+    for pattern in (f"snapshots/{release}-*.qcow2", f"images/{release}-*"):
+        by_age = sorted(root.glob(pattern), key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in by_age[KEPT:]:
+            if not any(key in old.name for key in used):
+                image.remove_tree(old)
 
 
 def finish(fresh: State) -> State:
@@ -262,7 +291,7 @@ def take_down(name: str) -> bool:
     return True
 
 
-def down(*, name: str) -> bool:
+def down(*, name: str, progress: Progress) -> bool:
     """Take a lab down; return whether there was one."""
-    with places.locked(places.run_root(name).with_suffix(".lock")):
+    with places.locked(places.run_root(name).with_suffix(".lock"), waiting=progress.say_waiting):
         return take_down(name)

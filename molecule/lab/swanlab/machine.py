@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import process
+from . import process, requirements
 from .errors import LabError
 from .image import Image
 
@@ -123,19 +123,20 @@ def start_ticks(pid: int) -> int | None:
 
 def start(argv: Sequence[str], *, log: Path) -> Guest:
     """Start qemu in a session of its own, so that it outlives this command and its terminal."""
-    with log.open("ab") as output:
-        child = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            env=process.environment(),
-        )
-    ticks = start_ticks(child.pid)
+    # Not Popen: that wants its child to end before this command does.
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    program = shutil.which(argv[0], path=requirements.search_path())
+    if program is None:
+        raise LabError(f"{argv[0]} is not installed")
+    pid = os.posix_spawn(program, list(argv), process.environment(), file_actions=actions, setsid=True)
+    ticks = start_ticks(pid)
     if ticks is None:
         raise LabError("qemu ended at once", log=str(log))
-    return Guest(pid=child.pid, started=ticks)
+    return Guest(pid=pid, started=ticks)
 
 
 class Monitor:
@@ -220,11 +221,3 @@ def kvm_boots(image: Image, *, folder: Path, seconds: float = 10.0) -> bool:
         child.kill()
         child.wait()
     return code == 0 and "Kernel panic" in serial.read_text(errors="replace")
-
-
-def remove_file(path: Path) -> None:
-    """Remove a file or a folder, there or not."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,12 +43,16 @@ def private_folder(path: Path) -> Path:
 
 
 @contextmanager
-def locked(path: Path, *, shared_wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive lock on path; the kernel lets go of it when this process ends, however it ends."""
+def locked(path: Path, *, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold an exclusive lock on path, after a call of waiting if another holds it.
+
+    The kernel lets go of it when this process ends, however it ends.
+    """
     private_folder(path.parent)
     with path.open("a") as handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if shared_wait else fcntl.LOCK_NB))
-        except BlockingIOError as error:
-            raise LabError(f"another lab command holds {path}", advice="wait for it to end") from error
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield

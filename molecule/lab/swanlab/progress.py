@@ -37,6 +37,10 @@ class Progress:
         """Print one line of its own."""
         self._write(f"lab: {text}\n")
 
+    def say_waiting(self) -> None:
+        """Say that another lab command is at the same work."""
+        self.say("another lab command is at it: waiting for it to end")
+
     @property
     def elapsed(self) -> float:
         """Return the seconds since this object was made."""

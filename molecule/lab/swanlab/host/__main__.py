@@ -27,6 +27,7 @@ def up(place: Place, _: argparse.Namespace) -> None:
     """Make everything that is missing and wait until the gateways have booted."""
     place.folder.mkdir(parents=True, exist_ok=True)
     run(["modprobe", "-a", *MODULES], check=False)
+    network.make_bridge(place)
     network.make_lasting(place)
     for gateway in topology.GATEWAYS:
         gateways.start_gateway(place, gateway)
@@ -66,8 +67,16 @@ def down(place: Place, _: argparse.Namespace) -> None:
     for node in ("wires", *topology.PLAIN_NODES):
         if f"{place.prefix}{node}" in namespaces():
             run(["ip", "netns", "delete", f"{place.prefix}{node}"])
-    run(["umount", "--lazy", str(place.folder / "podman/root/overlay")], check=False)
-    shutil.rmtree(place.folder, ignore_errors=True)
+    network.remove_bridge(place)
+    for mount in ("podman/root/overlay", "podman/root"):
+        if os.path.ismount(place.folder / mount):
+            run(["umount", str(place.folder / mount)])
+    for name in ("gateways", "podman", "wired"):
+        left = place.folder / name
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
 
 
 def capture(place: Place, arguments: argparse.Namespace) -> None:

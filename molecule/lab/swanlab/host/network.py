@@ -9,6 +9,19 @@ from . import topology
 from .running import Place, namespaces, run, run_batches, set_sysctls
 
 
+def make_bridge(place: Place) -> None:
+    """Make the management bridge where it is missing; the machine made its own at boot, to be reached at all."""
+    if run(["ip", "-o", "link", "show", "type", "bridge", "dev", place.bridge], check=False):
+        return
+    lines = (*topology.bridge(place.bridge), f"address add {topology.MANAGEMENT_HOST}/24 dev {place.bridge}")
+    run_batches([topology.Batch("", lines)])
+
+
+def remove_bridge(place: Place) -> None:
+    """Remove the management bridge."""
+    run(["ip", "link", "delete", place.bridge], check=False)
+
+
 def make_lasting(place: Place) -> None:
     """Make wires, router and hosts, once."""
     mark = place.folder / "wired"
