@@ -48,10 +48,14 @@ def parse_interface_name(value: Any) -> str:
 
 @functools.lru_cache(maxsize=65536)
 def _address(text: str) -> str:
-    address = ipaddress.ip_address(text)
-    if getattr(address, "scope_id", None):
+    _refuse_zone(text)
+    return str(ipaddress.ip_address(text))
+
+
+def _refuse_zone(text: str) -> None:
+    # ipaddress takes any text after the %, line breaks and commas included.
+    if "%" in text:
         raise ValueError(text)
-    return str(address)
 
 
 def parse_address(value: Any) -> str:
@@ -66,6 +70,7 @@ def parse_address(value: Any) -> str:
 @functools.lru_cache(maxsize=65536)
 def _network(text: str) -> str:
     interface = ipaddress.ip_interface(text)
+    _refuse_zone(text)
     network = interface.network
     if interface.ip != network.network_address:
         raise ValueError(f"it has host bits set; did you mean {network}?")
@@ -87,6 +92,7 @@ def parse_interface_address(value: Any) -> str:
     wanted = "an address with its prefix length is needed, such as 10.255.0.1/30"
     text = _text(value, wanted)
     try:
+        _refuse_zone(text)
         parsed = ipaddress.ip_interface(text)
     except ValueError:
         raise ValueError(wanted) from None
@@ -106,7 +112,7 @@ def _endpoint(text: str) -> str:
     if "-" in text and all(part.strip() for part in text.split("-", 1)):
         first, last = (part.strip() for part in text.split("-", 1))
         try:
-            low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+            low, high = ipaddress.ip_address(_address(first)), ipaddress.ip_address(_address(last))
         except ValueError:
             pass
         else:
