@@ -137,6 +137,11 @@ A6 = "address replace 2001:db8::1/64 dev t0 nodad"
             ("10.254.0.1/24",), ["10.3.0.0/24 table 254 metric 0"], id="an address takes routes that it is source of",
         ),
         pytest.param(
+            [A1, A2, A6, "address replace 10.255.0.1/24 dev t0", "address flush dev t0 to 10.255.0.1",
+             "address flush dev t0 to 10.255.0.2", "address flush dev t0 to 2001:db8::9"],
+            ("2001:db8::1/64",), [], id="a flush takes the address with any prefix, and none is no error",
+        ),
+        pytest.param(
             [A6, route("2001:db8:2::/64", "table 254 metric 1024 src 2001:db8::1"),
              "address delete 2001:db8::1/64 dev t0"],
             (), ["2001:db8:2::/64 table 254 metric 1024"], id="an IPv6 route outlives its source address",

@@ -57,6 +57,19 @@ class FakeLink:
     def drop_routes(self, family: int) -> None:
         self.routes = [route for route in self.routes if route.family != family]
 
+    def drop_address(self, address: str) -> None:
+        """Remove an address with all that the kernel takes along."""
+        gone = _secondaries(self, address) if _family(address) == 4 else [address]
+        self.addresses = [each for each in self.addresses if each not in gone]
+        sources = {each.partition("/")[0] for each in gone}
+        if _family(address) == 6:
+            for route in self.routes:
+                route.source = None if route.source in sources else route.source
+            return
+        self.routes = [route for route in self.routes if route.source not in sources]
+        if not any(_family(each) == 4 for each in self.addresses):
+            self.drop_routes(4)
+
 
 def _family(address: str) -> int:
     return ipaddress.ip_interface(address).version
@@ -107,7 +120,7 @@ class FakeKernel:
             assert rest[0] == "dev", rest
             self._run_link(verb, rest[1], rest[2:])
         elif layer == "address":
-            self._run_address(verb, rest[0], _options(rest[1:]))
+            self._run_address(verb, _options(rest if verb == "flush" else ["address", *rest]))
         elif layer == "route":
             self._run_route(verb, rest[0], _options(rest[1:]))
         else:
@@ -148,8 +161,14 @@ class FakeKernel:
             raise _Refusal("RTNETLINK answers: File exists")
         self.links[name] = FakeLink(options["type"], if_id=if_id, parent=parent)
 
-    def _run_address(self, verb: str, address: str, options: dict[str, str]) -> None:
+    def _run_address(self, verb: str, options: dict[str, str]) -> None:
         link = self._link(options["dev"])
+        if verb == "flush":
+            for each in list(link.addresses):
+                if each.partition("/")[0] == options["to"] and each in link.addresses:
+                    link.drop_address(each)
+            return
+        address = options["address"]
         family = _family(address)
         if verb == "replace":
             if family == 6 and link.mtu < 1280:
@@ -160,16 +179,7 @@ class FakeKernel:
         assert verb == "delete", verb
         if address not in link.addresses:
             raise _Refusal(f"Error: ipv{family}: {'Address' if family == 4 else 'address'} not found.")
-        gone = _secondaries(link, address) if family == 4 else [address]
-        link.addresses = [each for each in link.addresses if each not in gone]
-        sources = {each.partition("/")[0] for each in gone}
-        if family == 6:
-            for route in link.routes:
-                route.source = None if route.source in sources else route.source
-            return
-        link.routes = [route for route in link.routes if route.source not in sources]
-        if not any(_family(each) == 4 for each in link.addresses):
-            link.drop_routes(4)
+        link.drop_address(address)
 
     def _run_route(self, verb: str, destination: str, options: dict[str, str]) -> None:
         link = self._link(options["dev"])

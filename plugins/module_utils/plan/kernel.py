@@ -65,6 +65,7 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
 
 
 def _build(link: Link, there: ObservedLink | None) -> list[Step]:
+    """Return the steps for one link: what must go first, since an address takes routes and other addresses along."""
     if there is not None and (there.if_id != link.if_id or there.parent != link.parent):
         # Neither number nor parent of an XFRM interface can be changed in place.
         steps = [Step("replace", "link", link.name, commands=(("link", "delete", "dev", link.name), *_create(link)))]
@@ -72,11 +73,10 @@ def _build(link: Link, there: ObservedLink | None) -> list[Step]:
     elif there is None:
         steps = [Step("add", "link", link.name, commands=_create(link))]
     else:
+        steps = _removed_routes(link, there) + _removed_addresses(link, there)
         commands = _change(link, there)
-        steps = [Step("change", "link", link.name, commands=commands)] if commands else []
-    steps.extend(_addresses(link, there))
-    steps.extend(_routes(link, there))
-    return steps
+        steps += [Step("change", "link", link.name, commands=commands)] if commands else []
+    return steps + _added_addresses(link, there) + _added_routes(link, there)
 
 
 def _create(link: Link) -> tuple[Command, ...]:
@@ -101,66 +101,75 @@ def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
     return tuple(commands)
 
 
-def _addresses(link: Link, there: ObservedLink | None) -> list[Step]:
-    present = set(there.addresses) if there else set()
-    steps = [
-        Step("add", "address", f"{address} on {link.name}", commands=(_address_command("replace", address, link.name),))
+def _gone(link: Link, there: ObservedLink | None) -> list[str]:
+    return sorted(set(there.addresses).difference(link.addresses)) if there is not None else []
+
+
+def _loses_ipv4(link: Link, there: ObservedLink | None) -> bool:
+    """Say whether an IPv4 address goes: it may take the others of its subnet, and all IPv4 routes, along (net/ipv4/devinet.c)."""
+    return any(":" not in address for address in _gone(link, there))
+
+
+def _removed_addresses(link: Link, there: ObservedLink) -> list[Step]:
+    # Flush, because delete fails when the address has gone with another one just before.
+    return [
+        Step(
+            "remove",
+            "address",
+            f"{address} on {link.name}",
+            commands=(("address", "flush", "dev", link.name, "to", address.partition("/")[0]),),
+        )
+        for address in _gone(link, there)
+    ]
+
+
+def _added_addresses(link: Link, there: ObservedLink | None) -> list[Step]:
+    present = set(there.addresses) if there is not None else set()
+    if _loses_ipv4(link, there):
+        present = {address for address in present if ":" in address}
+    return [
+        Step("add", "address", f"{address} on {link.name}", commands=(_address_command(address, link.name),))
         for address in link.addresses
         if address not in present
     ]
-    steps.extend(
-        Step(
-            "remove", "address", f"{address} on {link.name}", commands=(_address_command("delete", address, link.name),)
-        )
-        for address in sorted(present.difference(link.addresses))
-    )
-    return steps
 
 
-def _address_command(verb: str, address: str, name: str) -> Command:
+def _address_command(address: str, name: str) -> Command:
     # Duplicate address detection means nothing on a link without neighbours, and would hold the address back.
-    nodad = ("nodad",) if ":" in address and verb == "replace" else ()
-    return ("address", verb, address, "dev", name, *nodad)
+    return ("address", "replace", address, "dev", name, *(("nodad",) if ":" in address else ()))
 
 
-def _routes(link: Link, there: ObservedLink | None) -> list[Step]:
+RouteKey = tuple[int, str, int]
+
+
+def _present_routes(there: ObservedLink | None) -> dict[RouteKey, ObservedRoute]:
     # A link that is down has lost its routes without a notice, so its old ones are not counted as present.
-    present: dict[tuple[int, str, int], ObservedRoute] = {
-        (route.table, route.destination, route.metric): route for route in (there.routes if there and there.up else ())
-    }
-    wanted: dict[tuple[int, str, int], LinkRoute] = {
-        (route.table, route.destination, route.metric): route for route in link.routes
-    }
-    steps = [
+    found = there.routes if there is not None and there.up else ()
+    return {(route.table, route.destination, route.metric): route for route in found}
+
+
+def _wanted_routes(link: Link) -> dict[RouteKey, LinkRoute]:
+    return {(route.table, route.destination, route.metric): route for route in link.routes}
+
+
+def _added_routes(link: Link, there: ObservedLink | None) -> list[Step]:
+    present = _present_routes(there)
+    if _loses_ipv4(link, there):
+        present = {key: route for key, route in present.items() if ":" in route.destination}
+    return [
         Step("add", "route", _route_name(route, link.name), commands=(_route_command(route, link.name),))
-        for key, route in wanted.items()
+        for key, route in _wanted_routes(link).items()
         if key not in present or present[key].source != route.source
     ]
-    steps.extend(
-        Step(
-            "remove",
-            "route",
-            _route_name(route, link.name),
-            commands=(
-                (
-                    "route",
-                    "delete",
-                    route.destination,
-                    "dev",
-                    link.name,
-                    "table",
-                    str(route.table),
-                    "metric",
-                    str(route.metric),
-                    "proto",
-                    str(ROUTE_PROTOCOL),
-                ),
-            ),
-        )
-        for key, route in sorted(present.items())
+
+
+def _removed_routes(link: Link, there: ObservedLink) -> list[Step]:
+    wanted = _wanted_routes(link)
+    return [
+        Step("remove", "route", _route_name(route, link.name), commands=(_unroute_command(route, link.name),))
+        for key, route in sorted(_present_routes(there).items())
         if key not in wanted
-    )
-    return steps
+    ]
 
 
 def _route_name(route: LinkRoute | ObservedRoute, link: str) -> str:
@@ -170,19 +179,14 @@ def _route_name(route: LinkRoute | ObservedRoute, link: str) -> str:
     return f"{route.destination} by {link}{table}{metric}"
 
 
+def _unroute_command(route: ObservedRoute, link: str) -> Command:
+    return ("route", "delete", *_route_words(route, link))
+
+
 def _route_command(route: LinkRoute, link: str) -> Command:
-    source = ("src", route.source) if route.source else ()
-    return (
-        "route",
-        "replace",
-        route.destination,
-        "dev",
-        link,
-        "table",
-        str(route.table),
-        "metric",
-        str(route.metric),
-        "proto",
-        str(ROUTE_PROTOCOL),
-        *source,
-    )
+    return ("route", "replace", *_route_words(route, link), *(("src", route.source) if route.source else ()))
+
+
+def _route_words(route: LinkRoute | ObservedRoute, link: str) -> Command:
+    key = ("table", str(route.table), "metric", str(route.metric), "proto", str(ROUTE_PROTOCOL))
+    return (route.destination, "dev", link, *key)
