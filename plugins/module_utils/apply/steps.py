@@ -60,6 +60,13 @@ def _grouped(steps: Plan) -> list[list[Step]]:
 
 
 def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
+    try:
+        _write_record(steps, wanted, observed, host, finished=finished)
+    except Exception as error:
+        raise StepFailed("record what charon holds", error) from error
+
+
+def _write_record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
     """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim.
 
     Without a daemon the record belongs to no start of it; the next start loads the file, and so makes it true.

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Callable
 
@@ -52,6 +53,8 @@ def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
             host.files.make_directory(host.paths.state, 0o700)
             _store_key(host, situation.host_key)
             _execute(host, outcome, wanted, observed, situation)
+        elif observed.stored.unfinished:
+            host.generations.prune()
         return outcome
 
 
@@ -91,20 +94,26 @@ def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed
     try:
         carry_out(outcome.plan, wanted, observed, host)
         _verify(host, wanted, situation)
+        store.commit(number)
     except StepFailed as failed:
         restored = _go_back(host, outcome.before, situation.host_key)
         if not isinstance(failed.cause, IpsecError):
             raise
         raise ApplyError(failed.step, str(failed.cause), restored=restored) from failed
-    except VerifyError as error:
+    except IpsecError as error:
         restored = _go_back(host, outcome.before, situation.host_key)
-        raise ApplyError("verification", str(error), restored=restored) from error
-    store.commit(number)
-    store.prune()
+        step = "verification" if isinstance(error, VerifyError) else "verify and commit"
+        raise ApplyError(step, str(error), restored=restored) from error
+    with contextlib.suppress(IpsecError):
+        # The new state stands; what is too old to keep is no reason to call the run failed.
+        store.prune()
 
 
 def _verify(host: Host, wanted: Artifacts, situation: Situation) -> None:
-    left = plan(wanted, observe(host, host_key=situation.host_key))
+    observed = observe(host, host_key=situation.host_key)
+    if observed.daemon is None:
+        raise DependencyMissing(observed.daemon_trouble)
+    left = plan(wanted, observed)
     if left:
         raise VerifyError([str(step) for step in left.steps])
 
@@ -119,7 +128,8 @@ def _go_back(host: Host, before: Gateway, host_key: bytes) -> bool:
         _verify(host, wanted, situation)
     except (StepFailed, IpsecError):
         return False
-    host.generations.prune()
+    with contextlib.suppress(IpsecError):
+        host.generations.prune()
     return True
 
 
@@ -130,5 +140,6 @@ def host_key_of(host: Host) -> bytes:
 
 
 def _store_key(host: Host, key: bytes) -> None:
-    if host.files.read(host.paths.host_key) is None:
+    found = host.files.read(host.paths.host_key)
+    if found is None or found.content != key:
         host.files.replace(host.paths.host_key, key, 0o600)

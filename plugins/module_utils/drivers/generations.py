@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,8 +68,12 @@ class GenerationStore:
         return number
 
     def commit(self, number: int) -> None:
-        """Put a stored generation in force: the commit point of a run."""
+        """Put a stored generation in force: the commit point of a run. Those passed over were never in force, and go."""
+        passed_over = [each for each in self.unfinished() if each < number]
         self._files.point(f"{self._root}/{_CURRENT}", str(number))
+        for each in passed_over:
+            with contextlib.suppress(IpsecError):
+                self._files.remove(f"{self._root}/{each}")
 
     def prune(self) -> None:
         """Remove what was never committed, and all but the last few of what was."""
