@@ -6,31 +6,48 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection
 from typing import Any
 
 from ..module_utils.desired.options import Option, options_of
 from ..module_utils.desired.spec import kind_spec, plain_default
 
-
-def documented_options(cls: type[Any], *, required: bool | None = None) -> dict[str, Any]:
-    """Return the `options` part of a module's documentation; `required` false leaves the demand to the module's texts."""
-    return {opt.name: _documented(opt, required) for opt in options_of(cls)}
+_REFERENCE = re.compile(r"\bO\((\w+)")
 
 
-def _documented(opt: Option, required: bool | None) -> dict[str, Any]:
-    documented: dict[str, Any] = {"description": list(opt.text)}
+def documented_options(cls: type[Any], *, required: bool | None = None, inside: str = "") -> dict[str, Any]:
+    """Return the `options` part of a module's documentation; `required` false leaves the demand to the module's texts.
+
+    `inside` is the path of the option whose suboptions these are, such as "config.phase1[]."; a text that refers to an
+    option beside its own, O(ip_type), is written once and gets the path here.
+    """
+    options = options_of(cls)
+    names = [opt.name for opt in options]
+    return {opt.name: _documented(opt, required, inside=inside, siblings=names) for opt in options}
+
+
+def placed(text: str, *, inside: str, siblings: Collection[str]) -> str:
+    """Return a text with the path `inside` before every O() reference to one of `siblings`."""
+    return _REFERENCE.sub(lambda found: f"O({inside}{found[1]}" if found[1] in siblings else found[0], text)
+
+
+def _documented(opt: Option, required: bool | None, *, inside: str, siblings: Collection[str]) -> dict[str, Any]:
+    text = [placed(paragraph, inside=inside, siblings=siblings) for paragraph in opt.text]
+    documented: dict[str, Any] = {"description": text}
     kind = kind_spec(opt.kind)
     documented.update({key: value for key, value in kind.items() if key != "options"})
     if opt.required and required is not False:
         documented["required"] = True
     elif opt.required:
-        documented["description"] = [*opt.text, "Required when O(state=present)."]
+        documented["description"] = [*text, "Required when O(state=present)."]
     default = plain_default(opt)
     if default is not None:
         documented["default"] = default
     nested = opt.kind.item.of if opt.kind.item is not None else opt.kind.of
     if nested is not None:
-        documented["suboptions"] = documented_options(nested)
+        brackets = "[]" if opt.kind.item is not None else ""
+        documented["suboptions"] = documented_options(nested, inside=f"{inside}{opt.name}{brackets}.")
     return documented
 
 
