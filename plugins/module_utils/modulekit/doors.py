@@ -18,7 +18,6 @@ from ..desired.gateway import (
     PHASE2,
     TYPES,
     XFRM_INTERFACES,
-    Gateway,
     ObjectType,
     parse_gateway,
     parse_one,
