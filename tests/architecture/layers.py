@@ -26,10 +26,11 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "agent": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers"}),
     "modulekit": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers", "agent"}),
     "modules": frozenset({"modulekit"}),
-    "plugin_utils": frozenset({"desired"}),
+    # Both are pure, so the controller may compute with them what a target would.
+    "plugin_utils": frozenset({"desired", "artifacts"}),
     "action": frozenset({"desired", "plugin_utils"}),
-    "filter": frozenset({"desired", "plugin_utils"}),
-    "lookup": frozenset({"desired", "plugin_utils"}),
+    "filter": frozenset({"desired", "artifacts", "plugin_utils"}),
+    "lookup": frozenset({"desired", "artifacts", "plugin_utils"}),
     "doc_fragments": frozenset({"desired", "plugin_utils"}),
 }
 CONTROLLER = frozenset({"plugin_utils", "action", "filter", "lookup", "doc_fragments"})
@@ -222,11 +223,11 @@ def _is_alias(tree: ast.Module, name: str) -> bool:
 def _actions(tree: ast.Module, layer: str) -> Iterator[tuple[int, str]]:
     """Yield what touches the world outside the process, or asks what time it is."""
     for node in ast.walk(tree):
-        modules: list[str] = []
         if isinstance(node, ast.Import):
-            modules = [alias.name for alias in node.names]
+            for alias in node.names:
+                yield from _acting(alias.name, node.lineno, layer)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            modules = [node.module]
+            yield from _acting(node.module, node.lineno, layer)
             if node.module == "pathlib" and any(not alias.name.startswith("Pure") for alias in node.names):
                 yield node.lineno, f"{layer} imports a path that acts: PurePosixPath does not"
         elif isinstance(node, ast.Call):
@@ -235,6 +236,8 @@ def _actions(tree: ast.Module, layer: str) -> Iterator[tuple[int, str]]:
                 yield node.lineno, f"{layer} calls {called.id}(): that is for drivers"
             elif isinstance(called, ast.Attribute) and called.attr in ACTING_METHODS:
                 yield node.lineno, f"{layer} calls .{called.attr}(): that is for drivers"
-        for module in modules:
-            if module.split(".")[0] in ACTING_MODULES:
-                yield node.lineno, f"{layer} imports {module}: that is for drivers"
+
+
+def _acting(module: str, line: int, layer: str) -> Iterator[tuple[int, str]]:
+    if module.split(".", maxsplit=1)[0] in ACTING_MODULES:
+        yield line, f"{layer} imports {module}: that is for drivers"

@@ -144,6 +144,18 @@ def test_the_tree_that_is_looked_at_is_the_real_one(checkout: Path) -> None:
             id="controller applies",
         ),
         pytest.param(
+            "filter/a.py",
+            f"from {FULL}.module_utils.observed.values import Link",
+            "filter imports observed",
+            id="filter knows a host",
+        ),
+        pytest.param(
+            "action/a.py",
+            f"from {FULL}.module_utils.artifacts.x import y",
+            "action imports artifacts",
+            id="action computes what the target must",
+        ),
+        pytest.param(
             "module_utils/plan/a.py", "import subprocess", "plan imports subprocess: that is for drivers", id="process"
         ),
         pytest.param(
@@ -206,6 +218,8 @@ def test_a_breach_is_named(tmp_path: Path, path: str, text: str, complaint: str)
         ),
         pytest.param("module_utils/modulekit/a.py", "from ..drivers.files import LocalFiles", id="where all is wired"),
         pytest.param("modules/a.py", f"from {FULL}.module_utils.modulekit import run", id="module"),
+        pytest.param("filter/a.py", f"from {FULL}.module_utils.artifacts.x import y", id="filter renders"),
+        pytest.param("plugin_utils/a.py", f"from {FULL}.module_utils.artifacts.x import y", id="controller computes"),
         pytest.param("plugin_utils/a.py", "import jinja2, netaddr\nX = open('a')", id="controller"),
         pytest.param("module_utils/drivers/a.py", "import os, time, socket, subprocess", id="driver"),
         pytest.param("module_utils/__init__.py", "", id="empty package"),
