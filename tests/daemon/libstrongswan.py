@@ -79,7 +79,7 @@ class _Parser:
         step = _method(enumerator, 0, ctypes.c_bool, *[ctypes.POINTER(ctypes.c_char_p)] * wide)
         found = []
         while True:
-            places = [ctypes.c_char_p() for _ in range(wide)]
+            places = [ctypes.c_char_p() for _number in range(wide)]
             if not step(enumerator, *map(ctypes.byref, places)):
                 break
             found.append(tuple(place.value or b"" for place in places))

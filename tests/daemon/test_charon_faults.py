@@ -34,7 +34,7 @@ def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) 
         with pytest.raises(DaemonUnavailable, match=r"did not answer 'version' .* within 0.5 s: it hangs, is stopped"):
             client.state()
         # Its socket takes some connections that nobody answers, then no more: both end in time.
-        waiting = [own.client(timeout=0.2) for _ in range(6)]
+        waiting = [own.client(timeout=0.2) for _number in range(6)]
         for each in waiting:
             with pytest.raises(DaemonUnavailable, match="did not answer"):
                 each.state()

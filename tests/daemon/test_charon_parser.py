@@ -32,7 +32,7 @@ def test_the_oracle_refuses_what_is_broken(text: str) -> None:
 def test_any_text_in_quotes_comes_back_unchanged() -> None:
     chance = random.Random(20260101)  # noqa: S311  # the same texts in every run
     alphabet = "\"\\\n\r\t#{}=.,: abnrt0sä\u20ac\udcff$%'\x01\x7f"
-    values = ["".join(chance.choices(alphabet, k=chance.randrange(20))) for _ in range(3000)]
+    values = ["".join(chance.choices(alphabet, k=chance.randrange(20))) for _number in range(3000)]
     read = parse(*(f"s {{ k = {quote(value)} }}" for value in values))
     assert [tree["s"].get("k", "") if tree else None for tree in read] == values
 

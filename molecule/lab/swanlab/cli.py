@@ -29,7 +29,7 @@ def do_up(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def do_down(_: argparse.Namespace) -> int:
+def do_down(_args: argparse.Namespace) -> int:
     """Take the lab down."""
     name = places.lab_name()
     progress = Progress()
@@ -83,7 +83,7 @@ def do_exec(arguments: argparse.Namespace) -> int:
     os.execvpe("ssh", [*connection.ssh_argv(lab.state, "machine"), command], process.environment())  # noqa: S606
 
 
-def do_reset(_: argparse.Namespace) -> int:
+def do_reset(_args: argparse.Namespace) -> int:
     """Put the lab back to its snapshot."""
     progress = Progress()
     lab = Lab.running()
@@ -161,7 +161,7 @@ def do_copy(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def do_clean(_: argparse.Namespace) -> int:
+def do_clean(_args: argparse.Namespace) -> int:
     """Delete what the lab has stored; refuses while one runs."""
     root = places.cache_root()
     for entry in sorted((root / "run").glob("*/state.json")):
@@ -173,7 +173,7 @@ def do_clean(_: argparse.Namespace) -> int:
     return 0
 
 
-def do_requirements(_: argparse.Namespace) -> int:
+def do_requirements(_args: argparse.Namespace) -> int:
     """Print the Debian packages that the host needs."""
     print(" ".join(requirements.packages()))
     return 0

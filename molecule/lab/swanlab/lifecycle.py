@@ -72,7 +72,7 @@ def processor_model() -> str:
 def ending_by_exception() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into KeyboardInterrupt, so that every way out cleans up."""
 
-    def stop(number: int, _: FrameType | None) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}

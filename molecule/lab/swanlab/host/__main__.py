@@ -23,7 +23,7 @@ MODULES = (
 )
 
 
-def up(place: Place, _: argparse.Namespace) -> None:
+def up(place: Place, _args: argparse.Namespace) -> None:
     """Make everything that is missing and wait until the gateways have booted."""
     place.folder.mkdir(parents=True, exist_ok=True)
     run(["modprobe", "-a", *MODULES], check=False)
@@ -55,7 +55,7 @@ def start(place: Place, arguments: argparse.Namespace) -> None:
         gateways.await_gateway(place, arguments.gateway)
 
 
-def down(place: Place, _: argparse.Namespace) -> None:
+def down(place: Place, _args: argparse.Namespace) -> None:
     """Remove everything that up made; for a lab directly on a host."""
     for gateway in topology.GATEWAYS:
         name = f"{place.prefix}{gateway}"
