@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ WRITING = frozenset(
     "replace remove make_directory point run load_connection unload_connection load_shared unload_shared "
     "terminate initiate rekey".split()
 )
+_ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
 
 
 class _Wired:
@@ -85,14 +87,17 @@ class FakeHost:
         self.kernel.batches.clear()
 
     def state(self) -> dict[str, Any]:
-        """Return all that a run may change, without times, the lock and what is no more than a trace of a run."""
+        """Return all that a run may change, without times, the lock and what is no more than a trace of a run.
+
+        Secrets are without the hashes in their ids, which depend on the host's own random key.
+        """
         kept = {path: (each.content, each.mode) for path, each in self.files.files.items()}
         managed = set(self.paths.managed.values())
         current = self.files.links.get(f"{self.paths.generations}/current")
         return {
-            "files": {path: what for path, what in kept.items() if path in managed},
+            "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if path in managed},
             "connections": dict(self.charon.loaded),
-            "secrets": dict(self.charon.secrets),
+            "secrets": sorted(self.charon.secrets.values()),
             "links": {name: repr(link) for name, link in self.kernel.links.items()},
             "generation": current and kept.get(f"{self.paths.generations}/{current}/objects.json"),
         }

@@ -1,0 +1,293 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run on a host in memory: what it does, what it leaves alone, and what is left when anything fails at any point."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS, DaemonUnavailable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
+    ApplyError,
+    DependencyMissing,
+    IpsecError,
+    LockBusy,
+    ValidationError,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    CHANGED,
+    ONE,
+    PARIS,
+    PARIS_LAN,
+    TWO,
+    Config,
+    apply,
+    config,
+    steps,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.units import ABSENT, STOPPED
+
+# Of the changing calls of a run, these come before the first step or after the commit point.
+OUTSIDE_STEPS = ("make_directory", "remove")
+
+
+def on(wanted: Config | None) -> FakeHost:
+    host = wan_host()
+    if wanted is not None:
+        apply(host, wanted)
+    host.reset()
+    return host
+
+
+def calls(before: Config | None, wanted: Config) -> list[str]:
+    host = on(before)
+    apply(host, wanted)
+    return list(host.calls)
+
+
+RUNS = [
+    pytest.param(before, wanted, number, id=f"{kind}, call {number}: {name}")
+    for kind, before, wanted in (("first run", None, TWO), ("change", TWO, CHANGED), ("removal", TWO, ONE))
+    for number, name in enumerate(calls(before, wanted))
+]
+
+
+def same(found: FakeHost, expected: FakeHost) -> bool:
+    """Compare the states of two hosts; a host without objects may have files that hold none."""
+    one, other = found.state(), expected.state()
+    for state in (one, other):
+        state["files"] = {path: what for path, what in state["files"].items() if b"{\n}\n" not in what[0]}
+    return one == other
+
+
+class TestARun:
+    def test_the_first_makes_everything(self) -> None:
+        host = on(None)
+        outcome = apply(host, TWO)
+        assert steps(outcome) == [
+            "write file secrets", "write file connections",
+            "add link ipsec-paris", "add address 10.255.0.1/30 on ipsec-paris", "add route 10.2.0.0/24 by ipsec-paris",
+            "load secret ike-paris", "load secret ike-rome", "load connection paris", "load connection rome",
+        ]  # fmt: skip
+        assert outcome.changed
+        assert sorted(host.charon.loaded) == ["paris", "rome"]
+        assert len(host.kernel.batches) == 1
+
+    @pytest.mark.parametrize("wanted", [ONE, TWO, CHANGED])
+    def test_the_second_only_reads(self, wanted: Config) -> None:
+        host = on(wanted)
+        outcome = apply(host, wanted)
+        assert (steps(outcome), outcome.changed, host.calls) == ([], False, [])
+        assert set(host.charon.commands) <= READING_COMMANDS
+
+    def test_a_check_shows_the_very_plan_and_writes_nothing(self) -> None:
+        host = on(TWO)
+        before = host.state()
+        planned = apply(host, CHANGED, check=True)
+        assert (host.calls, host.state()) == ([], before)
+        assert planned.plan == apply(host, CHANGED).plan
+        assert planned.changed
+
+    def test_a_change_touches_no_other_tunnel(self) -> None:
+        host = on(TWO)
+        faster = config([{**PARIS, "lifetime": "4h"}, TWO["phase1"][1]], TWO["phase2"], TWO["xfrm_interfaces"])
+        assert steps(apply(host, faster)) == ["write file connections", "reload connection paris"]
+        assert host.kernel.batches == []
+
+    def test_an_object_that_changes_nothing_on_the_host_is_a_change_all_the_same(self) -> None:
+        host = on(TWO)
+        outcome = apply(host, {**TWO, "phase2": [PARIS_LAN, {**TWO["phase2"][1], "install_routes": False}]})
+        assert (steps(outcome), outcome.changed) == ([], True)
+        assert host.state()["generation"] != on(TWO).state()["generation"]
+
+    def test_what_drifted_is_mended(self) -> None:
+        host = on(TWO)
+        host.charon.unload_connection("rome")
+        host.charon.secrets.clear()
+        host.kernel.links["ipsec-paris"].addresses.clear()
+        host.files.remove(host.paths.secrets_file)
+        assert steps(apply(host, TWO)) == [
+            "write file secrets", "add address 10.255.0.1/30 on ipsec-paris", "load secret ike-paris",
+            "load secret ike-rome", "load connection rome",
+        ]  # fmt: skip
+        assert same(host, on(TWO))
+
+    def test_secrets_are_in_no_plan_and_in_files_for_root_only(self) -> None:
+        host = on(None)
+        assert "s3cret" not in repr(apply(host, TWO))
+        holding = {path: file for path, file in host.files.files.items() if b"s3cret" in file.content}
+        assert [path.rpartition("/")[2] for path in holding] == ["secrets.json"]
+        assert {file.mode for path, file in host.files.files.items() if "secret" in path} == {0o600}
+
+
+class TestAFailure:
+    @pytest.mark.parametrize(("before", "wanted", "number"), RUNS)
+    def test_leaves_the_old_state_and_says_so(self, before: Config | None, wanted: Config, number: int) -> None:
+        host = on(before)
+        host.fail_at = (number, FileTrouble("the disk is on fire"))
+        name = calls(before, wanted)[number]
+        if name == "remove" and number == len(calls(before, wanted)) - 1:
+            apply(host, wanted)  # what is too old to keep is no reason to fail
+            assert same(host, on(wanted))
+            return
+        with pytest.raises(IpsecError, match="the disk is on fire") as failed:
+            apply(host, wanted)
+        if isinstance(failed.value, ApplyError):
+            assert failed.value.restored
+            assert str(failed.value).endswith("the host is as before the run")
+        else:
+            assert set(host.calls) <= {"make_directory", "replace"}
+        assert same(host, on(before))
+        apply(host, wanted)
+        assert same(host, on(wanted))
+        assert steps(apply(host, wanted)) == []
+
+    def test_a_bug_keeps_its_traceback_and_the_host_its_state(self) -> None:
+        host = on(ONE)
+        host.fail_at = (calls(ONE, TWO).index("load_connection"), ZeroDivisionError("a bug"))
+        with pytest.raises(Exception, match="a bug") as failed:
+            apply(host, TWO)
+        assert not isinstance(failed.value, IpsecError)
+        assert same(host, on(ONE))
+
+    def test_a_host_that_cannot_be_brought_back_is_called_so_and_the_next_run_mends_it(self) -> None:
+        host = on(TWO)
+        host.charon.refuse = {("load-conn", "paris"): "it is full", ("unload-conn", "oslo"): "no"}
+        with pytest.raises(
+            ApplyError, match=r"reload connection paris: .*it is full.*; the host could NOT be brought back"
+        ):
+            apply(host, CHANGED)
+        host.charon.refuse.clear()
+        apply(host, CHANGED)
+        assert same(host, on(CHANGED))
+
+    def test_a_charon_that_dies_during_a_run_keeps_what_the_next_run_must_know(self) -> None:
+        host = on(ONE)
+        gone = DaemonUnavailable("charon hangs")
+        load = host.charon.load_connection
+
+        def dies(name: str, tree: object) -> None:
+            load(name, tree)  # type: ignore[arg-type]
+            host.charon.unavailable = gone
+            raise gone
+
+        host.charon.load_connection = dies  # type: ignore[method-assign,assignment]
+        with pytest.raises(ApplyError, match=r"load connection rome: charon hangs; the host could NOT be brought back"):
+            apply(host, TWO)
+        assert host.state()["files"] == on(ONE).state()["files"]
+        host.charon.unavailable, host.charon.load_connection = None, load  # type: ignore[method-assign]
+        apply(host, ONE)
+        assert same(host, on(ONE))
+
+
+class TestACrash:
+    @pytest.mark.parametrize("late", [False, True], ids=["before", "after"])
+    @pytest.mark.parametrize(("before", "wanted", "number"), RUNS)
+    def test_restores_to_old_or_new(self, *, before: Config | None, wanted: Config, number: int, late: bool) -> None:
+        host = on(before)
+        host.fail_at, host.late = (number, KeyboardInterrupt()), late
+        with pytest.raises(KeyboardInterrupt):
+            apply(host, wanted)
+        current = host.files.links.get(f"{host.paths.generations}/current")
+        restore(host.host, with_daemon=True)
+        committed = current == ("1" if before is None else "2")
+        assert same(host, on(wanted if committed else before))
+        assert not restore(host.host, with_daemon=True)
+        apply(host, wanted)
+        assert same(host, on(wanted))
+        assert steps(apply(host, wanted)) == []
+
+    @pytest.mark.parametrize(("before", "wanted", "number"), RUNS)
+    def test_is_mended_by_the_next_run_too(self, before: Config | None, wanted: Config, number: int) -> None:
+        host = on(before)
+        host.fail_at = (number, KeyboardInterrupt())
+        with pytest.raises(KeyboardInterrupt):
+            apply(host, wanted)
+        apply(host, ONE)
+        assert same(host, on(ONE))
+        assert host.host.generations.unfinished() == []
+
+
+class TestBeforeTheFirstStep:
+    @pytest.mark.parametrize(
+        ("unit", "message"),
+        [
+            pytest.param(ABSENT, "strongSwan with charon-systemd is not installed", id="not installed"),
+            pytest.param(STOPPED, "charon is not running, strongswan.service is inactive", id="stopped"),
+            pytest.param(None, "it hangs", id="running"),
+        ],
+    )
+    def test_a_charon_that_does_not_answer_is_one_error(self, unit: object, message: str) -> None:
+        host = on(TWO)
+        host.charon.unavailable = DaemonUnavailable("it hangs")
+        if unit is not None:
+            host.units.units["strongswan.service"] = unit  # type: ignore[assignment]
+        with pytest.raises(DependencyMissing, match=message):
+            apply(host, CHANGED)
+        assert host.calls == []
+        [warning] = apply(host, CHANGED, check=True).warnings
+        assert message in warning
+
+    def test_a_busy_lock_is_one_error(self) -> None:
+        host = on(TWO)
+        host.files.locked_by = "process 7 since 09:00:00"
+        with pytest.raises(LockBusy, match="process 7 since 09:00:00 holds /run/swanfleet/lock"):
+            apply(host, CHANGED)
+        assert host.calls == []
+        assert apply(host, CHANGED, check=True).changed
+
+    def test_an_interface_that_does_not_exist_is_one_error(self) -> None:
+        host = on(None)
+        with pytest.raises(
+            ValidationError, match=r"interfaces\[0\] is 'wan9': this host has no such interface; it has"
+        ):
+            apply(host, config([{**PARIS, "interfaces": ["wan9"], "xfrm_interface": None}], []))
+        assert host.calls == []
+
+
+class TestGenerations:
+    def test_a_few_are_kept(self) -> None:
+        host = on(None)
+        for lifetime in range(100, 108):
+            apply(host, config([{**PARIS, "xfrm_interface": None, "lifetime": lifetime}], []))
+        store = host.host.generations
+        assert (store.numbers(), store.current_number()) == ([4, 5, 6, 7, 8], 8)
+
+    def test_allotted_numbers_are_kept(self) -> None:
+        host = on(ONE)
+        before = host.kernel.links["ipsec-paris"].if_id
+        apply(host, config([], [], [{"name": "a-first"}, *ONE["xfrm_interfaces"]]))
+        assert host.kernel.links["ipsec-paris"].if_id == before
+        assert host.kernel.links["a-first"].if_id == before + 1
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            (None, "is missing: run the play again"),
+            (b"{", "is no valid JSON"),
+            (b"[]", "holds no JSON object"),
+        ],
+    )
+    def test_a_broken_one_is_named(self, content: bytes | None, message: str) -> None:
+        host = on(ONE)
+        path = f"{host.paths.generations}/1/objects.json"
+        host.files.remove(path)
+        if content is not None:
+            host.files.replace(path, content, 0o600)
+        with pytest.raises(IpsecError, match=message) as broken:
+            apply(host, TWO)
+        assert path in str(broken.value)
+
+    def test_objects_hold_no_secret(self) -> None:
+        host = on(TWO)
+        objects = json.loads(host.files.files[f"{host.paths.generations}/1/objects.json"].content)
+        assert [sorted(each) for each in objects["objects"]["phase1"]] == [sorted({*PARIS, *_defaults()} - {"psk"})] * 2
+
+
+def _defaults() -> list[str]:
+    return ["ip_type", "ike_version", "init_type", "auth_method", "local_id", "remote_id", "lifetime"]
