@@ -1,0 +1,60 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a gateway holds after the playbook: files, units, links."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["berlin", "paris"])
+def test_secrets_are_for_root_alone(gateways, name):
+    for path in ("/etc/swanctl/conf.d/swanfleet-secrets.conf", "/var/lib/swanfleet/host.key"):
+        file = gateways[name].file(path)
+        assert (file.user, file.mode) == ("root", 0o600), path
+    assert gateways[name].file("/var/lib/swanfleet").mode == 0o700
+    assert gateways[name].file("/var/lib/swanfleet/generations").mode == 0o700
+
+
+@pytest.mark.parametrize("name", ["berlin", "paris"])
+def test_the_secret_stands_nowhere_else(gateways, name):
+    found = gateways[name].run(
+        "grep -rlE 'only-for-the-lab-and-nowhere-else|b25seS1mb3ItdGhlLWxhYi1hbmQtbm93aGVyZS1lbHNl'"
+        " /etc /var /tmp /run --exclude-dir=proc 2>/dev/null"
+    )
+    current = gateways[name].run("readlink /var/lib/swanfleet/generations/current").stdout.strip()
+    assert set(found.stdout.split()) == {
+        "/etc/swanctl/conf.d/swanfleet-secrets.conf",
+        f"/var/lib/swanfleet/generations/{current}/secrets.json",
+    }
+
+
+def test_services_start_at_boot(gateways):
+    for unit in ("strongswan", "swanfleet-restore"):
+        assert gateways["berlin"].service(unit).is_enabled, unit
+
+
+def test_the_link_carries_number_address_and_route(gateways):
+    shown = json.loads(gateways["berlin"].check_output("ip -j -d address show dev ipsec-paris"))[0]
+    assert shown["linkinfo"]["info_kind"] == "xfrm"
+    assert "10.255.0.1" in [each["local"] for each in shown["addr_info"]]
+    routes = json.loads(gateways["berlin"].check_output("ip -j route show dev ipsec-paris proto 83"))
+    assert [route["dst"] for route in routes] == ["10.2.0.0/24"]
+
+
+def test_charon_reads_the_files_without_a_change(gateways):
+    before = spis(gateways["berlin"])
+    done = gateways["berlin"].run("swanctl --load-all --noprompt")
+    assert done.rc == 0
+    assert "successfully loaded 2 connections, 0 unloaded" in done.stdout
+    assert before
+    assert spis(gateways["berlin"]) == before
+
+
+def spis(gateway):
+    """Return the SPIs of all CHILD_SAs of a gateway."""
+    return sorted(re.findall(r"spi-(?:in|out)=([0-9a-f]+)", gateway.check_output("swanctl --list-sas --raw")))

@@ -1,0 +1,14 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A gateway that loses its power comes back with its tunnels, without a playbook. Last, for it takes the host away."""
+
+from __future__ import annotations
+
+
+def test_tunnels_are_back_after_a_power_cut(lab, paths, ping, until):
+    lab.restart("berlin", kill=True)
+    shown = lab.run("berlin", ["ip", "-br", "link", "show", "type", "xfrm"]).stdout
+    assert "ipsec-paris" in shown
+    for path, address in paths.items():
+        until(path, lambda to=address: ping(to, 1), seconds=90)
