@@ -1,0 +1,102 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Examples as documents: find the YAML that people copy, and run what it says through the engine's own parsers."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
+    Gateway,
+    check_gateway,
+    parse_gateway,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
+
+OURS = "swanfleet.ipsec."
+_BLOCK = re.compile(r"^```(?:yaml|yml)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+# What an object's example refers to and leaves to another one.
+_REFERENCE = "there is no"
+
+
+def examples_of(module: Path) -> str:
+    """Return the text of EXAMPLES of a module or plugin."""
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.Assign) and any(
+            isinstance(target, ast.Name) and target.id == "EXAMPLES" for target in node.targets
+        ):
+            text: str = ast.literal_eval(node.value)
+            return text
+    raise AssertionError(f"{module.name} has no EXAMPLES")
+
+
+def blocks_of(document: Path) -> list[str]:
+    """Return the blocks of YAML in a Markdown document."""
+    return _BLOCK.findall(document.read_text())
+
+
+def claims(node: Any) -> Iterator[tuple[str, Any]]:
+    """Yield (name, value) of everything of ours in a YAML document: calls of modules, and `gateway_config`."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if isinstance(key, str) and (key == "gateway_config" or key.removeprefix(OURS) != key):
+                yield key.removeprefix(OURS), value
+            yield from claims(value)
+    elif isinstance(node, list):
+        for item in node:
+            yield from claims(item)
+
+
+def trouble(name: str, value: Any) -> str | None:
+    """Return what the engine says against one claim, None where it accepts it."""
+    if isinstance(value, str) and value.startswith("{{"):
+        return None
+    try:
+        if name == "gateway_config":
+            check_gateway(parse_gateway(value))
+            return None
+        if name == "ipsec_info":
+            return _refused(INFO_SPEC, (), value or {})
+        if name not in DOORS:
+            return f"there is no module {name}"
+        return _through_the_door(name, value)
+    except IpsecError as error:
+        return str(error)
+
+
+def _through_the_door(name: str, arguments: dict[str, Any]) -> str | None:
+    door = DOORS[name]
+    if str(arguments.get("config", "")).startswith("{{"):
+        arguments = {**arguments, "config": {}, "state": "merged"}
+    refused = _refused(door.spec, door.required_if, arguments)
+    if refused:
+        return refused
+    after = door.change(_validated(door.spec, door.required_if, arguments).validated_parameters)(Gateway())
+    try:
+        check_gateway(after)
+    except IpsecError as error:
+        if name == "ipsec_gateway" or _REFERENCE not in str(error):
+            raise
+    return None
+
+
+def _validated(spec: dict[str, Any], required_if: Any, arguments: dict[str, Any]) -> Any:
+    return ArgumentSpecValidator(spec, required_if=required_if).validate(arguments)
+
+
+def _refused(spec: dict[str, Any], required_if: Any, arguments: dict[str, Any]) -> str | None:
+    return "; ".join(_validated(spec, required_if, arguments).error_messages) or None
+
+
+def parsed(text: str) -> list[Any]:
+    """Return the documents of a YAML text."""
+    return list(yaml.safe_load_all(text))
