@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+
 PACKETS = 1000
 
 
@@ -41,3 +43,17 @@ def test_a_capture_that_saw_too_little_is_no_evidence(lab, paths, ping):
     with lab.capture() as capture:
         ping(paths["IPv4, route-based"], 10)
     assert any("were captured" in fault for fault in capture.report.faults(expected=1000))
+
+
+def test_charon_reads_the_files_without_a_change(gateways):
+    before = spis(gateways["berlin"])
+    done = gateways["berlin"].run("swanctl --load-all --noprompt")
+    assert done.rc == 0
+    assert "successfully loaded 2 connections, 0 unloaded" in done.stdout
+    assert before
+    assert spis(gateways["berlin"]) == before
+
+
+def spis(gateway):
+    """Return the SPIs of all CHILD_SAs of a gateway."""
+    return sorted(re.findall(r"spi-(?:in|out)=([0-9a-f]+)", gateway.check_output("swanctl --list-sas --raw")))
