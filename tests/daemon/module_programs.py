@@ -1,89 +1,72 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Modules as the programs that Ansible sends to a target, built by Ansible's own code, for runs without a controller."""
+"""Modules as the programs that Ansible sends to a target, run in the sandbox without a controller."""
 
 from __future__ import annotations
 
-import functools
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from ansible.config.manager import ConfigManager
-from ansible.executor.module_common import modify_module
-from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader, module_loader
-from ansible.template import Templar
 from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import Sandbox
 
 TARGET_PYTHON = "/usr/bin/python3"
-# What ansible-playbook adds to a module's arguments at its defaults (plugins/action, _update_module_args).
-_ADDED = {
-    "_ansible_check_mode": False,
-    "_ansible_diff": False,
-    "_ansible_no_log": False,
-    "_ansible_debug": False,
-    "_ansible_verbosity": 0,
-    "_ansible_syslog_facility": "LOG_USER",
-    "_ansible_selinux_special_fs": ["fuse", "nfs", "vboxsf", "ramfs", "9p", "vfat"],
-    "_ansible_shell_executable": "/bin/sh",
-    "_ansible_keep_remote_files": False,
-    "_ansible_ignore_unknown_opts": False,
-    "_ansible_tracebacks_for": [],
-}
+_BUILDER = Path(__file__).parent / "module_builder.py"
+# The directory that holds ansible_collections, by the path that this file was imported from.
+COLLECTIONS_PATH = str(Path(__file__).parents[5])
 
 
-@functools.cache
-def _find(name: str) -> tuple[str, str]:
-    """Return a module's path and full name."""
-    init_plugin_loader(os.environ.get("ANSIBLE_COLLECTIONS_PATH", "").split(":"))
-    found = module_loader.find_plugin_with_context(name, collection_list=[])
-    assert found.resolved, f"Ansible does not find the module {name}"
-    return found.plugin_resolved_path, found.resolved_fqcn
+class ModulePrograms:
+    """Builds modules with Ansible's own code, in a process that lives as long as this is open."""
 
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self._builder = subprocess.Popen(
+            [sys.executable, str(_BUILDER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, **sandbox.environment(), "ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH},
+        )
 
-def build(
-    name: str, arguments: Mapping[str, Any], path: Path, *, check: bool = False, diff: bool = False, verbosity: int = 0
-) -> Path:
-    """Write the program that Ansible would send for a module with these arguments; it holds them, so the mode is 0600."""
-    module_path, full_name = _find(name)
-    added = {
-        **_ADDED,
-        "_ansible_check_mode": check,
-        "_ansible_diff": diff,
-        "_ansible_verbosity": verbosity,
-        "_ansible_module_name": full_name,
-        "_ansible_remote_tmp": str(path.parent),
-    }
-    built = modify_module(
-        module_name=full_name,
-        module_path=module_path,
-        module_args={**arguments, **added},
-        templar=Templar(loader=DataLoader(), variables={}),
-        task_vars={"ansible_python_interpreter": TARGET_PYTHON},
-        module_compression=ConfigManager().get_config_value("DEFAULT_MODULE_COMPRESSION"),
-    )
-    path.touch(0o600)
-    path.write_bytes(built.b_module_data)
-    return path
+    def __enter__(self) -> ModulePrograms:
+        return self
 
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._builder.communicate(timeout=30)
 
-def run_module(
-    sandbox: Sandbox,
-    name: str,
-    arguments: Mapping[str, Any],
-    *,
-    check: bool = False,
-    diff: bool = False,
-    verbosity: int = 0,
-    python: str = TARGET_PYTHON,
-) -> dict[str, Any]:
-    """Run a module inside and return its result, with all that it printed as `printed`."""
-    path = build(name, arguments, sandbox.directory / "module.py", check=check, diff=diff, verbosity=verbosity)
-    done = sandbox.run([python, str(path)], timeout=120)
-    printed = done.stdout + done.stderr
-    assert done.stdout.lstrip().startswith("{"), printed
-    return {**json.loads(done.stdout), "printed": printed}
+    def build(self, module: str, arguments: Mapping[str, Any], name: str = "module.py", **special: Any) -> Path:
+        """Write the program of a module; `special` are Ansible's own arguments, such as check_mode, diff or verbosity."""
+        path = self.sandbox.directory / name
+        request = {
+            "module": module,
+            "arguments": dict(arguments),
+            "special": {f"_ansible_{key}": value for key, value in special.items()},
+            "path": str(path),
+            "python": TARGET_PYTHON,
+        }
+        assert self._builder.stdin is not None
+        assert self._builder.stdout is not None
+        self._builder.stdin.write(json.dumps(request) + "\n")
+        self._builder.stdin.flush()
+        answer = json.loads(self._builder.stdout.readline() or '{"error": "the builder has ended"}')
+        assert "error" not in answer, answer["error"]
+        return path
+
+    def run(
+        self, module: str, *, python: str = TARGET_PYTHON, special: Mapping[str, Any] | None = None, **arguments: Any
+    ) -> dict[str, Any]:
+        """Run one of our modules inside, and return its result with all that it printed as `printed`."""
+        path = self.build(f"swanfleet.ipsec.{module}", arguments, **(special or {}))
+        done = self.sandbox.run([python, str(path)], timeout=120)
+        printed = done.stdout + done.stderr
+        assert done.stdout.lstrip().startswith("{"), printed
+        return {**json.loads(done.stdout), "printed": printed}
