@@ -47,7 +47,7 @@ class FakeFiles:
     def remove(self, path: str) -> None:
         for held in (self.files, self.links, self.directories):
             for each in [key for key in held if key == path or key.startswith(path + "/")]:
-                del held[each]  # type: ignore[attr-defined]  # three dicts of different values
+                del held[each]
 
     def names(self, directory: str) -> list[str]:
         if directory in self.files:

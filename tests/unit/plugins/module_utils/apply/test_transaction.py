@@ -176,7 +176,7 @@ class TestAFailure:
             host.charon.unavailable = gone
             raise gone
 
-        host.charon.load_connection = dies  # type: ignore[method-assign,assignment]
+        host.charon.load_connection = dies  # type: ignore[method-assign]
         with pytest.raises(ApplyError, match=r"load connection rome: charon hangs; the host could NOT be brought back"):
             apply(host, TWO)
         assert host.state()["files"] == on(ONE).state()["files"]

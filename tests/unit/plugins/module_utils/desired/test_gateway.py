@@ -1,0 +1,166 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The value of a gateway: merged, taken from, stored and read back, and the numbers that it is given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
+    PHASE1,
+    PHASE2,
+    XFRM_INTERFACES,
+    Gateway,
+    dump_gateway,
+    dump_secrets,
+    load_gateway,
+    parse_gateway,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import (
+    FIRST_ALLOTTED_IF_ID,
+    Situation,
+    allot_if_ids,
+    local_addresses,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ONE, PARIS, PARIS_LAN, ROME, TWO, config
+from hypothesis import given
+from hypothesis import strategies as st
+
+ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer
+F = FIRST_ALLOTTED_IF_ID
+
+
+def keys(gateway: Gateway) -> list[str]:
+    return [*gateway.phase1, *gateway.phase2, *gateway.xfrm_interfaces]
+
+
+def test_merging_adds_and_replaces_whole_objects() -> None:
+    more = parse_gateway(config([{**ROME, "lifetime": "2h"}], [PARIS_LAN | {"name": "dmz"}]))
+    merged = parse_gateway(TWO).merged(more)
+    assert keys(merged) == ["paris", "rome", "paris/lan", "rome/lan", "paris/dmz", "ipsec-paris"]
+    assert (merged.phase1["rome"].lifetime, merged.phase1["rome"].init_type) == (7200, "on_demand")
+    replaced = merged.with_object(PHASE1, parse_gateway(config([{**ROME, "init_type": "none"}], [])).phase1["rome"])
+    assert (replaced.phase1["rome"].lifetime, replaced.phase1["rome"].init_type) == (28800, "none")
+    assert merged.merged(Gateway()) == merged
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "left"),
+    [
+        pytest.param(PHASE1, "rome", ["paris", "paris/lan", "ipsec-paris"], id="a phase 1 takes its phase 2s along"),
+        pytest.param(PHASE2, "rome/lan", ["paris", "rome", "paris/lan", "ipsec-paris"], id="a phase 2 goes alone"),
+        pytest.param(XFRM_INTERFACES, "ipsec-paris", ["paris", "rome", "paris/lan", "rome/lan"], id="an interface too"),
+        pytest.param(PHASE1, "oslo", keys(parse_gateway(TWO)), id="what is not there is no error"),
+    ],
+)
+def test_taking_away(kind: Any, key: str, left: list[str]) -> None:
+    before = parse_gateway(TWO)
+    assert keys(before.without(kind, key)) == left
+    assert before == parse_gateway(TWO)
+
+
+def test_an_empty_gateway_is_empty() -> None:
+    assert Gateway().empty
+    assert parse_gateway({"phase1": None, "phase2": []}).empty
+    assert not parse_gateway(ONE).empty
+
+
+names = st.text("abcXYZ019_-", min_size=1, max_size=20)
+secrets = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=30)
+v4 = st.ip_addresses(v=4).map(str)
+networks = st.builds(lambda a, b: f"10.{a}.{b}.0/24", st.integers(0, 255), st.integers(0, 255))
+identities = st.sampled_from(["gw.example.org", "a@b", "keyid:x y: z", "dn:C=DE, CN=gw", "192.0.2.1", "address:::1"])
+phase1s = st.fixed_dictionaries(
+    {
+        "name": names, "psk": secrets, "init_type": st.just("none"),
+        "remote_endpoints": st.lists(
+            st.one_of(v4, networks, st.sampled_from([ANYONE, "gw-1.example.org", "192.0.2.1-192.0.2.9"])), min_size=1
+        ),
+    },
+    optional={
+        "interfaces": st.lists(st.one_of(v4, st.sampled_from(["any", "wan0", "eth0.5"])), max_size=3),
+        "local_id": identities, "remote_id": st.one_of(identities, st.just("any")), "lifetime": st.integers(60, 10**6),
+        "ike_version": st.sampled_from([1, 2]), "xfrm_interface": st.just("ipsec0"),
+    },
+)  # fmt: skip
+phase2s = st.fixed_dictionaries(
+    {"name": names, "phase1": names},
+    optional={"remote_networks": st.lists(networks, min_size=1, unique=True), "install_routes": st.booleans()},
+)
+routes = st.fixed_dictionaries(
+    {"destination": networks}, optional={"metric": st.integers(1, 99), "table": st.integers(1, 2**32 - 1), "source": v4}
+)
+interfaces = st.fixed_dictionaries(
+    {"name": st.text("abc019-.", min_size=3, max_size=15)},
+    optional={
+        "if_id": st.integers(1, 2**32 - 1), "mtu": st.integers(576, 65535), "routes": st.lists(routes, max_size=2,
+        unique_by=lambda route: (route["destination"], route.get("metric"), route.get("table"))),
+        "addresses": st.lists(st.builds(lambda a: f"{a}/30", v4), unique=True, max_size=2),
+    },
+)  # fmt: skip
+
+
+@given(
+    st.lists(phase1s, unique_by=lambda item: item["name"], max_size=3),
+    st.lists(phase2s, unique_by=lambda item: (item["name"], item["phase1"]), max_size=3),
+    st.lists(interfaces, unique_by=lambda item: item["name"], max_size=3),
+)
+def test_what_is_stored_is_read_back(one: list[Any], two: list[Any], three: list[Any]) -> None:
+    gateway = parse_gateway({"phase1": one, "phase2": two, "xfrm_interfaces": three})
+    objects = json.loads(json.dumps(dump_gateway(gateway)))
+    held = json.loads(json.dumps(dump_secrets(gateway)))
+    assert load_gateway(objects, held) == gateway
+    assert all("psk" not in item for item in objects["phase1"])
+    assert {name: each["psk"] for name, each in held.get("phase1", {}).items()} == {i["name"]: i["psk"] for i in one}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "previous", "taken", "given_numbers"),
+    [
+        pytest.param(["b", "a"], {}, set(), {"a": F, "b": F + 1}, id="the lowest free, by name"),
+        pytest.param(["b", "a"], {"b": F}, set(), {"a": F + 1, "b": F}, id="kept"),
+        pytest.param(["a"], {"gone": F}, set(), {"a": F}, id="a number of what is gone is free"),
+        pytest.param(["a", "b"], {}, {F, F + 2}, {"a": F + 1, "b": F + 3}, id="not those of others"),
+        pytest.param(["a"], {"a": F}, {F}, {"a": F + 1}, id="another one when somebody took it"),
+        pytest.param([("a", F), "b"], {"b": F}, set(), {"a": F, "b": F + 1}, id="what is written wins"),
+        pytest.param([("a", 7), "b"], {"a": F}, set(), {"a": 7, "b": F}, id="written, before it was allotted"),
+        pytest.param(["a", "b"], {"a": F, "b": F}, set(), {"a": F, "b": F + 1}, id="never one twice"),
+    ],
+)
+def test_if_ids(
+    *, interfaces: list[Any], previous: dict[str, int], taken: set[int], given_numbers: dict[str, int]
+) -> None:
+    items = [{"name": item} if isinstance(item, str) else {"name": item[0], "if_id": item[1]} for item in interfaces]
+    assert allot_if_ids(parse_gateway({"xfrm_interfaces": items}), previous, taken) == given_numbers
+
+
+HOST = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "203.0.113.2"), "off": ()}
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "ip_type", "found"),
+    [
+        (["any"], "ipv4", ()), (["wan0", "any"], "ipv4", ()), (["wan0"], "ipv4", ("192.0.2.1",)),
+        (["wan0"], "ipv6", ("2001:db8::1",)), (["198.51.100.7"], "ipv4", ("198.51.100.7",)),
+        (["wan0", "wan1"], "ipv4", ("203.0.113.1", "203.0.113.2", "192.0.2.1")),
+        (["off", "wan0", "192.0.2.1"], "ipv4", ("192.0.2.1",)),
+        (["off"], "ipv4", "interfaces is ['off']: none of them has an IPv4 address now, as ip_type ipv4 needs"),
+        (["wan1"], "ipv6", "interfaces is ['wan1']: none of them has an IPv6 address now, as ip_type ipv6 needs"),
+        (["wan0", "eth9"], "ipv4", "interfaces[1] is 'eth9': this host has no such interface; it has lo, off, wan0, wan1"),
+    ],
+)  # fmt: skip
+def test_interfaces_stand_for_addresses(interfaces: list[str], ip_type: str, found: Any) -> None:
+    peer = "198.51.100.2" if ip_type == "ipv4" else "2001:db8::2"
+    raw = {**PARIS, "interfaces": interfaces, "ip_type": ip_type, "remote_endpoints": [peer]}
+    connection = parse_gateway(config([raw], [])).phase1["paris"]
+    situation = Situation(b"", HOST, {4: "wan1", 6: "wan0"})
+    if isinstance(found, tuple):
+        assert local_addresses(connection, situation) == found
+        return
+    with pytest.raises(ValidationError) as refused:
+        local_addresses(connection, situation)
+    assert str(refused.value) == f"phase1 paris: {found}"
