@@ -81,8 +81,12 @@ class Report:
         """Return how many frames the kernel could not hand to tcpdump."""
         return self.total.dropped
 
-    def faults(self, *, expected: int = 0) -> list[str]:
-        """Return why this is no evidence; expected is how many traffic frames (ESP, AH or clear) were sent."""
+    def faults(self, *, expected: int | Mapping[str, int] = 0) -> list[str]:
+        """Return why this is no evidence; expected is how many traffic frames (ESP, AH or clear) were sent.
+
+        A number is the sum of all sites; a mapping says it for each site, which is stricter: the answers of one
+        site cannot stand in for what the other one lost.
+        """
         faults = []
         for name, counts in sorted(self.taps.items()):
             if counts.dropped:
@@ -91,14 +95,15 @@ class Report:
                 faults.append(f"{name}: {counts.unreadable} frames could not be read")
             if not counts.drained:
                 faults.append(f"{name}: the end marker did not come through")
-        total = self.total
-        seen = total.esp + total.ah + total.clear
-        if seen < expected * SHARE:
-            faults.append(f"only {seen} of {expected} expected frames were captured")
+        for site, number in (expected if isinstance(expected, Mapping) else {"": expected}).items():
+            taps = [counts for name, counts in self.taps.items() if not site or name.startswith(f"{site}-")]
+            seen = sum(counts.esp + counts.ah + counts.clear for counts in taps)
+            if seen < number * SHARE:
+                faults.append(f"{site or 'all'}: only {seen} of {number} expected frames were captured")
         return faults
 
-    def require(self, *, expected: int) -> None:
-        """Raise CaptureError unless the capture is whole and saw at least 95 % of the expected traffic frames."""
+    def require(self, *, expected: int | Mapping[str, int]) -> None:
+        """Raise CaptureError unless the capture is whole and saw at least 95 % of the expected frames; see faults."""
         if faults := self.faults(expected=expected):
             raise CaptureError("the capture is no evidence: " + "; ".join(faults))
 

@@ -26,7 +26,15 @@ def run(
     """Run a short program and return its output; raise LabError on failure or timeout."""
     try:
         done = subprocess.run(
-            list(argv), input=stdin, capture_output=True, text=True, timeout=timeout, env=environment(), check=False
+            list(argv),
+            input=stdin,
+            # Never the caller's own input: ssh would read it empty.
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=environment(),
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise LabError(f"{argv[0]} did not end within {timeout:.0f} s: {' '.join(argv)}") from error

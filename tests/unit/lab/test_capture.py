@@ -55,6 +55,19 @@ def test_95_percent_are_enough() -> None:
     report(Counts(frames=950, esp=950)).require(expected=1000)
 
 
+def test_answers_do_not_stand_in_for_lost_requests() -> None:
+    taps = {"berlin-wan0": Counts(frames=500, esp=500), "paris-wan0": Counts(frames=500, esp=500)}
+    both = Report(taps=taps, protected=())
+    both.require(expected=1000)
+    with pytest.raises(CaptureError, match="berlin: only 500 of 1000"):
+        both.require(expected={"berlin": 1000, "paris": 500})
+
+
+def test_a_site_that_was_not_captured_cannot_meet_what_is_expected() -> None:
+    with pytest.raises(CaptureError, match="rome: only 0 of 1"):
+        report(WHOLE).require(expected={"rome": 1})
+
+
 def test_a_fault_of_one_device_is_a_fault_of_all() -> None:
     assert report(WHOLE, Counts(drained=False)).faults() == ["tap1: the end marker did not come through"]
 

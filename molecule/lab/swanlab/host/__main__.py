@@ -68,15 +68,21 @@ def down(place: Place, _args: argparse.Namespace) -> None:
         if f"{place.prefix}{node}" in namespaces():
             run(["ip", "netns", "delete", f"{place.prefix}{node}"])
     network.remove_bridge(place)
-    for mount in ("podman/root/overlay", "podman/root"):
-        if os.path.ismount(place.folder / mount):
-            run(["umount", str(place.folder / mount)])
+    # podman keeps mounts of its own in its store, some of them on the very same file system.
+    for mount in mounts_below(place.folder / "podman"):
+        run(["umount", mount])
     for name in ("gateways", "podman", "wired"):
         left = place.folder / name
         if left.is_dir():
             shutil.rmtree(left)
         else:
             left.unlink(missing_ok=True)
+
+
+def mounts_below(folder: Path) -> list[str]:
+    """Return the mount points below a folder, the innermost first."""
+    mounts = (line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines())
+    return [mount for mount in mounts if mount.startswith(f"{folder}/")][::-1]
 
 
 def capture(place: Place, arguments: argparse.Namespace) -> None:
