@@ -1,0 +1,100 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What charon holds, and how far that can be proven; live SAs in one flat form."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonState
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import encode_record, loaded_digests
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.sas import sas_as_data
+
+DIGESTS = {"paris": "a" * 64, "rome": "b" * 64}
+FILE = FileState(b"connections {}", 0o600, modified=1000.0)
+RECORD = encode_record("boot/7/100", FILE.content, DIGESTS)
+
+
+def state(start_id: str, *, started: float = 2000.0) -> DaemonState:
+    return DaemonState("charon-systemd", "5.9.8", (), "Nov 23 09:02:59 2026", 0, start_id=start_id, started=started)
+
+
+def file(content: bytes, modified: float = 0.0) -> FileState:
+    return FileState(content, 0o600, modified)
+
+
+SAME, LATER = state("boot/7/100"), state("boot/8/200")
+
+
+@pytest.mark.parametrize(
+    ("daemon", "record", "connections", "proven"),
+    [
+        pytest.param(SAME, RECORD, FILE, True, id="the start that we loaded"),
+        pytest.param(SAME, RECORD, file(b"edited", 3000), True, id="an edited file is not loaded yet"),
+        pytest.param(SAME, RECORD, None, True, id="a removed file neither"),
+        pytest.param(LATER, RECORD, FILE, True, id="a later start has read the recorded file"),
+        pytest.param(LATER, RECORD, file(b"edited", 1000), False, id="a later start has read another file"),
+        pytest.param(LATER, RECORD, file(FILE.content, 1999.99), False, id="written in the tick of the start"),
+        pytest.param(LATER, RECORD, file(FILE.content, 2500), False, id="written after the start"),
+        pytest.param(LATER, RECORD, None, False, id="a later start had no file to read"),
+        pytest.param(state("boot/8/200", started=0.0), RECORD, FILE, False, id="a start of unknown time"),
+        pytest.param(
+            state("", started=0.0), encode_record("", b"", DIGESTS), None, False, id="a daemon that cannot be seen"
+        ),
+        pytest.param(LATER, encode_record("", FILE.content, DIGESTS), FILE, True, id="recorded without a daemon"),
+        pytest.param(SAME, None, FILE, False, id="no record"),
+        pytest.param(SAME, b"", FILE, False, id="an empty record"),
+        pytest.param(SAME, RECORD[:-9], FILE, False, id="a torn record"),
+        pytest.param(SAME, b"[]", FILE, False, id="a record of another form"),
+        pytest.param(SAME, b'{"connections": 1, "start": "boot/7/100"}', FILE, False, id="connections of another form"),
+    ],
+)
+def test_what_is_loaded_is_proven(
+    *, daemon: DaemonState, record: bytes | None, connections: FileState | None, proven: bool
+) -> None:
+    kept = None if record is None else file(record)
+    assert loaded_digests(daemon, kept, connections) == (DIGESTS if proven else {})
+
+
+def test_a_record_is_the_same_bytes_for_the_same_content() -> None:
+    again = encode_record("boot/7/100", FILE.content, dict(reversed(list(DIGESTS.items()))))
+    assert again == RECORD
+    assert sorted(json.loads(RECORD)) == ["connections", "file", "start"]
+
+
+CHILD: dict[str, Any] = {
+    "name": "lan", "uniqueid": "3", "state": "INSTALLED", "mode": "TUNNEL", "protocol": "ESP", "encap": "yes",
+    "spi-in": "c1", "spi-out": "c2", "encr-alg": "AES_GCM_16", "encr-keysize": "256", "bytes-in": "84",
+    "packets-in": "1", "local-ts": ["10.1.0.0/24"], "remote-ts": ["10.3.0.0/24", "10.2.0.0/24"],
+}  # fmt: skip
+IKE: dict[str, Any] = {
+    "uniqueid": "2", "version": "2", "state": "ESTABLISHED", "initiator": "yes", "local-host": "192.0.2.1",
+    "local-port": "4500", "local-id": "gw1", "remote-host": "192.0.2.2", "remote-port": "500", "remote-id": "gw2",
+    "encr-alg": "AES_CBC", "encr-keysize": "256", "integ-alg": "HMAC_SHA2_256_128", "prf-alg": "PRF_HMAC_SHA2_256",
+    "dh-group": "CURVE_25519", "established": "12", "child-sas": {"lan-3": CHILD, "lan-1": {**CHILD, "uniqueid": "1"}},
+}  # fmt: skip
+
+
+def test_sas_are_flat_and_in_order() -> None:
+    data = sas_as_data([("rome", {"state": "CONNECTING"}), ("paris", IKE), ("paris", {**IKE, "uniqueid": "1"})])
+    assert [(sa["name"], sa["unique_id"], sa["state"]) for sa in data] == [
+        ("paris", 1, "ESTABLISHED"), ("paris", 2, "ESTABLISHED"), ("rome", 0, "CONNECTING"),
+    ]  # fmt: skip
+    assert {key: value for key, value in data[1].items() if key != "children"} == {
+        "name": "paris", "unique_id": 2, "ike_version": 2, "state": "ESTABLISHED", "initiator": True,
+        "local": {"address": "192.0.2.1", "port": 4500, "id": "gw1"},
+        "remote": {"address": "192.0.2.2", "port": 500, "id": "gw2"},
+        "algorithms": "AES_CBC-256-HMAC_SHA2_256_128-PRF_HMAC_SHA2_256-CURVE_25519", "established_seconds": 12,
+    }  # fmt: skip
+    children = data[1]["children"]
+    assert [child["unique_id"] for child in children] == [1, 3]
+    assert children[1] == {
+        "name": "lan", "unique_id": 3, "state": "INSTALLED", "mode": "TUNNEL", "protocol": "ESP", "encapsulated": True,
+        "spi_in": "c1", "spi_out": "c2", "algorithms": "AES_GCM_16-256", "local_networks": ["10.1.0.0/24"],
+        "remote_networks": ["10.2.0.0/24", "10.3.0.0/24"], "bytes_in": 84, "packets_in": 1, "bytes_out": 0,
+        "packets_out": 0, "install_time": 0, "rekey_time": 0, "life_time": 0,
+    }  # fmt: skip
