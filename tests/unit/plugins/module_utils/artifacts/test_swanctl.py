@@ -21,7 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl 
     render_section,
     section_lines,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret, Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, config
@@ -61,7 +61,7 @@ def test_a_quoted_value_is_one_line_and_is_read_back(value: str) -> None:
 
 
 def test_a_section_keeps_its_order_and_joins_lists() -> None:
-    tree = {"b": "1", "a": ["x", "y"], "inner": {"c": ""}}
+    tree: Tree = {"b": "1", "a": ["x", "y"], "inner": {"c": ""}}
     assert list(render_section("s", tree)) == ["s {", '  b = "1"', '  a = "x,y"', "  inner {", '    c = ""', "  }", "}"]
     assert section_lines(tree) == ['b = "1"', 'a = "x,y"', "inner {", '  c = ""', "}"]
 

@@ -50,6 +50,11 @@ def refusal(kind: Kind, written: Any) -> str:
     return ""
 
 
+def each(kind: Kind, message: str, /, *written: Any) -> list[tuple[Kind, Any, str]]:
+    """Return rows of values that are refused with the same message."""
+    return [(kind, value, message) for value in written]
+
+
 def unknown(name: str) -> str:
     return f"there is no algorithm '{name}'; write them joined by '-', such as aes256-sha256-modp4096"
 
@@ -98,33 +103,33 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
 @pytest.mark.parametrize(
     ("kind", "written", "message"),
     [
-        *[(kinds.NAME, bad, NAME) for bad in ("", "a b", "a.b", "a:b", 'a"b', "a\n", "a{", "ä", "n" * 101, None, True, [])],
-        *[(kinds.INTERFACE_NAME, bad, INTERFACE) for bad in ("", "a/b", "a b", "a:b", ".", "..", "wan0\n", False)],
+        *each(kinds.NAME, NAME, "", "a b", "a.b", "a:b", 'a"b', "a\n", "a{", "ä", "n" * 101, None, True, []),
+        *each(kinds.INTERFACE_NAME, INTERFACE, "", "a/b", "a b", "a:b", ".", "..", "wan0\n", False),
         (kinds.INTERFACE_NAME, "ipsec-frankfurt0", INTERFACE + "; this has 16"),
-        *[(kinds.ADDRESS, bad, ADDRESS) for bad in ("192.0.2.256", "192.0.2.1/24", "fe80::1%eth0", "gw", "", "1\n", 1.5)],
-        *[(kinds.NETWORK, bad, NETWORK) for bad in ("10.1.0.0/33", "lan", "fe80::%x y/64", "fe80::%a,0/64", "", "::/129")],
+        *each(kinds.ADDRESS, ADDRESS, "192.0.2.256", "192.0.2.1/24", "fe80::1%eth0", "gw", "", "1\n", 1.5),
+        *each(kinds.NETWORK, NETWORK, "10.1.0.0/33", "lan", "fe80::%x y/64", "fe80::%a,0/64", "", "::/129"),
         (kinds.NETWORK, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?"),
-        *[(kinds.INTERFACE_ADDRESS, bad, ON_LINK) for bad in ("10.0.0.1/33", "fe80::1%x\nlink delete dev eth0\n/64", "a/24")],
+        *each(kinds.INTERFACE_ADDRESS, ON_LINK, "10.0.0.1/33", "fe80::1%x\nlink delete dev eth0\n/64", "a/24"),
         (kinds.INTERFACE_ADDRESS, "10.255.0.1", ON_LINK + "; did you mean 10.255.0.1/32?"),
-        *[(kinds.ENDPOINT, bad, ENDPOINT) for bad in (
+        *each(kinds.ENDPOINT, ENDPOINT,
             "192.0.2.256", "1.2.3", "-gw", "gw-", "a b", "a,b", "gw;x", "10.0.0.0/33", "fe80::1%x-fe80::2%x", "fe80::1%x",
-            "a..b", "x" * 254, "gw\n", "%any", None)],
+            "a..b", "x" * 254, "gw\n", "%any", None),
         (kinds.ENDPOINT, "192.0.2.0/24".replace(".0/", ".9/"), "it has host bits set; did you mean 192.0.2.0/24?"),
         (kinds.ENDPOINT, "192.0.2.9-192.0.2.1", RANGE), (kinds.ENDPOINT, "192.0.2.9-2001:db8::1", RANGE),
-        *[(kinds.LOCAL_INTERFACE, bad, LOCAL) for bad in ("a-name-of-16-chr", "a b", "192.0.2.1/24", "", "eth0,eth1", 1.5)],
+        *each(kinds.LOCAL_INTERFACE, LOCAL, "a-name-of-16-chr", "a b", "192.0.2.1/24", "", "eth0,eth1", 1.5),
         (kinds.SELECTOR, "dynamics", NETWORK + DYNAMIC),
         (kinds.SELECTOR, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?" + DYNAMIC),
-        *[(kinds.DURATION, bad, DURATION) for bad in ("", "8 h", "-1", "1w", "1h30m", "٣", 1.5, True, None)],
+        *each(kinds.DURATION, DURATION, "", "8 h", "-1", "1w", "1h30m", "٣", 1.5, True, None),
         (kinds.DURATION, "24856d", "at most 2147483647 seconds are possible"),
-        *[(kinds.SECRET, bad, BREAK) for bad in ("s\n", "s\r", "s\0t")],
+        *each(kinds.SECRET, BREAK, "s\n", "s\r", "s\0t"),
         (kinds.SECRET, "", "it must not be empty"), (kinds.SECRET, "\udcff", "it must be valid UTF-8"),
         (kinds.SECRET, 1234, "a text is needed (quote it in YAML if it looks like a number)"),
-        *[(kinds.BOOL, bad, "true or false is needed") for bad in ("yes", 1, 0, "", None)],
-        *[(METRIC, bad, WHOLE) for bad in (0, -1, 4294967296, "1.0", "x", 1.0, True, "")],
-        *[(VERSION, bad, "one of 1, 2 is needed") for bad in (3, "2", True)],
-        *[(MINE, bad, ID_MINE) for bad in ("", "a b", "address:gw", "fqdn:", "fqdn:a b", "email:x",
-                                             "dn:x", "keyid:", "gw\nid = x")],
-        *[(THEIRS, bad, ID_THEIRS) for bad in ("", "fqdn:-", "address:1")],
+        *each(kinds.BOOL, "true or false is needed", "yes", 1, 0, "", None),
+        *each(METRIC, WHOLE, 0, -1, 4294967296, "1.0", "x", 1.0, True, ""),
+        *each(VERSION, "one of 1, 2 is needed", 3, "2", True),
+        *each(MINE, ID_MINE, "", "a b", "address:gw", "fqdn:", "fqdn:a b", "email:x",
+                                             "dn:x", "keyid:", "gw\nid = x"),
+        *each(THEIRS, ID_THEIRS, "", "fqdn:-", "address:1"),
         (IKE, "aes256-sha256", GROUP), (IKE, "aes256gcm16-prfsha256", GROUP),
         (IKE, "sha256-modp2048", "an encryption algorithm is missing, such as aes256"),
         (IKE, "aes256-modp2048", "an integrity algorithm is missing, such as sha256"),

@@ -1,0 +1,38 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a module tells of its parameters, and which secrets have to be looked for in a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.module import occurring, short_arguments
+
+
+@pytest.mark.parametrize(
+    ("result", "found"),
+    [
+        pytest.param({"msg": "the key is hunter2, it says"}, {"hunter2"}, id="inside a text"),
+        pytest.param({"plan": [{"object": "hunter2"}]}, {"hunter2"}, id="deep in lists and dictionaries"),
+        pytest.param({"hunter2": 1}, {"hunter2"}, id="as a key"),
+        pytest.param({"count": 120345}, {"2034"}, id="inside a number"),
+        pytest.param(["first", {"second": ("two\nlines",)}], {"two\nlines"}, id="over two lines"),
+        pytest.param({"msg": 'a "quoted\\" text'}, {'"quoted\\"'}, id="with characters that JSON escapes"),
+        pytest.param({"plan": [], "changed": False}, set(), id="nowhere"),
+    ],
+)
+def test_only_secrets_that_occur_are_left_to_be_replaced(result: Any, found: set[str]) -> None:
+    secrets = {"hunter2", "2034", "two\nlines", '"quoted\\"', "never seen"}
+    assert occurring(secrets, result) == found
+
+
+def test_objects_are_told_by_their_number() -> None:
+    params = {"config": {"phase1": [{"psk": "hunter2"}], "phase2": None}, "state": "merged"}
+    assert short_arguments(params) == {"config": {"phase1": 1}, "state": "merged"}
+
+
+@pytest.mark.parametrize("config", ["hunter2", ["hunter2"], None])
+def test_a_config_of_the_wrong_type_is_not_told(config: Any) -> None:
+    assert short_arguments({"config": config}) == {"config": {}}
