@@ -32,9 +32,10 @@ def test_the_secret_stands_nowhere_else(gateways, name):
     }
 
 
-def test_services_start_at_boot(gateways):
-    for unit in ("strongswan", "swanfleet-restore"):
-        assert gateways["berlin"].service(unit).is_enabled, unit
+def test_what_starts_at_boot(gateways):
+    assert gateways["berlin"].service("strongswan").is_enabled
+    shown = gateways["berlin"].check_output("systemctl show strongswan --property=ExecStartPre")
+    assert "/usr/local/sbin/swanfleet restore" in shown
 
 
 def test_the_link_carries_number_address_and_route(gateways):

@@ -1,0 +1,30 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A run that is killed at any moment leaves the old or the new state, and the next run completes."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+KILLS = 20
+PROGRAM = Path(__file__).resolve().parents[1] / "kill_runs.py"
+
+
+def test_twenty_killed_runs(lab):
+    seed = random.SystemRandom().randrange(1_000_000)
+    lab.run("berlin", ["sh", "-c", "cat > /run/kill_runs.py"], input=PROGRAM.read_text())
+    told = json.loads(lab.run("berlin", ["python3", "/run/kill_runs.py", str(KILLS), str(seed)], timeout=900).stdout)
+    kills = told["kills"]
+    print(json.dumps(told, indent=1))
+    assert len(kills) == KILLS
+    for kill in kills:
+        assert kill["recovered"], (seed, kill)
+        assert kill["state"] in ("old", "new"), (seed, kill)
+        assert kill["next run completes"], (seed, kill)
+        assert kill["and back"], (seed, kill)
+    # A run that had ended before its moment came proves nothing, and one that was never interrupted in its steps little.
+    assert sum(kill["killed"] for kill in kills) >= KILLS // 2, told
+    assert any(kill["steps"] for kill in kills), told
