@@ -9,14 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ..apply.transaction import Change, Outcome, run_transaction
 from ..desired.gateway import (
     CONFIG,
     PHASE1,
     PHASE2,
-    TYPES,
     XFRM_INTERFACES,
     ObjectType,
     parse_gateway,
@@ -29,6 +26,7 @@ from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
 from .diff import object_diff
 from .info import INFO_SPEC, gather
+from .module import EngineModule
 
 Params = Mapping[str, Any]
 
@@ -40,39 +38,34 @@ class Door:
     spec: dict[str, Any]
     change: Callable[[Params], Change]
     required_if: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
-    no_log: bool = False
 
 
 def run_door(name: str) -> None:
     """Run the module `name` and end the process."""
     if name == "ipsec_info":
-        module = AnsibleModule(argument_spec=INFO_SPEC, supports_check_mode=True)
+        module = EngineModule(INFO_SPEC)
         _told(module, lambda host: gather(host, module.params["gather"]))
     else:
         door = DOORS[name]
-        # Ansible's log of the invocation costs more than all the rest of a large run, so that a big door leaves it out.
-        module = AnsibleModule(
-            argument_spec=door.spec, required_if=door.required_if, supports_check_mode=True, no_log=door.no_log
-        )
+        module = EngineModule(door.spec, required_if=door.required_if)
         _told(module, lambda host: _transact(module, door, host))
 
 
-def _told(module: AnsibleModule, work: Callable[[Host], dict[str, Any]]) -> None:
+def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
     """Run, and turn every error that a person can mend into `fail_json`; bugs keep their traceback."""
     host = local_host(Paths())
-    echo: dict[str, Any] = {} if module.params.get("config") is None else {"invocation": _short_echo(module.params)}
     try:
         result = work(host)
     except ApplyError as error:
-        module.fail_json(msg=str(error), step=error.step, restored=error.restored, **echo)
+        module.fail_json(msg=str(error), step=error.step, restored=error.restored)
     except IpsecError as error:
-        module.fail_json(msg=str(error), **echo)
+        module.fail_json(msg=str(error))
     finally:
         host.charon.close()
-    module.exit_json(**result, **echo)
+    module.exit_json(**result)
 
 
-def _transact(module: AnsibleModule, door: Door, host: Host) -> dict[str, Any]:
+def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
     outcome = run_transaction(host, door.change(module.params), check=module.check_mode)
     for warning in outcome.warnings:
         module.warn(warning)
@@ -84,12 +77,6 @@ def _result(outcome: Outcome, *, with_diff: bool) -> dict[str, Any]:
     if with_diff:
         result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan)
     return result
-
-
-def _short_echo(params: Params) -> dict[str, Any]:
-    """Return the invocation without its objects: at a thousand tunnels their echo is over a megabyte."""
-    counts = {kind.plural: len(params["config"].get(kind.plural) or ()) for kind in TYPES}
-    return {"module_args": {**params, "config": counts}}
 
 
 def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
@@ -142,6 +129,5 @@ DOORS: dict[str, Door] = {
             "state": {"type": "str", "choices": ["merged", "overridden"], "default": "merged"},
         },
         change=_gateway_change,
-        no_log=True,
     ),
 }
