@@ -20,14 +20,17 @@ LIMIT_S = 600
 
 @dataclass(frozen=True)
 class Sample:
-    """One run of one or more processes: seconds in all, the highest peak in MB, what the last one printed."""
+    """One run of one or more processes: seconds in all, of CPU, the highest peak in MB, what the last one printed."""
 
     seconds: float
+    cpu: float
     peak_mb: float
     printed: str = ""
 
     def __add__(self, other: Sample) -> Sample:
-        return Sample(self.seconds + other.seconds, max(self.peak_mb, other.peak_mb), other.printed)
+        return Sample(
+            self.seconds + other.seconds, self.cpu + other.cpu, max(self.peak_mb, other.peak_mb), other.printed
+        )
 
 
 def timed(sandbox: Sandbox, *argv: str, environment: Mapping[str, str] | None = None) -> Sample:
@@ -36,10 +39,10 @@ def timed(sandbox: Sandbox, *argv: str, environment: Mapping[str, str] | None = 
     stopwatch = [TARGET_PYTHON, "-I", "-S", _STOPWATCH, str(output), str(LIMIT_S)]
     done = sandbox.run([*stopwatch, *argv], timeout=LIMIT_S + 30, environment=environment)
     assert done.returncode == 0, done.stderr
-    status, seconds, peak = done.stdout.split()
+    status, seconds, cpu, peak = done.stdout.split()
     printed = output.read_text("utf-8", "replace")
     assert status == "0", f"{' '.join(argv)} exited {status}: {printed[-2000:]}"
-    return Sample(float(seconds), int(peak) / 1024, printed)
+    return Sample(float(seconds), float(cpu), int(peak) / 1024, printed)
 
 
 @dataclass
@@ -65,6 +68,11 @@ class Table:
         found = self.samples.get((contender, work, size))
         return statistics.median(sample.seconds for sample in found) if found else None
 
+    def median_cpu(self, contender: str, work: str, size: int) -> float | None:
+        """Return the median of CPU time, which other programs on the computer disturb less."""
+        found = self.samples.get((contender, work, size))
+        return statistics.median(sample.cpu for sample in found) if found else None
+
     def sizes(self) -> list[int]:
         """Return the sizes in order."""
         return sorted({size for _contender, _work, size in self.samples})
@@ -75,11 +83,12 @@ class Table:
 
 
 def summary(samples: Sequence[Sample]) -> dict[str, float]:
-    """Return median, minimum, maximum in seconds and the highest peak in MB."""
+    """Return median, minimum, maximum in seconds, the median of CPU time, and the highest peak in MB."""
     seconds = [sample.seconds for sample in samples]
     return {
         "median_s": round(statistics.median(seconds), 4),
         "min_s": round(min(seconds), 4),
         "max_s": round(max(seconds), 4),
+        "cpu_s": round(statistics.median(sample.cpu for sample in samples), 4),
         "peak_mb": round(max(sample.peak_mb for sample in samples), 1),
     }

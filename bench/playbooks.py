@@ -121,7 +121,12 @@ class Playbooks:
                     each = (sample.seconds - base) / ITEMS
                     for size in sizes:
                         if size != ITEMS:
-                            self.table.add(contender, work, size, Sample(base + size * each, sample.peak_mb))
+                            self.table.add(
+                                contender,
+                                work,
+                                size,
+                                Sample(base + size * each, sample.cpu / ITEMS * size, sample.peak_mb),
+                            )
                             self.table.extrapolated.add((contender, size))
 
 

@@ -35,7 +35,7 @@ def machine(sandbox: Sandbox) -> dict[str, Any]:
         "system": release.get("PRETTY_NAME", ""),
         "kernel": platform.release(),
         "python": sandbox.run(["python3", "--version"]).stdout.split()[-1],
-        "strongswan": sandbox.run(["swanctl", "--version"]).stdout.split()[1],
+        "strongswan": sandbox.run(["swanctl", "--version"]).stdout.split()[-1],
         "load": round(os.getloadavg()[0], 2),
     }
 

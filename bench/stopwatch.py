@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run one program and print its exit status, seconds and peak memory in KiB: stopwatch.py OUTPUT LIMIT_S PROGRAM [ARGUMENT…].
+"""Run one program; print exit status, seconds, seconds of CPU, peak memory in KiB: stopwatch.py OUTPUT LIMIT_S PROGRAM [ARGUMENT…].
 
 A process of its own, and a small one, because Linux counts the memory of the process that starts a program as that
 program's own peak (exec_mmap, setmax_mm_hiwater_rss); the benchmark itself, with Ansible imported, would hide the rest.
@@ -24,7 +24,8 @@ def main() -> None:
     signal.signal(signal.SIGALRM, lambda _number, _frame: os.kill(pid, signal.SIGKILL))
     signal.alarm(int(limit))
     _pid, status, usage = os.wait4(pid, 0)
-    print(os.waitstatus_to_exitcode(status), time.perf_counter() - started, usage.ru_maxrss)
+    seconds = time.perf_counter() - started
+    print(os.waitstatus_to_exitcode(status), seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ _ADDED: dict[str, Any] = {
 def build(*, module: str, arguments: dict[str, Any], special: dict[str, Any], path: str, python: str) -> None:
     """Write the program that Ansible would send for a module with these arguments; it holds them, so the mode is 0600."""
     found = module_loader.find_plugin_with_context(module, collection_list=[])
-    if not found.resolved:
+    if not found.resolved or found.resolved_fqcn is None:
         raise LookupError(f"Ansible does not find the module {module}")
     added = {
         **_ADDED,
