@@ -84,9 +84,7 @@ class Sandbox:
     def close(self) -> None:
         """End everything in the sandbox."""
         if self._keeper is not None:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(10)
+            self._keeper.communicate(timeout=10)
         if self._charon is not None:
             self._charon.wait(10)
 
