@@ -5,19 +5,19 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from collections.abc import Mapping
+from typing import Callable, cast
 
 from ..artifacts.digest import tree_digest
-from ..artifacts.values import CONNECTIONS_FILE, Artifacts
+from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
 from ..drivers.host import Host
 from ..observed.daemon import encode_record
 from ..observed.values import Observed
 from ..plan.steps import Plan, Step
 
 KERNEL_LAYERS = ("link", "address", "route")
-# The start actions after which charon itself replaces a live SA when its connection changes; the others keep the SA,
-# and with it the old parameters, until somebody ends it.
 _TERMINATE_TIMEOUT_MS = 5000
+_HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}
 
 
 class StepFailed(Exception):
@@ -119,6 +119,13 @@ def _terminate(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
 
 
+def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:
+    tree = wanted.connections[step.name]
+    children = cast("Mapping[str, Tree]", tree["children"])
+    held = {name: {**child, "start_action": _HELD[str(child["start_action"])]} for name, child in children.items()}
+    host.charon.load_connection(step.name, {**tree, "children": held})
+
+
 _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("write", "file"): _write_file,
     ("load", "secret"): _load_secret,
@@ -127,4 +134,5 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("reload", "connection"): _load_connection,
     ("unload", "connection"): _unload_connection,
     ("terminate", "connection"): _terminate,
+    ("hold", "connection"): _hold_connection,
 }

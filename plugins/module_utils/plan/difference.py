@@ -10,6 +10,7 @@ from collections.abc import Mapping, Set
 from ..artifacts.connections import is_our_secret, secret_name
 from ..artifacts.digest import tree_digest
 from ..artifacts.values import Artifacts, SharedSecret, Tree
+from ..desired.phase1 import STARTING
 from ..errors import Problem, ValidationError
 from ..observed.values import Observed, ObservedDaemon
 from .kernel import plan_links
@@ -52,9 +53,7 @@ def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> li
         if name not in daemon.connections:
             steps.append(Step("load", "connection", name))
         elif daemon.digests.get(name) != tree_digest(tree):
-            steps.append(Step("reload", "connection", name))
-            if name in daemon.digests and not _replaced_by_charon(tree):
-                steps.append(Step("terminate", "connection", name))
+            steps += [Step(verb, "connection", name) for verb in _reload(name, tree, observed, daemon)]
     for name in sorted(daemon.connections & owned - wanted.connections.keys()):
         steps += [Step("unload", "connection", name), Step("terminate", "connection", name)]
     steps.extend(
@@ -63,11 +62,27 @@ def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> li
     return steps
 
 
-def _replaced_by_charon(tree: Tree) -> bool:
-    """Say whether charon itself replaces a live SA when this connection changes: it does for start, not for trap and none.
+def _reload(name: str, tree: Tree, observed: Observed, daemon: ObservedDaemon) -> list[str]:
+    """Return how a connection is loaded anew so that no SA with its old parameters stays.
 
-    Those would keep the SA, and with it the old parameters, until somebody ends it (measured on 5.9.8).
+    charon goes by the start actions that it had loaded: with start among them it ends the live SAs itself, without it
+    they stay, and what the new ones start comes beside them (measured on 5.9.8). There the new connection is first
+    loaded without its start, which only comes when the old SAs are gone; its trap stands all the time.
     """
+    digest = daemon.digests.get(name)
+    if digest is None:
+        return ["reload"]
+    if digest == "":
+        # A run that did not end may have loaded either; a tunnel that it did not reach shall not suffer.
+        return ["reload"] if _starts(tree) else ["reload", "terminate"]
+    before = observed.stored.gateway
+    had_children = any(child.phase1 == name for child in before.phase2.values())
+    if name in before.phase1 and had_children and before.phase1[name].init_type in STARTING:
+        return ["reload"]
+    return ["hold", "terminate", "reload"] if _starts(tree) else ["reload", "terminate"]
+
+
+def _starts(tree: Tree) -> bool:
     children = tree["children"]
     return isinstance(children, Mapping) and any(
         isinstance(child, Mapping) and "start" in str(child["start_action"]).split("|") for child in children.values()

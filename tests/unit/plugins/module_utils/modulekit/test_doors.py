@@ -107,7 +107,6 @@ def test_objects_one_by_one(call: Call, host: FakeHost) -> None:
         "write file connections",
         "remove route 10.2.0.0/24 by ipsec-paris",
         "reload connection paris",
-        "terminate connection paris",
     ]
     assert call("ipsec_phase1", name="paris", state="absent")["changed"]
     assert call("xfrm_interface", name="ipsec-paris", state="absent")["changed"]

@@ -99,7 +99,16 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
         pytest.param(config([{**ROME, "init_type": "none"}], [ROME_LAN]), there(ROME_ONLY), [
             "write file connections", "reload connection rome", "terminate connection rome"], id="so does none"),
         pytest.param(config([{**ROME, "init_type": "start"}], [ROME_LAN]), there(ROME_ONLY), [
-            "write file connections", "reload connection rome"], id="a changed start is replaced by charon itself"),
+            "write file connections", "hold connection rome", "terminate connection rome", "reload connection rome"],
+            id="what starts now waits for the end of what a trap started"),
+        pytest.param(ROME_ONLY, there(config([{**ROME, "init_type": "start"}], [ROME_LAN])), [
+            "write file connections", "reload connection rome"], id="what was started is ended by charon itself"),
+        pytest.param(config([{**ROME, "init_type": "start", "lifetime": "2h"}], [ROME_LAN]), there(
+                     config([{**ROME, "init_type": "start_on_demand"}], [ROME_LAN])), [
+            "write file connections", "reload connection rome"], id="and started anew"),
+        pytest.param(config([{**ROME, "init_type": "start"}], [ROME_LAN]), there(
+                     config([{**ROME, "init_type": "start"}], [])), ["write file connections", "hold connection rome",
+                     "terminate connection rome", "reload connection rome"], id="nothing was started without children"),
         pytest.param(config([{**ROME, "psk": "new"}], [ROME_LAN]), there(ROME_ONLY), [
             "write file secrets", "load secret ike-rome", "unload secret ike-rome"], id="a new secret, then the old one"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, connections=frozenset()), ["load connection rome"], id="charon lost it"),
@@ -107,6 +116,8 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
                      id="what cannot be proven is loaded again, its SA kept"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, digests={"rome": ""}), ["reload connection rome",
                      "terminate connection rome"], id="what a killed run may have loaded"),
+        pytest.param(config([PARIS], [PARIS_LAN], [INTERFACE]), there(PARIS_ONLY, digests={"paris": ""}), [
+                     "reload connection paris"], id="what a killed run may not have reached is not ended"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, shared=frozenset()), ["load secret ike-rome"], id="charon lost the secret"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, connections=frozenset({"rome", "theirs"}), shared=frozenset(
                      {*wanted(ROME_ONLY).shared, "ike-theirs", "x"})), [], id="what others loaded is theirs"),
