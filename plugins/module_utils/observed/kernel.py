@@ -40,9 +40,7 @@ def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...]) -> Observ
         parent=_parent(entry),
         mtu=int(entry.get("mtu", 0)),
         up="UP" in entry.get("flags", ()),
-        addresses=tuple(
-            sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry) if a.get("scope") != "link")
-        ),
+        addresses=tuple(sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry))),
         routes=tuple(sorted(routes, key=lambda route: (route.table, route.destination, route.metric))),
     )
 

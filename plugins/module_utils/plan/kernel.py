@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from ipaddress import ip_interface
 
 from ..artifacts.links import DEFAULT_METRIC
 from ..artifacts.values import Link, LinkRoute
@@ -102,7 +103,13 @@ def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
 
 
 def _gone(link: Link, there: ObservedLink | None) -> list[str]:
-    return sorted(set(there.addresses).difference(link.addresses)) if there is not None else []
+    # The kernel gives a link an IPv6 address of its own, which no mark tells from one that somebody added.
+    present = there.addresses if there is not None else ()
+    return sorted(each for each in present if each not in link.addresses and not _is_link_local(each))
+
+
+def _is_link_local(address: str) -> bool:
+    return ":" in address and ip_interface(address).is_link_local
 
 
 def _loses_ipv4(link: Link, there: ObservedLink | None) -> bool:

@@ -189,6 +189,13 @@ LOST_ALL = ["address flush dev ipsec-paris to 10.255.0.1", "address replace 10.2
                      "10.255.0.1/30", "10.255.0.2/30")), LOST_ALL, id="and others of its subnet"),
         pytest.param({**INTERFACE, "addresses": [*INTERFACE["addresses"], "2001:db8::1/64"]}, LINK, [
             "address replace 2001:db8::1/64 dev ipsec-paris nodad"], id="a new address"),
+        pytest.param(INTERFACE, dataclasses.replace(LINK, addresses=(*LINK.addresses, "fe80::1/64")), [],
+                     id="the kernel's own link-local address"),
+        pytest.param(INTERFACE, dataclasses.replace(LINK, addresses=(*LINK.addresses, "169.254.7.1/30")), [
+            "address flush dev ipsec-paris to 169.254.7.1", ADDRESS, DEFAULT], id="one of IPv4 is nobody's own"),
+        pytest.param({**INTERFACE, "addresses": [*INTERFACE["addresses"], "fe80::2/64"]}, dataclasses.replace(
+                     LINK, addresses=(*LINK.addresses, "fe80::1/64")), ["address replace fe80::2/64 dev ipsec-paris nodad"],
+                     id="a link-local address of the user's"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, addresses=(*LINK.addresses, "2001:db8::1/64")), [
             "address flush dev ipsec-paris to 2001:db8::1"], id="an IPv6 address takes nothing along"),
         pytest.param({**INTERFACE, "routes": [{"destination": "10.2.0.0/24", "source": "10.255.0.1"}]}, LINK, [
