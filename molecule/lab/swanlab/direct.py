@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -61,12 +62,12 @@ def lacks() -> str:
     """Return why gateways cannot run directly here, or nothing if they can; probes in a namespace of its own."""
     if os.geteuid() != 0:
         return "needs root"
-    try:
-        requirements.require(requirements.DIRECT_PROGRAMS)
-    except LabError as error:
-        return error.what
     name = f"lab-probe-{os.getpid()}"
-    process.run(["ip", "netns", "add", name], timeout=10)
+    if shutil.which("ip", path=requirements.search_path()) is None:
+        return "ip is not installed, so this kernel was not probed"
+    made = process.run(["ip", "netns", "add", name], timeout=10, check=False)
+    if made.returncode != 0:
+        return f"no network namespaces here: {made.stderr.strip()}"
     try:
         for command in PROBE_COMMANDS:
             done = process.run(["ip", "-n", name, *command], timeout=20, check=False)
@@ -74,6 +75,11 @@ def lacks() -> str:
                 return f"this kernel lacks `ip {' '.join(command[:5])}`: {done.stderr.strip().splitlines()[-1]}"
     finally:
         process.run(["ip", "netns", "delete", name], timeout=10)
+    # Asked last: only worth installing where the kernel could do it.
+    try:
+        requirements.require(requirements.DIRECT_PROGRAMS)
+    except LabError as error:
+        return error.what
     return ""
 
 
