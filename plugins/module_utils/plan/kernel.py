@@ -21,17 +21,30 @@ _DEFAULT_MTU = 1500
 
 
 def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> tuple[list[Step], list[Step]]:
-    """Return the steps that add and change links, and those that remove them; the two run at different times."""
+    """Return the steps that add and change links, and those that remove them; the two run at different times.
+
+    What stands in the way of a new link goes first: one that must be made anew, and one that has its number.
+    """
     _refuse_foreign(wanted, present)
-    build: list[Step] = []
+    new = {name: link for name, link in wanted.items() if _must_be_made(link, present.get(name))}
+    numbers = {link.if_id for link in new.values()}
+    unwanted = {
+        name: link for name, link in present.items() if link.ours and link.kind == "xfrm" and name not in wanted
+    }
+    in_the_way = {name for name, link in unwanted.items() if link.if_id in numbers} | (new.keys() & present.keys())
+    build = [_removal(name) for name in sorted(in_the_way)]
     for name, link in wanted.items():
-        build.extend(_build(link, present.get(name)))
-    remove = [
-        Step("remove", "link", name, commands=(("link", "delete", "dev", name),))
-        for name, link in sorted(present.items())
-        if link.ours and link.kind == "xfrm" and name not in wanted
-    ]
-    return build, remove
+        build.extend(_build(link, None if name in new else present.get(name)))
+    return build, [_removal(name) for name in sorted(unwanted.keys() - in_the_way)]
+
+
+def _removal(name: str) -> Step:
+    return Step("remove", "link", name, commands=(("link", "delete", "dev", name),))
+
+
+def _must_be_made(link: Link, there: ObservedLink | None) -> bool:
+    # Neither number nor parent of an XFRM interface can be changed in place.
+    return there is None or there.if_id != link.if_id or there.parent != link.parent
 
 
 def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> None:
@@ -67,11 +80,7 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
 
 def _build(link: Link, there: ObservedLink | None) -> list[Step]:
     """Return the steps for one link: what must go first, since an address takes routes and other addresses along."""
-    if there is not None and (there.if_id != link.if_id or there.parent != link.parent):
-        # Neither number nor parent of an XFRM interface can be changed in place.
-        steps = [Step("replace", "link", link.name, commands=(("link", "delete", "dev", link.name), *_create(link)))]
-        there = None
-    elif there is None:
+    if there is None:
         steps = [Step("add", "link", link.name, commands=_create(link))]
     else:
         steps = _removed_routes(link, there) + _removed_addresses(link, there)

@@ -245,6 +245,35 @@ def test_links_of_others_are_left_alone() -> None:
     assert steps(NOTHING, there(NOTHING, links=links)) == ["remove link left"]
 
 
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param({"a": 7}, [], id="unchanged"),
+        pytest.param({"b": 7}, ["delete a", "add b 7"], id="another name for the number"),
+        pytest.param({"b": 8}, ["add b 8", "delete a"], id="another link, the old one last"),
+        pytest.param({"a": 8}, ["delete a", "add a 8"], id="another number"),
+    ],
+)
+def test_a_number_is_free_before_it_is_used_again(names: dict[str, int], expected: list[str]) -> None:
+    assert link_commands({"a": 7}, names) == expected
+
+
+def test_links_may_swap_their_numbers() -> None:
+    assert link_commands({"a": 7, "b": 8}, {"a": 8, "b": 7}) == ["delete a", "delete b", "add a 8", "add b 7"]
+
+
+def link_commands(before: dict[str, int], after: dict[str, int]) -> list[str]:
+    """Return what is deleted and added from some links to others, given by their numbers."""
+    links = {
+        name: ObservedLink(name, "xfrm", ours=True, if_id=number, mtu=1500, up=True) for name, number in before.items()
+    }
+    wish = config([], [], [{"name": name, "if_id": number} for name, number in after.items()])
+    gateway = parse_gateway(wish)
+    found = plan(artifacts(gateway, dataclasses.replace(SITUATION, if_ids=after)), there(NOTHING, links=links)).steps
+    words = [command for step in found for command in step.commands if command[1] in ("add", "delete")]
+    return [" ".join((command[1], command[3], *command[7:])) for command in words]
+
+
 def test_a_step_shows_no_key_and_no_command() -> None:
     data = [step.as_data() for step in plan(wanted(PARIS_ONLY), there(NOTHING)).steps]
     assert data[2] == {"action": "add", "layer": "link", "object": "ipsec-paris"}
