@@ -1,0 +1,150 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is proven before a run commits, what an unfinished one leaves behind, and what boot puts back."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, ValidationError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.steps import Plan
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    CHANGED,
+    ONE,
+    PARIS,
+    ROME,
+    ROME_LAN,
+    TWO,
+    Config,
+    apply,
+    config,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+
+ROME_ONLY = config([ROME], [ROME_LAN])
+
+
+def on(wanted: Config) -> FakeHost:
+    host = wan_host()
+    apply(host, wanted)
+    host.reset()
+    return host
+
+
+def killed(host: FakeHost, wanted: Config, *, at: str, late: bool = False) -> FakeHost:
+    """Kill a run at its first call of a name, before it or after."""
+    probe = on(TWO)
+    apply(probe, wanted)
+    host.fail_at, host.late = (probe.calls.index(at), KeyboardInterrupt()), late
+    with pytest.raises(KeyboardInterrupt):
+        apply(host, wanted)
+    host.reset()
+    return host
+
+
+def told(done: Plan) -> list[str]:
+    return [str(step) for step in done.steps]
+
+
+def test_a_run_that_did_not_get_what_it_asked_for_is_no_success() -> None:
+    host = on(ONE)
+    load = host.charon.load_connection
+
+    def forgetful(name: str, tree: object) -> None:
+        if name != "rome":
+            load(name, tree)  # type: ignore[arg-type]
+
+    host.charon.load_connection = forgetful  # type: ignore[method-assign]
+    with pytest.raises(
+        ApplyError, match=r"verification: .*would be needed again: load connection rome; the host is as"
+    ):
+        apply(host, TWO)
+    assert host.host.generations.numbers() == [1]
+    assert host.state() == on(ONE).state()
+
+
+def test_what_a_killed_run_may_have_loaded_is_loaded_again_and_its_sa_ended() -> None:
+    host = killed(
+        on(TWO),
+        config([PARIS, {**ROME, "lifetime": "2h"}], TWO["phase2"], TWO["xfrm_interfaces"]),
+        at="load_connection",
+        late=True,
+    )
+    assert told(restore(host.host, with_daemon=True)) == [
+        "write file connections", "reload connection rome", "terminate connection rome",
+    ]  # fmt: skip
+
+
+def test_what_a_killed_run_did_not_reach_is_left_alone() -> None:
+    changed = config([{**PARIS, "lifetime": "2h"}, TWO["phase1"][1]], TWO["phase2"], TWO["xfrm_interfaces"])
+    host = killed(on(TWO), changed, at="load_connection")
+    done = told(restore(host.host, with_daemon=True))
+    assert [step for step in done if "rome" in step or "terminate" in step] == []
+
+
+@pytest.mark.parametrize("how", ["restore", "restore at boot", "the same again"])
+def test_an_unfinished_generation_is_dropped(how: str) -> None:
+    host = killed(on(TWO), CHANGED, at="load_shared")
+    assert host.host.generations.unfinished() == [2]
+    if how == "the same again":
+        apply(host, TWO)
+    else:
+        restore(host.host, with_daemon=how == "restore")
+    store = host.host.generations
+    assert (store.numbers(), store.unfinished()) == ([1, 3] if how == "the same again" else [1], [])
+
+
+def test_a_run_that_finds_all_in_place_drops_an_unfinished_generation() -> None:
+    host = on(TWO)
+    host.host.generations.write({"format": 1, "objects": {}, "if_ids": {}}, {})
+    assert not apply(host, TWO, check=True).changed
+    assert host.host.generations.unfinished() == [2]
+    assert not apply(host, TWO).changed
+    assert host.host.generations.numbers() == [1]
+
+
+def test_a_generation_that_was_never_in_force_is_not_kept() -> None:
+    host = killed(on(TWO), CHANGED, at="load_shared")
+    apply(host, ROME_ONLY)
+    assert (host.host.generations.numbers(), host.host.generations.current_number()) == ([1, 3], 3)
+
+
+class TestBoot:
+    def test_links_and_routes_come_back_and_charon_is_not_asked(self) -> None:
+        host = on(TWO)
+        before = host.state()
+        del host.kernel.links["ipsec-paris"]
+        host.charon.restart()
+        done = restore(host.host, with_daemon=False)
+        assert told(done) == [
+            "add link ipsec-paris", "add address 10.255.0.1/30 on ipsec-paris", "add route 10.2.0.0/24 by ipsec-paris",
+        ]  # fmt: skip
+        assert not host.charon.commands
+        assert host.state()["links"] == before["links"]
+        assert told(restore(host.host, with_daemon=False)) == []
+
+    def test_a_host_without_objects_is_left_alone(self) -> None:
+        host = wan_host()
+        assert told(restore(host.host, with_daemon=False)) == []
+        assert host.calls == []
+        assert host.files.files == {}
+
+    def test_an_address_that_is_not_there_yet_keeps_no_link_away(self) -> None:
+        host = on(TWO)
+        files = host.state()["files"]
+        del host.kernel.links["ipsec-paris"]
+        host.kernel.links["wan0"].addresses.clear()
+        restore(host.host, with_daemon=False)
+        assert "ipsec-paris" in host.kernel.links
+        assert host.state()["files"] == files
+        with pytest.raises(ValidationError, match="none of them has an IPv4 address now"):
+            restore(host.host, with_daemon=True)
+
+    def test_a_step_that_fails_is_told(self) -> None:
+        host = on(TWO)
+        del host.kernel.links["ipsec-paris"]
+        host.fail_at = (0, KernelRefused("no memory"))
+        with pytest.raises(ApplyError, match=r"add link ipsec-paris.*no memory; the host could NOT be brought back"):
+            restore(host.host, with_daemon=False)
