@@ -153,7 +153,7 @@ def test_a_killed_engine_leaves_old_or_new_at_random_moments(
     assert old != new
     chance = random.Random(20260101)  # noqa: S311  # the same moments of a run each time
     seen: dict[str, int] = {"old": 0, "new": 0, "in the middle": 0}
-    for _ in range(KILLS):
+    for _number in range(KILLS):
         host = engine_host(tmp_path, own.uri)
         assert reset(host) == old
         Run(collections_path, tmp_path, own.uri).kill_after(chance.uniform(0, whole * 1.05))

@@ -72,9 +72,9 @@ class FakeHost:
         """Return the value that the engine works on."""
         wired = [_Wired(driver, self._before, self._done) for driver in (self.files, self.kernel, self.charon)]
         return Host(
-            files=cast("Files", wired[0]),
-            kernel=cast("Kernel", wired[1]),
-            charon=cast("Charon", wired[2]),
+            files=cast(Files, wired[0]),
+            kernel=cast(Kernel, wired[1]),
+            charon=cast(Charon, wired[2]),
             units=self.units,
             paths=self.paths,
         )

@@ -76,17 +76,22 @@ networks = st.builds(lambda a, b: f"10.{a}.{b}.0/24", st.integers(0, 255), st.in
 identities = st.sampled_from(["gw.example.org", "a@b", "keyid:x y: z", "dn:C=DE, CN=gw", "192.0.2.1", "address:::1"])
 phase1s = st.fixed_dictionaries(
     {
-        "name": names, "psk": secrets, "init_type": st.just("none"),
+        "name": names,
+        "psk": secrets,
+        "init_type": st.just("none"),
         "remote_endpoints": st.lists(
             st.one_of(v4, networks, st.sampled_from([ANYONE, "gw-1.example.org", "192.0.2.1-192.0.2.9"])), min_size=1
         ),
     },
     optional={
         "interfaces": st.lists(st.one_of(v4, st.sampled_from(["any", "wan0", "eth0.5"])), max_size=3),
-        "local_id": identities, "remote_id": st.one_of(identities, st.just("any")), "lifetime": st.integers(60, 10**6),
-        "ike_version": st.sampled_from([1, 2]), "xfrm_interface": st.just("ipsec0"),
+        "local_id": identities,
+        "remote_id": st.one_of(identities, st.just("any")),
+        "lifetime": st.integers(60, 10**6),
+        "ike_version": st.sampled_from([1, 2]),
+        "xfrm_interface": st.just("ipsec0"),
     },
-)  # fmt: skip
+)
 phase2s = st.fixed_dictionaries(
     {"name": names, "phase1": names},
     optional={"remote_networks": st.lists(networks, min_size=1, unique=True), "install_routes": st.booleans()},
@@ -97,11 +102,14 @@ routes = st.fixed_dictionaries(
 interfaces = st.fixed_dictionaries(
     {"name": st.text("abc019-.", min_size=3, max_size=15)},
     optional={
-        "if_id": st.integers(1, 2**32 - 1), "mtu": st.integers(576, 65535), "routes": st.lists(routes, max_size=2,
-        unique_by=lambda route: (route["destination"], route.get("metric"), route.get("table"))),
+        "if_id": st.integers(1, 2**32 - 1),
+        "mtu": st.integers(576, 65535),
+        "routes": st.lists(
+            routes, max_size=2, unique_by=lambda route: (route["destination"], route.get("metric"), route.get("table"))
+        ),
         "addresses": st.lists(st.builds(lambda a: f"{a}/30", v4), unique=True, max_size=2),
     },
-)  # fmt: skip
+)
 
 
 @given(
@@ -144,15 +152,22 @@ HOST = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", 
 @pytest.mark.parametrize(
     ("interfaces", "ip_type", "found"),
     [
-        (["any"], "ipv4", ()), (["wan0", "any"], "ipv4", ()), (["wan0"], "ipv4", ("192.0.2.1",)),
-        (["wan0"], "ipv6", ("2001:db8::1",)), (["198.51.100.7"], "ipv4", ("198.51.100.7",)),
+        (["any"], "ipv4", ()),
+        (["wan0", "any"], "ipv4", ()),
+        (["wan0"], "ipv4", ("192.0.2.1",)),
+        (["wan0"], "ipv6", ("2001:db8::1",)),
+        (["198.51.100.7"], "ipv4", ("198.51.100.7",)),
         (["wan0", "wan1"], "ipv4", ("203.0.113.1", "203.0.113.2", "192.0.2.1")),
         (["off", "wan0", "192.0.2.1"], "ipv4", ("192.0.2.1",)),
         (["off"], "ipv4", "interfaces is ['off']: none of them has an IPv4 address now, as ip_type ipv4 needs"),
         (["wan1"], "ipv6", "interfaces is ['wan1']: none of them has an IPv6 address now, as ip_type ipv6 needs"),
-        (["wan0", "eth9"], "ipv4", "interfaces[1] is 'eth9': this host has no such interface; it has lo, off, wan0, wan1"),
+        (
+            ["wan0", "eth9"],
+            "ipv4",
+            "interfaces[1] is 'eth9': this host has no such interface; it has lo, off, wan0, wan1",
+        ),
     ],
-)  # fmt: skip
+)
 def test_interfaces_stand_for_addresses(interfaces: list[str], ip_type: str, found: Any) -> None:
     peer = "198.51.100.2" if ip_type == "ipv4" else "2001:db8::2"
     raw = {**PARIS, "interfaces": interfaces, "ip_type": ip_type, "remote_endpoints": [peer]}

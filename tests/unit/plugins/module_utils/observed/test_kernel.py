@@ -24,7 +24,13 @@ IPSEC0: dict[str, Any] = {
     "ifalias": "swanfleet", "addr_info": [V6, V4, LINK_LOCAL],
 }  # fmt: skip
 LINK = ObservedLink(
-    "ipsec0", "xfrm", ours=True, if_id=0x5F000001, mtu=1500, up=True, addresses=("10.255.0.1/30", "2001:db8::1/64", "fe80::1/64")
+    "ipsec0",
+    "xfrm",
+    ours=True,
+    if_id=0x5F000001,
+    mtu=1500,
+    up=True,
+    addresses=("10.255.0.1/30", "2001:db8::1/64", "fe80::1/64"),
 )
 
 
