@@ -10,6 +10,7 @@ from typing import Callable, cast
 
 from ..artifacts.digest import tree_digest
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
+from ..drivers.charon import DaemonRefused
 from ..drivers.host import Host
 from ..observed.daemon import encode_record
 from ..observed.values import Observed
@@ -17,6 +18,7 @@ from ..plan.steps import Plan, Step
 
 KERNEL_LAYERS = ("link", "address", "route")
 _TERMINATE_TIMEOUT_MS = 5000
+_TERMINATE_ATTEMPTS = 3
 _HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}
 
 
@@ -116,7 +118,16 @@ def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
 
 
 def _terminate(step: Step, _wanted: Artifacts, host: Host) -> None:
-    host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
+    # charon ends the SAs of an unloaded start by itself, in its own time, and refuses to end one that it found and that
+    # has gone since. Asked again it does not find it; an SA that really cannot be ended is refused each time.
+    for last in (False,) * (_TERMINATE_ATTEMPTS - 1) + (True,):
+        try:
+            host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
+        except DaemonRefused:
+            if last:
+                raise
+        else:
+            return
 
 
 def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, ValidationError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.steps import Plan
@@ -109,6 +110,27 @@ def test_a_generation_that_was_never_in_force_is_not_kept() -> None:
     host = killed(on(TWO), CHANGED, at="load_shared")
     apply(host, ROME_ONLY)
     assert (host.host.generations.numbers(), host.host.generations.current_number()) == ([1, 3], 3)
+
+
+@pytest.mark.parametrize(("refusals", "succeeds"), [(1, True), (2, True), (3, False)])
+def test_an_sa_that_went_by_itself_is_no_failure(refusals: int, succeeds: bool) -> None:
+    host = on(TWO)
+    terminate, asked = host.charon.terminate, []
+
+    def refusing(**which: object) -> int:
+        asked.append(which["ike"])
+        if len(asked) <= refusals:
+            raise DaemonRefused("terminate", "rome", "terminating SA failed")
+        return terminate(**which)  # type: ignore[arg-type]
+
+    host.charon.terminate = refusing  # type: ignore[method-assign,assignment]
+    if succeeds:
+        apply(host, ONE)
+        assert asked == ["rome"] * (refusals + 1)
+        return
+    with pytest.raises(ApplyError, match=r"terminate connection rome: .*terminating SA failed; the host is as before"):
+        apply(host, ONE)
+    assert host.state() == on(TWO).state()
 
 
 class TestBoot:
