@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -97,6 +99,9 @@ def test_load_all_after_us_changes_nothing_and_we_nothing_after_it(host: Host, c
 def test_nothing_is_done_after_a_restart_that_loaded_the_files(host: Host, charon_daemon: CharonProcess) -> None:
     run(host, THREE)
     host.charon.close()
+    # A file of the very moment of the start proves nothing, and is loaded again.
+    minute_ago = time.time() - 60
+    os.utime(host.paths.connections_file, (minute_ago, minute_ago))
     charon_daemon.stop()
     charon_daemon.start()
     assert host.charon.connection_names() == []

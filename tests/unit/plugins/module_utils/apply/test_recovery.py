@@ -123,7 +123,7 @@ def test_an_sa_that_went_by_itself_is_no_failure(refusals: int, succeeds: bool) 
             raise DaemonRefused("terminate", "rome", "terminating SA failed")
         return terminate(**which)  # type: ignore[arg-type]
 
-    host.charon.terminate = refusing  # type: ignore[method-assign,assignment]
+    host.charon.terminate = refusing  # type: ignore[method-assign]
     if succeeds:
         apply(host, ONE)
         assert asked == ["rome"] * (refusals + 1)
