@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+pytest.importorskip("ansible.module_utils.basic", reason="modules need Ansible")
+
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.module import occurring, short_arguments
 
 
