@@ -21,7 +21,7 @@ from .gateways import gateway, phase1, phase2
 from .measurements import Sample, Table, summary, timed
 from .processes import CHANGED, FIRST, NOOP
 
-ITEMS = 10
+ITEMS = 5
 _LOOP = "loop"
 _OBJECTS = "object modules"
 _FILE = """\

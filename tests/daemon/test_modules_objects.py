@@ -15,10 +15,15 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import opened
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
 CANARY = "canary-7f3a-never-shown"
-PHASE1 = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": CANARY, "init_type": "none"}
-PHASE2 = {"name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
-ROME = {"name": "rome", "remote_endpoints": ["198.51.100.3"], "psk": CANARY + "-2", "init_type": "none"}
-CONFIG = {"phase1": [PHASE1], "phase2": [PHASE2]}
+PHASE1: dict[str, Any] = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": CANARY, "init_type": "none"}
+PHASE2: dict[str, Any] = {
+    "name": "lan",
+    "phase1": "paris",
+    "local_networks": ["10.1.0.0/24"],
+    "remote_networks": ["10.2.0.0/24"],
+}
+ROME: dict[str, Any] = {"name": "rome", "remote_endpoints": ["198.51.100.3"], "psk": CANARY + "-2", "init_type": "none"}
+CONFIG: dict[str, Any] = {"phase1": [PHASE1], "phase2": [PHASE2]}
 CHECK = {"check_mode": True, "diff": True}
 
 

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.charon, pytest.mark.root]
 CANARY = "canary-51c2-never-shown"
 PHASE1: dict[str, Any] = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": CANARY, "init_type": "none"}
 PHASE2: dict[str, Any] = {"name": "lan", "phase1": "paris", "remote_networks": ["10.2.0.0/24"]}
-GATEWAY = {"config": {"phase1": [PHASE1], "phase2": [PHASE2]}}
+GATEWAY: dict[str, Any] = {"config": {"phase1": [PHASE1], "phase2": [PHASE2]}}
 # As systemd 252 answers `systemctl show` for a unit that is not there, and for one that is stopped.
 NOT_FOUND = "LoadState=not-found\nActiveState=inactive\nSubState=dead\n"
 STOPPED = "LoadState=loaded\nActiveState=inactive\nSubState=dead\n"
@@ -151,7 +151,7 @@ def systemctl(sandbox: Sandbox) -> Iterator[Path]:
     sandbox.uncover(program)
 
 
-CHANGED = {"config": {"phase1": [{**PHASE1, "lifetime": "4h"}]}}
+CHANGED: dict[str, Any] = {"config": {"phase1": [{**PHASE1, "lifetime": "4h"}]}}
 
 
 def test_charon_that_does_not_run_is_an_error_that_says_how_to_start_it(
