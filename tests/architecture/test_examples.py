@@ -41,7 +41,11 @@ def test_examples_of_plugins_are_yaml(checkout: Path) -> None:
 
 
 def test_examples_in_guides_are_accepted(checkout: Path) -> None:
-    documents = [*sorted((checkout / "docs").rglob("*.md")), *checkout.glob("README.md")]
+    documents = [
+        *sorted((checkout / "docs").rglob("*.md")),
+        *checkout.glob("README.md"),
+        *checkout.glob("roles/*/README.md"),
+    ]
     found = []
     for document in documents:
         for block in blocks_of(document):
