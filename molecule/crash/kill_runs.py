@@ -63,13 +63,21 @@ def more():
         "xfrm_interfaces": [{"name": f"more{n}", "addresses": [f"10.254.{n}.1/30"]} for n in numbers],
         "phase1": [
             {
-                "name": f"more{n}", "remote_endpoints": [f"198.51.100.{100 + n}"], "init_type": "none",
-                "psk": f"only-for-the-lab-{n}", "xfrm_interface": f"more{n}",
+                "name": f"more{n}",
+                "remote_endpoints": [f"198.51.100.{100 + n}"],
+                "init_type": "none",
+                "psk": f"only-for-the-lab-{n}",
+                "xfrm_interface": f"more{n}",
             }
             for n in numbers
         ],
         "phase2": [
-            {"name": "lan", "phase1": f"more{n}", "local_networks": ["10.1.0.0/24"], "remote_networks": [f"10.99.{n}.0/24"]}
+            {
+                "name": "lan",
+                "phase1": f"more{n}",
+                "local_networks": ["10.1.0.0/24"],
+                "remote_networks": [f"10.99.{n}.0/24"],
+            }
             for n in numbers
         ],
     }
@@ -90,24 +98,39 @@ def state():
     host = local_host(Paths())
     try:
         links = [
-            (each["ifname"], each.get("linkinfo", {}).get("info_data"), each.get("ifalias"), "UP" in each["flags"],
-             sorted(a["local"] for a in each["addr_info"] if a.get("scope") != "link"))
-            for each in host.kernel.interfaces() if each.get("linkinfo", {}).get("info_kind") == "xfrm"
+            (
+                each["ifname"],
+                each.get("linkinfo", {}).get("info_data"),
+                each.get("ifalias"),
+                "UP" in each["flags"],
+                sorted(a["local"] for a in each["addr_info"] if a.get("scope") != "link"),
+            )
+            for each in host.kernel.interfaces()
+            if each.get("linkinfo", {}).get("info_kind") == "xfrm"
         ]
         routes = sorted((each["dst"], each["dev"]) for each in host.kernel.routes(83))
-        files = {role: (host.files.read(path).content.decode(), host.files.read(path).mode)
-                 for role, path in host.paths.managed.items()}
-        return json.dumps({
-            "files": files,
-            "connections": host.charon.connections(),
-            "secrets": sorted(host.charon.shared_ids()),
-            "links": sorted(links, key=str),
-            "routes": routes,
-            "in force": sorted(read_stored(host).gateway.phase1),
-            "unfinished": host.generations.unfinished(),
-            "litter": sorted(n for d in ("/etc/swanctl/conf.d", "/var/lib/swanfleet", "/var/lib/swanfleet/generations")
-                             for n in os.listdir(d) if n.endswith(".swanfleet")),
-        }, sort_keys=True)
+        files = {
+            role: (host.files.read(path).content.decode(), host.files.read(path).mode)
+            for role, path in host.paths.managed.items()
+        }
+        return json.dumps(
+            {
+                "files": files,
+                "connections": host.charon.connections(),
+                "secrets": sorted(host.charon.shared_ids()),
+                "links": sorted(links, key=str),
+                "routes": routes,
+                "in force": sorted(read_stored(host).gateway.phase1),
+                "unfinished": host.generations.unfinished(),
+                "litter": sorted(
+                    n
+                    for d in ("/etc/swanctl/conf.d", "/var/lib/swanfleet", "/var/lib/swanfleet/generations")
+                    for n in os.listdir(d)
+                    if n.endswith(".swanfleet")
+                ),
+            },
+            sort_keys=True,
+        )
     finally:
         host.charon.close()
 
@@ -122,8 +145,18 @@ def completed(name):
     return run_child(name).wait(timeout=120)
 
 
+def killed_run(towards, moment):
+    """Start a run and kill it at a moment (seconds after its start); returns whether it was still at work then."""
+    child = run_child(towards)
+    try:
+        child.wait(timeout=moment)
+    except subprocess.TimeoutExpired:
+        child.send_signal(signal.SIGKILL)
+    return child.wait() == -signal.SIGKILL
+
+
 def main(kills, seed):
-    """Kill, recover, compare, run again: so many times."""
+    """Kill runs from the old state to the new one and back in turn; recover, compare, and complete each."""
     rng = random.Random(seed)
     states = {"old": state()}
     began = time.monotonic()
@@ -134,23 +167,23 @@ def main(kills, seed):
     assert completed("old") == 0
     assert state() == states["old"], "going back to the old state does not give the old state"
     told = []
-    for _number in range(kills):
+    for number in range(kills):
+        towards = "old" if number % 2 else "new"
         moment = rng.uniform(0, lasts)
-        child = run_child("new")
-        try:
-            child.wait(timeout=moment)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGKILL)
-        status = child.wait()
+        killed = killed_run(towards, moment)
         recovered = subprocess.run([PROGRAM, "restore"], capture_output=True, text=True, timeout=120, check=False)
         found = state()
-        name = next((name for name, each in states.items() if each == found), "mixture")
-        again = completed("new") == 0 and state() == states["new"]
-        back = completed("old") == 0 and state() == states["old"]
-        told.append({
-            "moment": round(moment / lasts, 3), "killed": status == -signal.SIGKILL, "steps": len(recovered.stdout.splitlines()),
-            "recovered": recovered.returncode == 0, "state": name, "next run completes": again, "and back": back,
-        })
+        told.append(
+            {
+                "towards": towards,
+                "moment": round(moment / lasts, 3),
+                "killed": killed,
+                "recovered": recovered.returncode == 0,
+                "steps of the recovery": len(recovered.stdout.splitlines()),
+                "state": next((name for name, each in states.items() if each == found), "mixture"),
+                "next run completes": completed(towards) == 0 and state() == states[towards],
+            }
+        )
     print(json.dumps({"seed": seed, "run_s": round(lasts, 2), "kills": told}))
 
 

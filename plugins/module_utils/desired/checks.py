@@ -22,6 +22,7 @@ def cross_problems(
     yield from _references(phase1, phase2, interfaces)
     yield from _numbers_twice(interfaces)
     yield from _overlaps(phase1, phase2)
+    yield from _small_mtus(phase1, phase2, interfaces)
 
 
 def _references(
@@ -59,6 +60,21 @@ def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]
                 f"it is the number of {owner[interface.if_id]} already; each number once, or leave it out",
             )
         owner.setdefault(interface.if_id, name)
+
+
+def _small_mtus(
+    phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2], interfaces: Mapping[str, XfrmInterface]
+) -> Iterator[Problem]:
+    """IPv6 needs an MTU of 1280 (RFC 8200, section 5): the kernel has no IPv6 on a link with less, and refuses its routes."""
+    for _key, child in sorted(phase2.items()):
+        parent = phase1.get(child.phase1)
+        interface = interfaces.get(parent.xfrm_interface or "") if parent else None
+        if interface is None or interface.mtu is None or interface.mtu >= 1280:
+            continue
+        if any(":" in network for network in child.remote_networks):
+            yield Problem(
+                interface.where, "mtu", interface.mtu, f"at least 1280 is needed, as {child.where} has an IPv6 network"
+            )
 
 
 def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:

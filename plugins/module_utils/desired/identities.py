@@ -32,6 +32,8 @@ def parse_identity(text: str, *, word: str) -> str:
     wanted = _WANTED.format(words=f"'{word}'" if word == MY_ADDRESS else f"'{word}' or '{ANY}'")
     if text == word or (text == ANY and word == PEER_ADDRESS):
         return text
+    if text in (ANY, MY_ADDRESS, PEER_ADDRESS):
+        raise ValueError(wanted)
     kind, colon, value = text.partition(":")
     if not colon or kind not in _TYPES:
         kind, value = _guessed_type(text), text
@@ -47,6 +49,7 @@ def parse_identity(text: str, *, word: str) -> str:
         (kind == "fqdn" and not is_host_name(value))
         or (kind == "email" and "@" not in value)
         or (kind == "dn" and "=" not in value)
+        or (kind in ("keyid", "dn") and value.startswith("#"))  # charon would read the rest as hexadecimal
     ):
         raise ValueError(wanted)
     return f"{kind}:{value}"

@@ -9,15 +9,23 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..errors import IpsecError, LockBusy
+
+# The names of files on their way into place: hidden, and with an end that swanctl's include of *.conf passes over.
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.swanfleet")
+
+
+def _temporary_name(name: str) -> str:
+    return f".{name}.{secrets.token_hex(6)}.swanfleet"
 
 
 class FileTrouble(IpsecError):
@@ -80,7 +88,7 @@ class LocalFiles:
     def replace(self, path: str, content: bytes, mode: int) -> None:
         """Write a whole file atomically and durably: a private temporary file, fsync, rename, fsync of the directory."""
         directory, name = os.path.split(path)
-        temporary = os.path.join(directory, f".{name}.{secrets.token_hex(6)}.swanfleet")
+        temporary = os.path.join(directory, _temporary_name(name))
         with _told(path, "write"):
             os.makedirs(directory, mode=0o755, exist_ok=True)
             try:
@@ -123,7 +131,7 @@ class LocalFiles:
 
     def point(self, link: str, target: str) -> None:
         """Make a symbolic link point to `target` by renaming a new one over it."""
-        temporary = f"{link}.{secrets.token_hex(6)}.swanfleet"
+        temporary = os.path.join(os.path.dirname(link), _temporary_name(os.path.basename(link)))
         with _told(link, "link"):
             os.symlink(target, temporary)
             os.rename(temporary, link)
@@ -155,6 +163,14 @@ class LocalFiles:
             yield
         finally:
             os.close(descriptor)
+
+
+def sweep_temporaries(files: Files, directories: Iterable[str]) -> None:
+    """Remove what a killed run left of files that it was about to replace; call it only under the lock."""
+    for directory in directories:
+        for name in files.names(directory):
+            if _TEMPORARY.fullmatch(name):
+                files.remove(f"{directory}/{name}")
 
 
 def _await_lock(descriptor: int, path: str, timeout: float) -> None:

@@ -31,6 +31,11 @@ class Paths:
         return {"connections": self.connections_file, "secrets": self.secrets_file}
 
     @property
+    def written_directories(self) -> tuple[str, ...]:
+        """Return the directories in which files are replaced, and may be left half written by a run that was killed."""
+        return f"{self.root}/etc/swanctl/conf.d", self.state, self.generations
+
+    @property
     def state(self) -> str:
         """Return the directory of what must outlive a reboot: generations, host key, record of what is loaded."""
         return f"{self.root}/var/lib/swanfleet"

@@ -74,6 +74,20 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
         for link in wanted.values()
         if link.if_id in numbers
     )
+    problems.extend(
+        Problem(
+            f"xfrm_interface {name}",
+            "name",
+            name,
+            "the host has an XFRM interface of this name that is not ours, with another if_id or parent "
+            f"(if_id {present[name].if_id}, parent {present[name].parent or 'none'}); name that if_id, or choose another name",
+        )
+        for name, link in wanted.items()
+        if name in present
+        and present[name].kind == "xfrm"
+        and not present[name].ours
+        and _must_be_made(link, present[name])
+    )
     if problems:
         raise ValidationError(problems)
 
