@@ -132,7 +132,7 @@ def _terminate(step: Step, _wanted: Artifacts, host: Host) -> None:
 
 def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:
     tree = wanted.connections[step.name]
-    children = cast("Mapping[str, Tree]", tree["children"])
+    children = cast(Mapping[str, Tree], tree["children"])
     held = {name: {**child, "start_action": _HELD[str(child["start_action"])]} for name, child in children.items()}
     host.charon.load_connection(step.name, {**tree, "children": held})
 
