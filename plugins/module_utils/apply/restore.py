@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from ..artifacts.compute import artifacts, links_only
-from ..drivers.files import sweep_temporaries
 from ..drivers.host import Host
 from ..errors import ApplyError, ValidationError
 from ..observed.read import observe
@@ -23,7 +22,7 @@ def restore(host: Host, *, with_daemon: bool) -> Plan:
     A generation that never reached its commit point is dropped. Raises `IpsecError`.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
-        sweep_temporaries(host.files, host.paths.written_directories)
+        host.sweep()
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Plan()

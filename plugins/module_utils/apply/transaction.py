@@ -13,7 +13,6 @@ from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway, check_gateway, dump_gateway, dump_secrets
 from ..desired.situation import Situation, allot_if_ids
-from ..drivers.files import sweep_temporaries
 from ..drivers.host import Host
 from ..errors import ApplyError, DependencyMissing, IpsecError, VerifyError
 from ..observed.read import observe
@@ -49,7 +48,7 @@ def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
     if check:
         return _planned(host, change, host_key_of(host), check=True)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
-        sweep_temporaries(host.files, host.paths.written_directories)
+        host.sweep()
         outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False)
         if outcome.changed:
             host.files.make_directory(host.paths.state, 0o700)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .charon import Charon, ViciCharon
-from .files import Files, LocalFiles
+from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
 from .paths import Paths
@@ -29,6 +29,10 @@ class Host:
     def generations(self) -> GenerationStore:
         """Return the store of generations on this host."""
         return GenerationStore(self.files, self.paths)
+
+    def sweep(self) -> None:
+        """Remove what a killed run left of files that it was about to replace; call it only under the lock."""
+        sweep_temporaries(self.files, self.paths.written_directories)
 
 
 def local_host(paths: Paths) -> Host:
