@@ -45,8 +45,6 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
     local = local_addresses(connection, situation)
     if local:
         tree["local_addrs"] = list(local)
-    elif connection.ip_type == "ipv6":
-        tree["local_addrs"] = [_ANY_ADDRESS["ipv6"]]
     if connection.initiates:
         tree["keyingtries"] = "0"
     if connection.xfrm_interface is not None:

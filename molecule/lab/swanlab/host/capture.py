@@ -34,11 +34,12 @@ def start(folder: Path, *, namespace: str, taps: Mapping[str, str]) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     running: dict[str, dict[str, object]] = {}
+    started: dict[str, subprocess.Popen[bytes]] = {}
     for name, device in taps.items():
         argv = ["ip", "netns", "exec", namespace, "tcpdump", "-n", "-i", device, "-Q", "out", "-U", "--immediate-mode"]
         argv += ["-Z", "root", "-B", "16384", "-s", str(SNAP_LENGTH), "-w", str(folder / f"{name}.pcap")]
         with (folder / f"{name}.err").open("wb") as errors:
-            process = subprocess.Popen(
+            started[name] = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -46,12 +47,13 @@ def start(folder: Path, *, namespace: str, taps: Mapping[str, str]) -> None:
                 start_new_session=True,
                 env={**os.environ, "LC_ALL": "C"},
             )
-        running[name] = {"pid": process.pid, "device": device}
+        running[name] = {"pid": started[name].pid, "device": device}
     (folder / "running.json").write_text(json.dumps(running))
     deadline = time.monotonic() + START_SECONDS
-    for name in running:
+    for name, process in started.items():
         while "listening on" not in (said := (folder / f"{name}.err").read_text(errors="replace")):
-            if time.monotonic() > deadline or not alive(int(str(running[name]["pid"]))):
+            # Asked of the process itself: between two programs its command line in /proc is empty for a moment.
+            if time.monotonic() > deadline or process.poll() is not None:
                 end_all(folder)
                 raise CaptureHostError(f"tcpdump at {name} does not listen: {said.strip()}")
             time.sleep(0.02)
