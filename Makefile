@@ -28,7 +28,7 @@ bench:
 	@dev/run daemon -- bench/run
 
 prove:
-	@dev/run lab daemon -- dev/prove
+	@SWANFLEET_KILLS=200 dev/check test scenarios
 
 lab:
 	@dev/run lab -- molecule/lab/lab up

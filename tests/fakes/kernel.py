@@ -197,7 +197,9 @@ class FakeKernel:
                 raise _Refusal("RTNETLINK answers: No such process")
             link.routes = kept
             return
-        assert verb == "replace", verb
+        assert verb in ("add", "replace"), verb
+        if verb == "add" and any(each.key == route.key for other in self.links.values() for each in other.routes):
+            raise _Refusal("RTNETLINK answers: File exists")
         if not link.up:
             v4 = route.family == 4
             raise _Refusal("Error: Device for nexthop is not up." if v4 else "Error: Nexthop device is not up.")

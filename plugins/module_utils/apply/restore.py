@@ -27,17 +27,21 @@ def restore(host: Host, *, with_daemon: bool) -> Plan:
         if observed.stored.number is None and not observed.stored.unfinished:
             return Plan()
         situation = with_numbers(observed, observed.stored.gateway)
+        complete = True
         try:
             wanted = artifacts(observed.stored.gateway, situation)
         except ValidationError:
             if with_daemon:
                 raise
-            # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk.
+            # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk, and
+            # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
+            complete = False
             wanted = links_only(observed.stored.gateway, situation)
         steps = plan(wanted, observed)
         try:
             carry_out(steps, wanted, observed, host)
         except StepFailed as failed:
             raise ApplyError(failed.step, str(failed.cause), restored=False) from failed
-        host.generations.prune()
+        if complete:
+            host.generations.prune()
         return steps

@@ -82,23 +82,23 @@ class GenerationStore:
         for number in [*self.unfinished(), *committed[:-_KEPT]]:
             self._files.remove(f"{self._root}/{number}")
 
+    @property
+    def _remedy(self) -> str:
+        return (
+            f"restore it from a backup, or remove {self._root} as a whole and run the play with the whole configuration"
+        )
+
     def _document(self, number: int, name: str) -> dict[str, Any]:
         path = f"{self._root}/{number}/{name}"
         found = self._files.read(path)
         if found is None:
-            raise GenerationBroken(
-                f"{path} is missing: run the play again with the whole configuration (state: overridden)"
-            )
+            raise GenerationBroken(f"{path} is missing: {self._remedy}")
         try:
             document = json.loads(found.content)
         except ValueError as error:
-            raise GenerationBroken(
-                f"{path} is no valid JSON ({error}): restore it, or remove its directory and run the play again"
-            ) from None
+            raise GenerationBroken(f"{path} is no valid JSON ({error}): {self._remedy}") from None
         if not isinstance(document, dict):
-            raise GenerationBroken(
-                f"{path} holds no JSON object: restore it, or remove its directory and run the play again"
-            )
+            raise GenerationBroken(f"{path} holds no JSON object: {self._remedy}")
         return document
 
 

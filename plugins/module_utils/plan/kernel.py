@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from ipaddress import ip_interface
 
 from ..artifacts.links import DEFAULT_METRIC
@@ -33,8 +33,13 @@ def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) 
     }
     in_the_way = {name for name, link in unwanted.items() if link.if_id in numbers} | (new.keys() & present.keys())
     build = [_removal(name) for name in sorted(in_the_way)]
+    kept = {name: None if name in new else present.get(name) for name in wanted}
     for name, link in wanted.items():
-        build.extend(_build(link, None if name in new else present.get(name)))
+        build.extend(_removed(link, kept[name]))
+    # A route may move from one link of ours to another; one of others that has its place is never overwritten.
+    ours = {_route_key(route) for link in present.values() if link.ours for route in link.routes}
+    for name, link in wanted.items():
+        build.extend(_added(link, kept[name], ours))
     return build, [_removal(name) for name in sorted(unwanted.keys() - in_the_way)]
 
 
@@ -92,15 +97,19 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
         raise ValidationError(problems)
 
 
-def _build(link: Link, there: ObservedLink | None) -> list[Step]:
-    """Return the steps for one link: what must go first, since an address takes routes and other addresses along."""
+def _removed(link: Link, there: ObservedLink | None) -> list[Step]:
+    """Return what goes from a link: routes before addresses, since an address takes routes and other addresses along."""
+    return [] if there is None else _removed_routes(link, there) + _removed_addresses(link, there)
+
+
+def _added(link: Link, there: ObservedLink | None, ours: Set[RouteKey]) -> list[Step]:
+    """Return what comes to a link, or the link itself; `ours` are the routes that links of ours hold."""
     if there is None:
         steps = [Step("add", "link", link.name, commands=_create(link))]
     else:
-        steps = _removed_routes(link, there) + _removed_addresses(link, there)
         commands = _change(link, there)
-        steps += [Step("change", "link", link.name, commands=commands)] if commands else []
-    return steps + _added_addresses(link, there) + _added_routes(link, there)
+        steps = [Step("change", "link", link.name, commands=commands)] if commands else []
+    return steps + _added_addresses(link, there) + _added_routes(link, there, ours)
 
 
 def _create(link: Link) -> tuple[Command, ...]:
@@ -182,12 +191,12 @@ def _wanted_routes(link: Link) -> dict[RouteKey, LinkRoute]:
     return {(route.table, route.destination, route.metric): route for route in link.routes}
 
 
-def _added_routes(link: Link, there: ObservedLink | None) -> list[Step]:
+def _added_routes(link: Link, there: ObservedLink | None, ours: Set[RouteKey]) -> list[Step]:
     present = _present_routes(there)
     if _loses_ipv4(link, there):
         present = {key: route for key, route in present.items() if ":" in route.destination}
     return [
-        Step("add", "route", _route_name(route, link.name), commands=(_route_command(route, link.name),))
+        Step("add", "route", _route_name(route, link.name), commands=(_route_command(route, link.name, ours),))
         for key, route in _wanted_routes(link).items()
         if key not in present or present[key].source != route.source
     ]
@@ -213,8 +222,13 @@ def _unroute_command(route: ObservedRoute, link: str) -> Command:
     return ("route", "delete", *_route_words(route, link))
 
 
-def _route_command(route: LinkRoute, link: str) -> Command:
-    return ("route", "replace", *_route_words(route, link), *(("src", route.source) if route.source else ()))
+def _route_key(route: LinkRoute | ObservedRoute) -> RouteKey:
+    return route.table, route.destination, route.metric
+
+
+def _route_command(route: LinkRoute, link: str, ours: Set[RouteKey]) -> Command:
+    verb = "replace" if _route_key(route) in ours else "add"
+    return ("route", verb, *_route_words(route, link), *(("src", route.source) if route.source else ()))
 
 
 def _route_words(route: LinkRoute | ObservedRoute, link: str) -> Command:

@@ -268,7 +268,7 @@ class TestGenerations:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (None, "is missing: run the play again"),
+            (None, "is missing: restore it from a backup"),
             (b"{", "is no valid JSON"),
             (b"[]", "holds no JSON object"),
         ],

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.digest import tree_digest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Artifacts, Link, LinkRoute
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonState
@@ -25,6 +25,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values im
     Stored,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.difference import plan
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.kernel import plan_links
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
     PARIS,
@@ -201,7 +202,7 @@ LOST_ALL = ["address flush dev ipsec-paris to 10.255.0.1", "address replace 10.2
         pytest.param({**INTERFACE, "routes": [{"destination": "10.2.0.0/24", "source": "10.255.0.1"}]}, LINK, [
             DEFAULT + " src 10.255.0.1"], id="a source"),
         pytest.param({**INTERFACE, "routes": [{"destination": "::/0", "metric": 5, "table": 100}]}, LINK, [
-            "route replace ::/0 dev ipsec-paris table 100 metric 5 proto 83"], id="a new route"),
+            "route add ::/0 dev ipsec-paris table 100 metric 5 proto 83"], id="a new route"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, routes=(*LINK.routes, ObservedRoute("10.9.0.0/24", 5, 100, None))), [
             "route delete 10.9.0.0/24 dev ipsec-paris table 100 metric 5 proto 83"], id="a route that nobody wants"),
         pytest.param({**INTERFACE, "mtu": 576}, dataclasses.replace(LINK, addresses=(*LINK.addresses, "2001:db8::1/64")), [
@@ -278,3 +279,19 @@ def test_a_step_shows_no_key_and_no_command() -> None:
     data = [step.as_data() for step in plan(wanted(PARIS_ONLY), there(NOTHING)).steps]
     assert data[2] == {"action": "add", "layer": "link", "object": "ipsec-paris"}
     assert data[5] == {"action": "load", "layer": "secret", "object": "ike-paris"}
+
+
+@pytest.mark.parametrize(("held", "wanted"), [("a0", "b0"), ("b0", "a0")])
+def test_a_route_goes_before_it_comes_to_another_link(held: str, wanted: str) -> None:
+    route = ObservedRoute("10.2.0.0/24", 0, 254, None)
+    present = {
+        name: ObservedLink(name, "xfrm", True, if_id=number, mtu=1500, up=True, routes=(route,) if name == held else ())
+        for number, name in enumerate(("a0", "b0"), start=1)
+    }
+    links = {
+        name: Link(name, number, None, None, (), (LinkRoute("10.2.0.0/24", 0, 254),) if name == wanted else ())
+        for number, name in enumerate(("a0", "b0"), start=1)
+    }
+    build, _remove = plan_links(links, present)
+    verbs = [(command[1], command[4]) for step in build for command in step.commands]
+    assert verbs == [("delete", held), ("replace", wanted)]
