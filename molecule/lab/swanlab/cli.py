@@ -69,7 +69,7 @@ def do_ssh(arguments: argparse.Namespace) -> int:
         raise LabError("this lab runs directly on this computer: there is no machine")
     tty = ["-t"] if sys.stdin.isatty() else []
     argv = connection.ssh_argv(present, arguments.host, options=tty)
-    os.execvpe("ssh", [*argv, *arguments.words], process.environment())  # noqa: S606
+    os.execvpe("ssh", [*argv, *arguments.words], process.environment())  # noqa: S606  # becomes ssh, or the lab host's own command
 
 
 def do_exec(arguments: argparse.Namespace) -> int:
@@ -79,8 +79,8 @@ def do_exec(arguments: argparse.Namespace) -> int:
         raise LabError("exec needs a command")
     command = lab.command(arguments.node, arguments.words)
     if lab.state.backend == "direct":
-        os.execvpe("sh", ["sh", "-c", command], process.environment())  # noqa: S606
-    os.execvpe("ssh", [*connection.ssh_argv(lab.state, "machine"), command], process.environment())  # noqa: S606
+        os.execvpe("sh", ["sh", "-c", command], process.environment())  # noqa: S606  # becomes ssh, or the lab host's own command
+    os.execvpe("ssh", [*connection.ssh_argv(lab.state, "machine"), command], process.environment())  # noqa: S606  # becomes ssh, or the lab host's own command
 
 
 def do_reset(_args: argparse.Namespace) -> int:

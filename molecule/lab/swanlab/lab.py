@@ -74,7 +74,7 @@ class Lab:
         *,
         timeout: float = 60,
         check: bool = True,
-        input: str | None = None,  # noqa: A002
+        input: str | None = None,  # noqa: A002  # the name that subprocess gives it
     ) -> subprocess.CompletedProcess[str]:
         """Run a command on a node and return its output as text; LabError on timeout, and on failure if checked.
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from .values import SharedSecret, Tree
 
@@ -47,9 +46,9 @@ def render_secrets(shared: Mapping[str, SharedSecret]) -> str:
 
 
 def _secret(secret: SharedSecret) -> Tree:
-    fields: Any = {f"id-{number}": owner for number, owner in enumerate(secret.owners, start=1)}
+    fields: dict[str, str] = {f"id-{number}": owner for number, owner in enumerate(secret.owners, start=1)}
     fields["secret"] = "0s" + base64.b64encode(secret.value.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
-    return fields  # type: ignore[no-any-return]
+    return fields
 
 
 def section_lines(tree: Tree) -> list[str]:
