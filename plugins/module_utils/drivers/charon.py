@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Protocol
 
 from .vici import ProtocolError, Section, Tree
-from .vici_session import DEFAULT_URI, DaemonRefused, DaemonUnavailable, Session
+from .vici_session import DEFAULT_URI, DaemonAbsent, DaemonRefused, DaemonUnavailable, Session
 
 __all__ = [
     "DEFAULT_URI",
     "READING_COMMANDS",
     "Charon",
+    "DaemonAbsent",
     "DaemonRefused",
     "DaemonState",
     "DaemonUnavailable",

@@ -43,6 +43,10 @@ class DaemonUnavailable(IpsecError):  # said as a state, not as an "error"
     """charon cannot be asked: not running, not reachable for this user, hung, or gone in the middle."""
 
 
+class DaemonAbsent(DaemonUnavailable):  # as above
+    """Nobody listens: charon does not run, or has lost its socket."""
+
+
 class DaemonRefused(IpsecError):  # as above
     """charon understood `command` about `subject` (a name, or empty) and declined; `errmsg` is its own reason."""
 
@@ -247,9 +251,9 @@ class Session:
         if error.errno in (errno.EAGAIN, errno.ETIMEDOUT):
             return self._hung("connect", deadline)
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return DaemonUnavailable(f"charon does not listen on {path}: start it with 'systemctl start strongswan'")
+            return DaemonAbsent(f"charon does not listen on {path}: start it with 'systemctl start strongswan'")
         if error.errno == errno.ECONNREFUSED:
-            return DaemonUnavailable(
+            return DaemonAbsent(
                 f"charon left {path} behind and does not run: start it with 'systemctl start strongswan'"
             )
         if error.errno in (errno.EACCES, errno.EPERM):

@@ -8,18 +8,21 @@ from __future__ import annotations
 from ..desired.gateway import load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
-from ..drivers.charon import DaemonUnavailable
+from ..drivers.charon import DaemonAbsent, DaemonUnavailable
 from ..drivers.host import Host
 from .daemon import observe_daemon
 from .kernel import parse_addresses, parse_default_interfaces, parse_links
 from .values import Observed, ObservedDaemon, Stored
 
+# States of a unit in which its process does not run, and does not come by itself.
+_DOWN = ("inactive", "failed")
+
 
 def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observed:
-    """Read everything that a plan depends on."""
+    """Read everything that a plan depends on; a charon that is not asked (`with_daemon` false) is taken to be down."""
     interfaces = host.kernel.interfaces()
     stored = read_stored(host)
-    daemon, trouble = _daemon(host) if with_daemon else (None, "charon was not asked")
+    daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
         stored=stored,
         situation=Situation(
@@ -32,29 +35,44 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observe
         links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL)),
         daemon=daemon,
         daemon_trouble=trouble,
+        daemon_down=down,
     )
 
 
-def _daemon(host: Host) -> tuple[ObservedDaemon | None, str]:
+def _daemon(host: Host) -> tuple[ObservedDaemon | None, str, bool]:
     try:
-        return observe_daemon(host.charon, host.files, host.paths), ""
+        return observe_daemon(host.charon, host.files, host.paths), "", False
+    except DaemonAbsent as error:
+        return (None, *_why_absent(host, error))
     except DaemonUnavailable as error:
-        return None, _why_unavailable(host, error)
+        return None, str(error), False
 
 
-def _why_unavailable(host: Host, error: DaemonUnavailable) -> str:
+def _why_absent(host: Host, error: DaemonAbsent) -> tuple[str, bool]:
+    """Say why nobody listens, by what systemd tells of the unit, and whether that means that charon is down."""
     unit = host.units.state("strongswan.service")
+    said = f"strongswan.service is {unit.active} ({unit.sub})"
     if unit.load == "not-found":
         return (
             "strongSwan with charon-systemd is not installed on this host: apply the role swanfleet.ipsec.gateway, "
             "or install the packages charon-systemd and strongswan-swanctl"
-        )
-    if unit.active and unit.active != "active":
+        ), True
+    if not unit.active:
+        return str(error), True
+    if unit.active in _DOWN:
         return (
-            f"charon is not running, strongswan.service is {unit.active} ({unit.sub}): start it with "
+            f"charon is not running, {said}: start it with "
             "'systemctl start strongswan', and see 'journalctl -u strongswan' if it does not stay up"
-        )
-    return str(error)
+        ), True
+    if unit.active in ("activating", "deactivating"):
+        return (
+            f"charon is just being {'started' if unit.active == 'activating' else 'stopped'}, {said}: run again when it "
+            "is up, and see 'journalctl -u strongswan' if it does not come up"
+        ), False
+    return (
+        f"charon does not listen on {host.paths.vici_uri.removeprefix('unix://')} though {said}: its socket was removed, "
+        "or it runs without its plugin vici; restart it with 'systemctl restart strongswan'"
+    ), False
 
 
 def read_stored(host: Host) -> Stored:

@@ -66,7 +66,11 @@ class Stored:
 
 @dataclass(frozen=True)
 class Observed:
-    """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why."""
+    """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why.
+
+    `daemon_down` says that it is known not to run: it holds nothing, and loads the files at its start. One that does
+    not answer and may run, because it hangs or is just starting, is in trouble and not down.
+    """
 
     stored: Stored
     situation: Situation
@@ -74,3 +78,4 @@ class Observed:
     links: Mapping[str, ObservedLink]
     daemon: ObservedDaemon | None
     daemon_trouble: str = ""
+    daemon_down: bool = False

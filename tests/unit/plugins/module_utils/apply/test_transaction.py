@@ -9,8 +9,13 @@ import json
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS, DaemonUnavailable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
+    READING_COMMANDS,
+    DaemonAbsent,
+    DaemonUnavailable,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.systemd import UnitState
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
     ApplyError,
     DependencyMissing,
@@ -30,10 +35,9 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     steps,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
-from ansible_collections.swanfleet.ipsec.tests.fakes.units import ABSENT, STOPPED
+from ansible_collections.swanfleet.ipsec.tests.fakes.units import ABSENT, RUNNING, STOPPED
 
-# Of the changing calls of a run, these come before the first step or after the commit point.
-OUTSIDE_STEPS = ("make_directory", "remove")
+HANGS, NOBODY = DaemonUnavailable("it hangs"), DaemonAbsent("nobody listens")
 
 
 def on(wanted: Config | None) -> FakeHost:
@@ -215,18 +219,19 @@ class TestACrash:
 
 class TestBeforeTheFirstStep:
     @pytest.mark.parametrize(
-        ("unit", "message"),
+        ("unit", "trouble", "message"),
         [
-            pytest.param(ABSENT, "strongSwan with charon-systemd is not installed", id="not installed"),
-            pytest.param(STOPPED, "charon is not running, strongswan.service is inactive", id="stopped"),
-            pytest.param(None, "it hangs", id="running"),
+            pytest.param(ABSENT, NOBODY, "strongSwan with charon-systemd is not installed", id="not installed"),
+            pytest.param(STOPPED, NOBODY, "charon is not running, strongswan.service is inactive", id="stopped"),
+            pytest.param(RUNNING, HANGS, "it hangs", id="running"),
         ],
     )
-    def test_a_charon_that_does_not_answer_is_one_error(self, unit: object, message: str) -> None:
+    def test_a_charon_that_does_not_answer_is_one_error(
+        self, unit: UnitState, trouble: DaemonUnavailable, message: str
+    ) -> None:
         host = on(TWO)
-        host.charon.unavailable = DaemonUnavailable("it hangs")
-        if unit is not None:
-            host.units.units["strongswan.service"] = unit  # type: ignore[assignment]
+        host.charon.unavailable = trouble
+        host.units.units["strongswan.service"] = unit
         with pytest.raises(DependencyMissing, match=message):
             apply(host, CHANGED)
         assert host.calls == []

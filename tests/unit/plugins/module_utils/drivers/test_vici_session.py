@@ -22,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici impor
     encode_packet,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici_session import (
+    DaemonAbsent,
     DaemonRefused,
     DaemonUnavailable,
     Session,
@@ -212,14 +213,14 @@ class TestUnavailable:
     def test_no_socket_says_how_to_start_the_daemon(self, tmp_path: Path) -> None:
         path = tmp_path / "vici"
         said = f"charon does not listen on {path}: start it with 'systemctl start strongswan'"
-        with pytest.raises(DaemonUnavailable) as error:
+        with pytest.raises(DaemonAbsent) as error:
             Session(f"unix://{path}").request("version")
         assert str(error.value) == said
 
     def test_a_socket_left_behind_says_so(self, tmp_path: Path) -> None:
         with socket.socket(socket.AF_UNIX) as left:
             left.bind(str(tmp_path / "vici"))
-        with pytest.raises(DaemonUnavailable, match=r"left .* behind and does not run: start it with"):
+        with pytest.raises(DaemonAbsent, match=r"left .* behind and does not run: start it with"):
             Session(f"unix://{tmp_path}/vici").request("version")
 
     def test_no_permission_says_run_as_root(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
