@@ -8,6 +8,7 @@ from __future__ import annotations
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import XfrmInterface
 from ansible_collections.swanfleet.ipsec.plugins.plugin_utils.documentation import as_fragment, documented_options
 
@@ -25,7 +26,7 @@ _STATE = {
 
 
 class ModuleDocFragment:
-    """Fragments: phase1, phase2, xfrm_interface (a module of one object) and config (the whole gateway).
+    """Fragments: phase1, phase2, xfrm_interface (a module of one object), config (the whole gateway) and run.
 
     They are annotated because ansible-test's yamllint expects a literal in every plain assignment of this class.
     """
@@ -57,3 +58,4 @@ class ModuleDocFragment:
             }
         }
     )
+    RUN: str = as_fragment(documented_options(RunOptions))

@@ -17,6 +17,7 @@ description:
   - An unchanged gateway is only read, and a changed tunnel touches no other.
 extends_documentation_fragment:
   - swanfleet.ipsec.objects.config
+  - swanfleet.ipsec.objects.run
   - swanfleet.ipsec.attributes
   - swanfleet.ipsec.attributes.group
 options:

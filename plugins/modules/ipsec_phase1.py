@@ -16,6 +16,7 @@ description:
   - For more than a few objects use M(swanfleet.ipsec.ipsec_gateway), which does all of them in one go.
 extends_documentation_fragment:
   - swanfleet.ipsec.objects.phase1
+  - swanfleet.ipsec.objects.run
   - swanfleet.ipsec.attributes
   - swanfleet.ipsec.attributes.group
 seealso:

@@ -15,6 +15,7 @@ description:
   - The object is set as a whole, and no other tunnel is touched.
 extends_documentation_fragment:
   - swanfleet.ipsec.objects.phase2
+  - swanfleet.ipsec.objects.run
   - swanfleet.ipsec.attributes
   - swanfleet.ipsec.attributes.group
 seealso:

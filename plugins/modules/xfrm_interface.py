@@ -16,6 +16,7 @@ description:
   - Links and routes of others are never touched; ours carry the alias C(swanfleet) and the route protocol C(83).
 extends_documentation_fragment:
   - swanfleet.ipsec.objects.xfrm_interface
+  - swanfleet.ipsec.objects.run
   - swanfleet.ipsec.attributes
   - swanfleet.ipsec.attributes.group
 seealso:

@@ -71,8 +71,11 @@ def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, f
 def _write_record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
     """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim.
 
-    Without a daemon the record belongs to no start of it; the next start loads the file, and so makes it true.
+    While charon is down the record belongs to no start of it; the next start loads the file, and so makes it true. Of
+    one that does not answer nothing new is known, and the record stays what it was before the steps.
     """
+    if observed.daemon is None and not observed.daemon_down:
+        return
     if observed.daemon is None:
         content = encode_record(
             "", _connections_file(host), {name: tree_digest(tree) for name, tree in wanted.connections.items()}

@@ -39,17 +39,20 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
-def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
+def run_transaction(host: Host, change: Change, *, check: bool, daemon_optional: bool = False) -> Outcome:
     """Make the host what `change` makes of the gateway in force.
 
-    In a check nothing is written, and the plan is the very one that a run would execute. Raises `IpsecError`: before
-    the first step the host is untouched, after it the error says whether it is as before.
+    In a check nothing is written, and the plan is the very one that a run would execute. With `daemon_optional` a
+    charon that is down is no error: files and links are applied, and charon loads the files when it starts. Raises
+    `IpsecError`: before the first step the host is untouched, after it the error says whether it is as before.
     """
     if check:
-        return _planned(host, change, host_key_of(host), check=True)[0]
+        return _planned(host, change, host_key_of(host), check=True, daemon_optional=daemon_optional)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
         host.sweep()
-        outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False)
+        outcome, wanted, observed, situation = _planned(
+            host, change, host_key_of(host), check=False, daemon_optional=daemon_optional
+        )
         if outcome.changed:
             host.files.make_directory(host.paths.state, 0o700)
             _store_key(host, situation.host_key)
@@ -60,14 +63,10 @@ def run_transaction(host: Host, change: Change, *, check: bool) -> Outcome:
 
 
 def _planned(
-    host: Host, change: Change, host_key: bytes, *, check: bool
+    host: Host, change: Change, host_key: bytes, *, check: bool, daemon_optional: bool
 ) -> tuple[Outcome, Artifacts, Observed, Situation]:
     observed = observe(host, host_key=host_key)
-    warnings: tuple[str, ...] = ()
-    if observed.daemon is None:
-        if not check:
-            raise DependencyMissing(observed.daemon_trouble)
-        warnings = (f"{observed.daemon_trouble}. The plan leaves out what charon would be told",)
+    warnings = _without_daemon(observed, check=check, optional=daemon_optional)
     before = observed.stored.gateway
     after = change(before)
     check_gateway(after)
@@ -76,6 +75,17 @@ def _planned(
     steps = plan(wanted, observed)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings + wanted.warnings)
     return outcome, wanted, observed, situation
+
+
+def _without_daemon(observed: Observed, *, check: bool, optional: bool) -> tuple[str, ...]:
+    """Return the warning of a run that goes on without charon; raise where it may not."""
+    if observed.daemon is not None:
+        return ()
+    if optional and observed.daemon_down:
+        return (f"{observed.daemon_trouble}. charon is not told what this run changes, and loads it when it starts",)
+    if check:
+        return (f"{observed.daemon_trouble}. The plan leaves out what charon would be told",)
+    raise DependencyMissing(observed.daemon_trouble)
 
 
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
@@ -94,7 +104,7 @@ def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed
     )
     try:
         carry_out(outcome.plan, wanted, observed, host)
-        _verify(host, wanted, situation)
+        _verify(host, wanted, situation, without_daemon=observed.daemon is None)
         store.commit(number)
     except StepFailed as failed:
         restored = _go_back(host, outcome.before, situation.host_key)
@@ -110,9 +120,9 @@ def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed
         store.prune()
 
 
-def _verify(host: Host, wanted: Artifacts, situation: Situation) -> None:
+def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daemon: bool) -> None:
     observed = observe(host, host_key=situation.host_key)
-    if observed.daemon is None:
+    if observed.daemon is None and not (without_daemon and observed.daemon_down):
         raise DependencyMissing(observed.daemon_trouble)
     left = plan(wanted, observed)
     if left:
@@ -126,7 +136,7 @@ def _go_back(host: Host, before: Gateway, host_key: bytes) -> bool:
         situation = with_numbers(observed, before)
         wanted = artifacts(before, situation)
         carry_out(plan(wanted, observed), wanted, observed, host)
-        _verify(host, wanted, situation)
+        _verify(host, wanted, situation, without_daemon=observed.daemon is None)
     except (StepFailed, IpsecError):
         return False
     with contextlib.suppress(IpsecError):

@@ -20,6 +20,7 @@ from ..desired.gateway import (
     parse_one,
 )
 from ..desired.options import options_of
+from ..desired.running import OPTIONAL, RunOptions
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
@@ -66,7 +67,12 @@ def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
 
 
 def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
-    outcome = run_transaction(host, door.change(module.params), check=module.check_mode)
+    outcome = run_transaction(
+        host,
+        door.change(module.params),
+        check=module.check_mode,
+        daemon_optional=module.params["daemon"] == OPTIONAL,
+    )
     for warning in outcome.warnings:
         module.warn(warning)
     return _result(outcome, with_diff=module._diff)
@@ -85,6 +91,7 @@ def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
     for key in keys:
         spec[key]["required"] = True
     spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
+    spec.update(argument_spec(RunOptions))
     needed = tuple(opt.name for opt in options if opt.required and opt.name not in keys)
 
     def change(params: Params) -> Change:
@@ -127,6 +134,7 @@ DOORS: dict[str, Door] = {
         spec={
             "config": {**kind_spec(CONFIG), "required": True},
             "state": {"type": "str", "choices": ["merged", "overridden"], "default": "merged"},
+            **argument_spec(RunOptions),
         },
         change=_gateway_change,
     ),

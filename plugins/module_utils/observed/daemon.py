@@ -36,7 +36,8 @@ def loaded_digests(state: DaemonState, record: FileState | None, file: FileState
     """Return the digests of what is loaded, by connection, as far as they can be proven.
 
     `list-conns` hides most keys, so a record says what was loaded into which start of charon. A later start has loaded
-    the file with the connections; if that is the recorded one still, untouched since before the start, the record holds.
+    the file with the connections; if that is the recorded one still, untouched since before the start, the record holds,
+    but for what an unfinished run may have loaded into the recorded start.
     """
     if record is None:
         return {}
@@ -50,7 +51,7 @@ def loaded_digests(state: DaemonState, record: FileState | None, file: FileState
         return {}
     if not same or file is None or file.modified + _TICK_S > state.started:
         return {}
-    return digests
+    return {name: digest for name, digest in digests.items() if digest}
 
 
 def encode_record(start_id: str, file: bytes, digests: Mapping[str, str]) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonAbsent, DaemonUnavailable
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
     ONE,
@@ -85,7 +85,11 @@ def test_merged_adds_and_overridden_replaces(call: Call, host: FakeHost, state: 
 def test_the_echo_counts_the_objects(call: Call) -> None:
     result = call("ipsec_gateway", config=TWO)
     echoed = result["invocation"]["module_args"]
-    assert echoed == {"config": {"phase1": 2, "phase2": 2, "xfrm_interfaces": 1}, "state": "merged"}
+    assert echoed == {
+        "config": {"phase1": 2, "phase2": 2, "xfrm_interfaces": 1},
+        "state": "merged",
+        "daemon": "required",
+    }
     refused = call("ipsec_gateway", config=config([{**PARIS_SECRET, "lifetime": "x"}], []))
     assert refused["invocation"]["module_args"]["config"] == {"phase1": 1, "phase2": 0, "xfrm_interfaces": 0}
 
@@ -190,6 +194,32 @@ def test_without_charon_a_check_warns_and_a_run_fails(call: Call, host: FakeHost
     assert call("ipsec_gateway", config=ONE)["msg"] == "it hangs"
     assert call("ipsec_info", gather=["objects"])["objects"]["phase1"] == []
     assert call("ipsec_info")["failed"]
+
+
+@pytest.mark.parametrize(
+    ("module", "parameters"),
+    [
+        pytest.param("ipsec_gateway", {"config": TWO}),
+        pytest.param("ipsec_phase1", PARIS),
+        pytest.param("ipsec_phase2", PARIS_LAN),
+        pytest.param("xfrm_interface", {**INTERFACE, "mtu": 1400}),
+    ],
+)
+def test_every_module_can_do_without_charon(
+    call: Call, host: FakeHost, module: str, parameters: dict[str, Any]
+) -> None:
+    apply(host, config([{**PARIS, "lifetime": "1h"}], [], [INTERFACE]))
+    host.charon.unavailable = DaemonAbsent("nobody listens")
+    host.units.without_systemd = True
+    assert call(module, **parameters)["msg"] == "nobody listens"
+    checked = call(module, **parameters, daemon="optional", check=True)
+    done = call(module, **parameters, daemon="optional")
+    assert (checked["plan"], checked["warnings"]) == (done["plan"], done["warnings"])
+    assert done["changed"]
+    assert {step["layer"] for step in done["plan"]} <= {"file", "link", "address", "route"}
+    told_why = "nobody listens. charon is not told what this run changes, and loads it when it starts"
+    assert told_why in json.dumps(done["warnings"]), done["warnings"]
+    assert not call(module, **parameters, daemon="optional")["changed"]
 
 
 def test_info_tells_objects_connections_sas_and_the_daemon(call: Call, host: FakeHost) -> None:

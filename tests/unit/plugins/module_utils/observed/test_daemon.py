@@ -60,6 +60,12 @@ def test_what_is_loaded_is_proven(
     assert loaded_digests(daemon, kept, connections) == (DIGESTS if proven else {})
 
 
+def test_what_an_unfinished_run_may_have_loaded_went_with_that_start_of_charon() -> None:
+    record = file(encode_record("boot/7/100", FILE.content, {**DIGESTS, "rome": ""}))
+    assert loaded_digests(SAME, record, FILE) == {**DIGESTS, "rome": ""}
+    assert loaded_digests(LATER, record, FILE) == {"paris": DIGESTS["paris"]}
+
+
 def test_a_record_is_the_same_bytes_for_the_same_content() -> None:
     again = encode_record("boot/7/100", FILE.content, dict(reversed(list(DIGESTS.items()))))
     assert again == RECORD

@@ -1,0 +1,27 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How a run goes about it: options of every module that changes a host, beside what the gateway is to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from . import kinds
+from .options import option
+
+OPTIONAL = "optional"
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What a run demands of the host."""
+
+    daemon: str = option(
+        kinds.choice(("required", OPTIONAL)),
+        "Whether charon must run. With V(required) a run without it ends with an error before anything is changed.",
+        "With V(optional) a run without it applies files and links, warns, and is done; charon loads the files when it"
+        " starts. Where charon runs, it is told as with V(required).",
+        "A charon that runs and does not answer is an error either way.",
+        default="required",
+    )
