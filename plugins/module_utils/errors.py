@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_SHOWN = 20
+
 
 class IpsecError(Exception):
     """Tell a person what is wrong; the base of everything that `fail_json` prints without a traceback."""
@@ -38,6 +40,20 @@ class ValidationError(IpsecError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class DisruptionRefused(IpsecError):
+    """A run would interrupt tunnels, and is not allowed to; `tunnels` names each with the reason. Nothing was touched."""
+
+    def __init__(self, tunnels: Sequence[str]) -> None:
+        self.tunnels = tuple(tunnels)
+        shown = "; ".join(self.tunnels[:_SHOWN]) + (
+            f"; and {len(tunnels) - _SHOWN} more" if len(tunnels) > _SHOWN else ""
+        )
+        super().__init__(
+            f"allow_disruption is false, and this would interrupt live tunnels: {shown}. Nothing was changed; run it with "
+            "allow_disruption: true when that may happen"
+        )
 
 
 class DependencyMissing(IpsecError):

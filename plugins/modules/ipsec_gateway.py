@@ -68,13 +68,23 @@ plan:
       type: str
       sample: load
     layer:
-      description: What it works on, such as C(file), C(link), C(address), C(route), C(secret) or C(connection).
+      description: What it works on, such as C(file), C(link), C(address), C(route), C(secret), C(connection) or C(sa).
       type: str
       sample: connection
     object:
       description: Name of the object.
       type: str
       sample: berlin
+disruption:
+  description:
+    - What the plan does to the traffic of each tunnel that it touches, by the name of the phase 1. Others are untouched.
+    - V(none) interrupts nothing. V(rekey) sets new SAs up before the old ones end. V(reestablish) ends the SAs that are
+      up and sets new ones up. V(end) ends those of a tunnel, or of one of its phase 2 objects, that is not wanted any more.
+    - It follows from what changes, the start actions that charon had loaded, and the SAs that are up. A peer that does
+      not accept the new parameters turns a V(rekey) into an interruption, and there is a warning then.
+  returned: success
+  type: dict
+  sample: {berlin: rekey, paris: none}
 step:
   description: The step that failed.
   returned: when a step failed

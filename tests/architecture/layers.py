@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "desired": frozenset(),
     "artifacts": frozenset({"desired"}),
     "drivers": frozenset(),
-    "observed": frozenset({"desired", "drivers"}),
+    "observed": frozenset({"desired", "artifacts", "drivers"}),
     "plan": frozenset({"desired", "artifacts", "observed"}),
     "apply": frozenset({"desired", "artifacts", "observed", "plan", "drivers"}),
     "agent": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers"}),

@@ -40,7 +40,9 @@ def declared(checkout: Path) -> Defaults:
     for name, cls in [*((kind.singular, kind.cls) for kind in TYPES), ("route", Route)]:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():
-        found.update(((name, option), door.spec[option]["default"]) for option in ("state", "daemon"))
+        found.update(
+            ((name, option), door.spec[option]["default"]) for option in ("state", "daemon", "allow_disruption")
+        )
     found.update((("ipsec_info", name), spec["default"]) for name, spec in INFO_SPEC.items())
     for file in sorted((checkout / "roles").glob("*/defaults/main.yml")):
         values = yaml.safe_load(file.read_text())

@@ -69,7 +69,7 @@ def state(host: Host) -> dict[str, Any]:
         "links": {name: repr(link) for name, link in KeptKernel(Path(host.paths.root) / "kernel").links.items()},
         "connections": host.charon.connections(),
         "secrets": sorted(host.charon.shared_ids()),
-        "digests": json.loads(record.content)["connections"] if record is not None else {},
+        "loaded": json.loads(record.content)["connections"] if record is not None else {},
         "generation": (generation.objects, generation.secrets) if generation is not None else None,
     }
 

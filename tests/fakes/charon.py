@@ -97,7 +97,8 @@ def _text(value: str | bytes) -> str:
 class FakeCharon:
     """Takes the place of `ViciCharon`.
 
-    `reachable` says whether a peer answers an initiation. `unavailable` set to an error makes every call raise it, and
+    `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
+    accept. `unavailable` set to an error makes every call raise it, and
     `refuse[command, subject]` makes one call be refused with that reason.
     """
 
@@ -108,8 +109,10 @@ class FakeCharon:
         self.reachable = True
         self.unavailable: DaemonUnavailable | None = None
         self.refuse: dict[tuple[str, str], str] = {}
+        self.declined: set[tuple[str, str]] = set()
         self._shown: dict[str, Section] = {}
         self._sas: list[tuple[str, Section]] = []
+        self._made_of: dict[str, dict[str, Any]] = {}
         self._ids = 0
         self._daemon = ("charon-systemd", version, tuple(plugins))
         self._start = since
@@ -138,26 +141,29 @@ class FakeCharon:
         self._command("get-shared")
         return list(self.secrets)
 
-    def sas(self) -> list[tuple[str, Section]]:
+    def sas(self, names: Sequence[str] | None = None) -> list[tuple[str, Section]]:
         self._command("list-sas")
-        return [(name, {**sa, "child-sas": dict(sa["child-sas"])}) for name, sa in self._sas]
+        chosen = [(name, sa) for name, sa in self._sas if names is None or name in names]
+        return [(name, {**sa, "child-sas": dict(sa["child-sas"])}) for name, sa in chosen]
 
     def load_connection(self, name: str, tree: Tree) -> None:
         self._command("load-conn", name)
         self._shown[name] = _shown_connection(name, tree)
-        self.loaded[name] = tree
-        for child, what in _sections(tree, "children"):
-            if what.get("start_action") in ("start", "trap|start") and self.reachable:
+        before, self.loaded[name] = self.loaded.get(name, {}), tree
+        whole = _ike_part(before) != _ike_part(tree)
+        children = dict(_sections(tree, "children"))
+        for child, what in _sections(before, "children"):
+            if _starts(what) and (whole or children.get(child) != what):
+                self._close(name, child)
+        for child, what in children.items():
+            if _starts(what) and (whole or dict(_sections(before, "children")).get(child) != what):
                 self._establish(name, child)
 
     def unload_connection(self, name: str) -> None:
         self._command("unload-conn", name)
         if name not in self.loaded:
             raise DaemonRefused("unload-conn", name, f"unload: connection '{name}' not found")
-        started = {"start", "trap|start"} & {
-            what.get("start_action") for _child, what in _sections(self.loaded[name], "children")
-        }
-        if started:
+        if any(_starts(what) for _child, what in _sections(self.loaded[name], "children")):
             self._sas = [(ike, sa) for ike, sa in self._sas if ike != name]
         del self.loaded[name], self._shown[name]
 
@@ -177,9 +183,8 @@ class FakeCharon:
         self._command("initiate", f"{ike}/{child}")
         if child not in self._shown.get(ike, {}).get("children", {}):
             raise DaemonRefused("initiate", f"{ike}/{child}", f"CHILD_SA config '{child}' not found")
-        if self.reachable:
-            self._establish(ike, child)
-        elif timeout_ms >= 0:
+        self._establish(ike, child)
+        if not self.reachable and timeout_ms >= 0:
             raise DaemonRefused(
                 "initiate", f"{ike}/{child}", f"CHILD_SA '{child}' not established after {timeout_ms}ms"
             )
@@ -246,11 +251,15 @@ class FakeCharon:
                 yield name, sa
 
     def _establish(self, ike: str, child: str) -> None:
+        """Set a CHILD_SA up, on the IKE_SA of this very configuration or a new one; the peer may decline it."""
+        if not self.reachable or (ike, child) in self.declined:
+            return
         self._ids += 1
-        shown = self._shown[ike]
-        sa = next((sa for name, sa in self._sas if name == ike), None)
+        shown, mine = self._shown[ike], _ike_part(self.loaded[ike])
+        sa = next((sa for name, sa in self._sas if name == ike and self._made_of[sa["uniqueid"]] == mine), None)
         if sa is None:
             sa = {"uniqueid": str(self._ids), "version": shown["version"][4:5], "state": "ESTABLISHED", "child-sas": {}}
+            self._made_of[str(self._ids)] = mine
             self._sas.append((ike, sa))
         what = shown["children"][child]
         sa["child-sas"][f"{child}-{self._ids}"] = {
@@ -261,6 +270,21 @@ class FakeCharon:
             "local-ts": what["local-ts"],
             "remote-ts": what["remote-ts"],
         }
+
+    def _close(self, ike: str, child: str) -> None:
+        """End the CHILD_SAs of a name, and every IKE_SA that carries nothing else."""
+        for _name, sa in self._matching(ike, None):
+            for key in [key for key, what in sa["child-sas"].items() if what["name"] == child]:
+                del sa["child-sas"][key]
+        self._sas = [(name, sa) for name, sa in self._sas if name != ike or sa["child-sas"]]
+
+
+def _ike_part(tree: Tree) -> dict[str, Any]:
+    return {key: value for key, value in tree.items() if key != "children"}
+
+
+def _starts(child: Mapping[str, Any]) -> bool:
+    return child.get("start_action") in ("start", "trap|start")
 
 
 def _need(*criteria: object) -> None:

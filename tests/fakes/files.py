@@ -44,6 +44,13 @@ class FakeFiles:
         self.links.pop(path, None)
         self.files[path] = FileState(content, mode, self.now)
 
+    def append(self, path: str, content: bytes) -> None:
+        found = self.read(path)
+        self._make_parents(path, "write")
+        self.files[path] = FileState(
+            (found.content if found else b"") + content, found.mode if found else 0o600, self.now
+        )
+
     def remove(self, path: str) -> None:
         for held in (self.files, self.links, self.directories):
             for each in [key for key in held if key == path or key.startswith(path + "/")]:

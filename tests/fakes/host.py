@@ -24,7 +24,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeU
 # When FakeCharon says that it was started; files that are older were read by it.
 CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
 WRITING = frozenset(
-    "replace remove make_directory point run load_connection unload_connection load_shared unload_shared "
+    "replace append remove make_directory point run load_connection unload_connection load_shared unload_shared "
     "terminate initiate rekey".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
@@ -51,6 +51,19 @@ class _Wired:
 
 
 @dataclass
+class FakeClock:
+    """Takes the place of `SystemClock`: a pause is over at once, and the time has passed."""
+
+    time: float = 0.0
+
+    def elapsed(self) -> float:
+        return self.time
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@dataclass
 class FakeHost:
     """The fakes of one host. `host` is what the engine takes.
 
@@ -63,6 +76,7 @@ class FakeHost:
     charon: FakeCharon = field(default_factory=FakeCharon)
     units: FakeUnits = field(default_factory=lambda: FakeUnits({"strongswan.service": RUNNING}))
     paths: Paths = field(default_factory=Paths)
+    clock: FakeClock = field(default_factory=FakeClock)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -77,6 +91,7 @@ class FakeHost:
             charon=cast(Charon, wired[2]),
             units=self.units,
             paths=self.paths,
+            clock=self.clock,
         )
 
     def reset(self) -> None:

@@ -9,10 +9,9 @@ from ..artifacts.compute import artifacts, links_only
 from ..drivers.host import Host
 from ..errors import ApplyError, ValidationError
 from ..observed.read import observe
-from ..plan.difference import plan
 from ..plan.steps import Plan
 from .steps import StepFailed, carry_out
-from .transaction import LOCK_TIMEOUT_S, host_key_of, with_numbers
+from .transaction import LOCK_TIMEOUT_S, host_key_of, planned, with_numbers
 
 
 def restore(host: Host, *, with_daemon: bool) -> Plan:
@@ -37,7 +36,7 @@ def restore(host: Host, *, with_daemon: bool) -> Plan:
             # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
             complete = False
             wanted = links_only(observed.stored.gateway, situation)
-        steps = plan(wanted, observed)
+        steps = planned(host, wanted, observed)
         try:
             carry_out(steps, wanted, observed, host)
         except StepFailed as failed:

@@ -6,19 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Callable, cast
 
-from ..artifacts.digest import tree_digest
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
-from ..drivers.charon import DaemonRefused
 from ..drivers.host import Host
-from ..observed.daemon import encode_record
+from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head
 from ..observed.values import Observed
 from ..plan.steps import Plan, Step
+from .sas import PeerDeclined, settle_all, snapshot
 
 KERNEL_LAYERS = ("link", "address", "route")
-_TERMINATE_TIMEOUT_MS = 5000
-_TERMINATE_ATTEMPTS = 3
+CONNECTION_LAYERS = ("connection", "sa")
+_TOGETHER = 64
 _HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}
 
 
@@ -31,65 +31,114 @@ class StepFailed(Exception):
         super().__init__(f"{step}: {cause}")
 
 
-def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> None:
-    """Carry out every step in order; consecutive kernel steps go in one batch. Raises `StepFailed` at the first failure."""
-    touches_daemon = any(step.layer == "connection" for step in steps.steps)
-    if touches_daemon:
-        _record(steps, wanted, observed, host, finished=False)
+def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, gently: bool = False) -> list[str]:
+    """Carry out every step in order, and return warnings about peers that did not follow.
+
+    Consecutive steps of the kernel go in one batch, those of connections and their SAs in groups. Raises `StepFailed` at
+    the first failure. `gently` forbids to end an SA that the plan has promised to renew.
+    """
+    warnings: list[str] = []
+    if any(step.layer in CONNECTION_LAYERS for step in steps.steps):
+        _begin_journal(host)
     for group in _grouped(steps):
         try:
             if group[0].layer in KERNEL_LAYERS:
                 host.kernel.run([command for step in group for command in step.commands])
+            elif group[0].layer in CONNECTION_LAYERS:
+                warnings += _carry_out_connections(group, wanted, observed, host, gently=gently)
             else:
                 _ACTIONS[(group[0].verb, group[0].layer)](group[0], wanted, host)
         except Exception as error:
-            raise StepFailed(
-                "; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else ""), error
-            ) from error
-    if touches_daemon or any(step.key == CONNECTIONS_FILE or step.name == CONNECTIONS_FILE for step in steps.steps):
-        _record(steps, wanted, observed, host, finished=True)
+            raise error if isinstance(error, StepFailed) else StepFailed(_told(group), error) from error
+    if any(step.layer in CONNECTION_LAYERS or CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps):
+        _record(steps, wanted, observed, host)
+    return warnings
+
+
+def _told(group: list[Step]) -> str:
+    return "; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else "")
 
 
 def _grouped(steps: Plan) -> list[list[Step]]:
+    """Return the steps in groups that run together; all steps of one connection are in one group."""
     groups: list[list[Step]] = []
     for step in steps.steps:
-        together = groups and step.layer in KERNEL_LAYERS and groups[-1][0].layer in KERNEL_LAYERS
-        if together:
-            groups[-1].append(step)
+        last = groups[-1] if groups else []
+        if last and (_in_one_batch(step, last) or _in_one_group(step, last)):
+            last.append(step)
         else:
             groups.append([step])
     return groups
 
 
-def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
+def _in_one_batch(step: Step, last: list[Step]) -> bool:
+    return step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
+
+
+def _in_one_group(step: Step, last: list[Step]) -> bool:
+    together = step.layer in CONNECTION_LAYERS and last[0].layer in CONNECTION_LAYERS
+    return together and (step.name == last[-1].name or len(last) < _TOGETHER)
+
+
+def _carry_out_connections(
+    group: list[Step], wanted: Artifacts, observed: Observed, host: Host, *, gently: bool
+) -> list[str]:
+    """Load and unload a group of connections, then settle their SAs; no more at once, so that no SA is rekeyed in between."""
+    becomes = {step.name: wanted.parts.get(step.name) for step in group}
+    host.files.append(host.paths.journal, journal_begun(becomes))
+    old = snapshot(host, group)
+    for step in group:
+        if step.layer == "connection":
+            try:
+                _ACTIONS[(step.verb, step.layer)](step, wanted, host)
+            except Exception as error:
+                raise StepFailed(str(step), error) from error
+    settling = [step for step in group if step.layer == "sa"]
     try:
-        _write_record(steps, wanted, observed, host, finished=finished)
+        warnings = settle_all(host, settling, old, wanted.connections, gently=gently)
+    except PeerDeclined as error:
+        before = observed.daemon.loaded if observed.daemon is not None else {}
+        sas_of = {name: before[name] for name in error.names if name in before}
+        kept = {name: replace(was, whole=wanted.parts[name].whole) for name, was in sas_of.items()}
+        host.files.append(host.paths.journal, journal_done({**becomes, **kept}))
+        raise StepFailed(_told(settling), error) from error
     except Exception as error:
-        raise StepFailed("record what charon holds", error) from error
+        raise StepFailed(_told(settling), error) from error
+    host.files.append(host.paths.journal, journal_done(becomes))
+    return warnings
 
 
-def _write_record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, finished: bool) -> None:
-    """Record what charon holds: before the steps without what they load, so that a crash leaves no false claim.
+def _begin_journal(host: Host) -> None:
+    """Begin the journal of connections that this run touches; what an earlier run left there and still holds stays."""
+    head = journal_head(host.files.read(host.paths.loaded_record))
+    found = host.files.read(host.paths.journal)
+    if found is None or not found.content.startswith(head):
+        try:
+            host.files.remove(host.paths.journal)
+            host.files.append(host.paths.journal, head)
+        except Exception as error:
+            raise StepFailed("begin the journal of what is loaded", error) from error
+
+
+def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> None:
+    """Record what charon holds now. The journal of this run says nothing beside the new record, and goes.
 
     While charon is down the record belongs to no start of it; the next start loads the file, and so makes it true. Of
     one that does not answer nothing new is known, and the record stays what it was before the steps.
     """
     if observed.daemon is None and not observed.daemon_down:
         return
-    if observed.daemon is None:
-        content = encode_record(
-            "", _connections_file(host), {name: tree_digest(tree) for name, tree in wanted.connections.items()}
-        )
-        host.files.replace(host.paths.loaded_record, content, 0o600)
-        return
-    touched = {step.name for step in steps.steps if step.layer == "connection"}
-    digests = {name: digest for name, digest in observed.daemon.digests.items() if name not in touched}
-    if finished:
-        digests.update((name, tree_digest(wanted.connections[name])) for name in touched if name in wanted.connections)
-    else:
-        digests.update((name, "") for name in touched if name in observed.daemon.connections)
-    content = encode_record(observed.daemon.state.start_id, _connections_file(host), digests)
-    host.files.replace(host.paths.loaded_record, content, 0o600)
+    try:
+        start_id, loaded = "", dict(wanted.parts)
+        if observed.daemon is not None:
+            touched = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS}
+            start_id = observed.daemon.state.start_id
+            loaded = {name: parts for name, parts in observed.daemon.loaded.items() if name not in touched}
+            loaded.update((name, wanted.parts[name]) for name in touched if name in wanted.parts)
+        host.files.replace(host.paths.loaded_record, encode_record(start_id, _connections_file(host), loaded), 0o600)
+        host.files.remove(host.paths.journal)
+    except Exception as error:
+        raise StepFailed("record what charon holds", error) from error
 
 
 def _connections_file(host: Host) -> bytes:
@@ -116,28 +165,21 @@ def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
     host.charon.load_connection(step.name, wanted.connections[step.name])
 
 
-def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
-    host.charon.unload_connection(step.name)
-
-
-def _terminate(step: Step, _wanted: Artifacts, host: Host) -> None:
-    # charon ends the SAs of an unloaded start by itself, in its own time, and refuses to end one that it found and that
-    # has gone since. Asked again it does not find it; an SA that really cannot be ended is refused each time.
-    for last in (False,) * (_TERMINATE_ATTEMPTS - 1) + (True,):
-        try:
-            host.charon.terminate(ike=step.name, timeout_ms=_TERMINATE_TIMEOUT_MS, force=True)
-        except DaemonRefused:
-            if last:
-                raise
-        else:
-            return
-
-
 def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:
+    """Load a connection without the start of what is held; traps stand all the time."""
+    held = step.settlement.held if step.settlement is not None else frozenset()
     tree = wanted.connections[step.name]
     children = cast(Mapping[str, Tree], tree["children"])
-    held = {name: {**child, "start_action": _HELD[str(child["start_action"])]} for name, child in children.items()}
-    host.charon.load_connection(step.name, {**tree, "children": held})
+    given = {
+        name: {**child, "start_action": _HELD[str(child["start_action"])]}
+        for name, child in children.items()
+        if name in held
+    }
+    host.charon.load_connection(step.name, {**tree, "children": {**children, **given}})
+
+
+def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
+    host.charon.unload_connection(step.name)
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
@@ -147,6 +189,5 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("load", "connection"): _load_connection,
     ("reload", "connection"): _load_connection,
     ("unload", "connection"): _unload_connection,
-    ("terminate", "connection"): _terminate,
     ("hold", "connection"): _hold_connection,
 }

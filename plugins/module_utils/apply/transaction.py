@@ -6,24 +6,30 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
-from ..desired.gateway import Gateway, check_gateway, dump_gateway, dump_secrets
+from ..desired.gateway import Gateway, changed_options, check_gateway, dump_gateway, dump_secrets
+from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation, allot_if_ids
 from ..drivers.host import Host
-from ..errors import ApplyError, DependencyMissing, IpsecError, VerifyError
+from ..errors import ApplyError, DependencyMissing, DisruptionRefused, IpsecError, VerifyError
 from ..observed.read import observe
+from ..observed.sas import live_sas
 from ..observed.values import Observed
 from ..plan.difference import plan
+from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
 from .steps import StepFailed, carry_out
 
 LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
 FORMAT = 1
+_NO_DEMANDS = RunOptions()
 
 Change = Callable[[Gateway], Gateway]
 
@@ -38,50 +44,78 @@ class Outcome:
     changed: bool
     warnings: tuple[str, ...]
 
+    @property
+    def disruption(self) -> Mapping[str, str]:
+        """Return what the plan does to the traffic of each connection that it touches."""
+        return self.plan.disruption
 
-def run_transaction(host: Host, change: Change, *, check: bool, daemon_optional: bool = False) -> Outcome:
+
+def run_transaction(host: Host, change: Change, *, check: bool, demands: RunOptions = _NO_DEMANDS) -> Outcome:
     """Make the host what `change` makes of the gateway in force.
 
-    In a check nothing is written, and the plan is the very one that a run would execute. With `daemon_optional` a
+    In a check nothing is written, and the plan is the very one that a run would execute. Where `demands` allow it, a
     charon that is down is no error: files and links are applied, and charon loads the files when it starts. Raises
     `IpsecError`: before the first step the host is untouched, after it the error says whether it is as before.
     """
     if check:
-        return _planned(host, change, host_key_of(host), check=True, daemon_optional=daemon_optional)[0]
+        return _planned(host, change, host_key_of(host), check=True, demands=demands)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
         host.sweep()
-        outcome, wanted, observed, situation = _planned(
-            host, change, host_key_of(host), check=False, daemon_optional=daemon_optional
-        )
+        outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
         if outcome.changed:
             host.files.make_directory(host.paths.state, 0o700)
             _store_key(host, situation.host_key)
-            _execute(host, outcome, wanted, observed, situation)
+            warnings = _execute(host, outcome, wanted, observed, situation, gently=not demands.allow_disruption)
+            outcome = dataclasses.replace(outcome, warnings=outcome.warnings + tuple(warnings))
         elif observed.stored.unfinished:
             host.generations.prune()
         return outcome
 
 
 def _planned(
-    host: Host, change: Change, host_key: bytes, *, check: bool, daemon_optional: bool
+    host: Host, change: Change, host_key: bytes, *, check: bool, demands: RunOptions
 ) -> tuple[Outcome, Artifacts, Observed, Situation]:
     observed = observe(host, host_key=host_key)
-    warnings = _without_daemon(observed, check=check, optional=daemon_optional)
+    warnings = _without_daemon(observed, check=check, demands=demands)
     before = observed.stored.gateway
     after = change(before)
     check_gateway(after)
     situation = with_numbers(observed, after)
     wanted = artifacts(after, situation)
-    steps = plan(wanted, observed)
+    steps = planned(host, wanted, observed)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings + wanted.warnings)
+    if not demands.allow_disruption:
+        _refuse_disruption(outcome)
     return outcome, wanted, observed, situation
 
 
-def _without_daemon(observed: Observed, *, check: bool, optional: bool) -> tuple[str, ...]:
+def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
+    """Return the plan; live SAs are only asked for where it touches connections that charon has loaded."""
+    first = plan(wanted, observed)
+    return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled))) if first.unsettled else first
+
+
+def _refuse_disruption(outcome: Outcome) -> None:
+    interrupted = sorted((name, told) for name, told in outcome.disruption.items() if told in INTERRUPTING)
+    if interrupted:
+        raise DisruptionRefused(
+            [
+                f"{name} ({_why(told, changed_options(outcome.before, outcome.after, name))})"
+                for name, told in interrupted
+            ]
+        )
+
+
+def _why(told: str, options: Sequence[str]) -> str:
+    what = "SAs end" if told == END else "is interrupted and set up again"
+    return f"{what}; changed: {', '.join(options)}" if options else what
+
+
+def _without_daemon(observed: Observed, *, check: bool, demands: RunOptions) -> tuple[str, ...]:
     """Return the warning of a run that goes on without charon; raise where it may not."""
     if observed.daemon is not None:
         return ()
-    if optional and observed.daemon_down:
+    if demands.daemon == OPTIONAL and observed.daemon_down:
         return (f"{observed.daemon_trouble}. charon is not told what this run changes, and loads it when it starts",)
     if check:
         return (f"{observed.daemon_trouble}. The plan leaves out what charon would be told",)
@@ -96,14 +130,16 @@ def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
     return Situation(read.host_key, read.addresses, read.default_interface, given)
 
 
-def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed, situation: Situation) -> None:
+def _execute(
+    host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed, situation: Situation, *, gently: bool
+) -> list[str]:
     store = host.generations
     number = store.write(
         {"format": FORMAT, "objects": dump_gateway(outcome.after), "if_ids": dict(situation.if_ids)},
         dump_secrets(outcome.after),
     )
     try:
-        carry_out(outcome.plan, wanted, observed, host)
+        warnings = carry_out(outcome.plan, wanted, observed, host, gently=gently)
         _verify(host, wanted, situation, without_daemon=observed.daemon is None)
         store.commit(number)
     except StepFailed as failed:
@@ -118,6 +154,7 @@ def _execute(host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed
     with contextlib.suppress(IpsecError):
         # The new state stands; what is too old to keep is no reason to call the run failed.
         store.prune()
+    return warnings
 
 
 def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daemon: bool) -> None:
@@ -135,7 +172,7 @@ def _go_back(host: Host, before: Gateway, host_key: bytes) -> bool:
         observed = observe(host, host_key=host_key)
         situation = with_numbers(observed, before)
         wanted = artifacts(before, situation)
-        carry_out(plan(wanted, observed), wanted, observed, host)
+        carry_out(planned(host, wanted, observed), wanted, observed, host)
         _verify(host, wanted, situation, without_daemon=observed.daemon is None)
     except (StepFailed, IpsecError):
         return False

@@ -9,6 +9,7 @@ from ..desired.gateway import Gateway
 from ..desired.situation import Situation
 from .connections import connection_trees, shared_secrets
 from .links import links
+from .parts import parts_of
 from .swanctl import render_connections, render_secrets
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
@@ -22,7 +23,7 @@ def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     """Return the artifacts of a checked gateway; raises `ValidationError` where the situation makes that impossible."""
     connections = connection_trees(gateway, situation)
-    shared = shared_secrets(gateway, situation.host_key)
+    shared, secret_of = shared_secrets(gateway, situation.host_key)
     found, warnings = links(gateway, situation)
     return Artifacts(
         connections=connections,
@@ -33,4 +34,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
         },
         warnings=tuple(warnings),
+        parts={name: parts_of(tree) for name, tree in connections.items()},
+        secret_of=secret_of,
+        initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -41,12 +41,12 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
         "proposals": list(connection.proposals),
         "rekey_time": str(connection.lifetime - over_time),
         "over_time": str(over_time),
+        # Whoever initiates does not give up. For all alike: charon takes another number for another IKE_SA.
+        "keyingtries": "0",
     }
     local = local_addresses(connection, situation)
     if local:
         tree["local_addrs"] = list(local)
-    if connection.initiates:
-        tree["keyingtries"] = "0"
     if connection.xfrm_interface is not None:
         number = str(situation.if_ids[connection.xfrm_interface])
         tree["if_id_in"] = number
@@ -96,14 +96,16 @@ def remote_identity(connection: Phase1) -> str:
     return "" if connection.remote_id == ANY else swanctl_identity(connection.remote_id)
 
 
-def shared_secrets(gateway: Gateway, host_key: bytes) -> dict[str, SharedSecret]:
-    """Return every shared secret by its id in charon."""
+def shared_secrets(gateway: Gateway, host_key: bytes) -> tuple[dict[str, SharedSecret], dict[str, str]]:
+    """Return every shared secret by its id in charon, and the id of each connection's secret."""
     found: dict[str, SharedSecret] = {}
+    ids: dict[str, str] = {}
     for name, connection in sorted(gateway.phase1.items()):
         if connection.psk is not None:
             owners = _owners(connection)
-            found[_secret_id(name, connection.psk, owners, host_key)] = SharedSecret("ike", owners, connection.psk)
-    return found
+            ids[name] = _secret_id(name, connection.psk, owners, host_key)
+            found[ids[name]] = SharedSecret("ike", owners, connection.psk)
+    return found, ids
 
 
 def _secret_id(name: str, secret: Secret, owners: tuple[str, ...], host_key: bytes) -> str:

@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Union
+from dataclasses import dataclass, field
+from typing import Any, Union
 
 from ..desired.secret import Secret
 
@@ -15,6 +15,40 @@ Tree = Mapping[str, Union[str, Sequence[str], "Tree"]]
 
 CONNECTIONS_FILE = "connections"
 SECRETS_FILE = "secrets"
+
+
+@dataclass(frozen=True)
+class ChildPart:
+    """A child of a connection: its start action ("trap|start" …), and a digest of everything else."""
+
+    start: str
+    digest: str
+
+    @property
+    def starts(self) -> bool:
+        """Say whether charon initiates it by itself when it is loaded."""
+        return "start" in self.start.split("|")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A connection's parts: a digest of the whole, one of what an IKE_SA has of it, and its children by name.
+
+    The last two are what its live SAs were made of, which is what is loaded but for a moment of a change.
+    """
+
+    whole: str
+    ike: str
+    children: Mapping[str, ChildPart]
+
+    @property
+    def starts(self) -> bool:
+        """Say whether charon starts any of its children by itself, and so ends them itself when they change."""
+        return any(child.starts for child in self.children.values())
+
+    def as_data(self) -> list[Any]:
+        """Return the parts as JSON takes them."""
+        return [self.whole, self.ike, {name: [part.start, part.digest] for name, part in self.children.items()}]
 
 
 @dataclass(frozen=True)
@@ -64,10 +98,16 @@ class FileText:
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path."""
+    """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path.
+
+    Of each connection: its tree, its parts, the id of its secret; `initiators` are those that this end may set up.
+    """
 
     connections: Mapping[str, Tree]
     shared: Mapping[str, SharedSecret]
     links: Mapping[str, Link]
     files: Mapping[str, FileText]
     warnings: tuple[str, ...] = ()
+    parts: Mapping[str, Parts] = field(default_factory=dict)
+    secret_of: Mapping[str, str] = field(default_factory=dict)
+    initiators: frozenset[str] = frozenset()

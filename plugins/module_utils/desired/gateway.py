@@ -147,6 +147,22 @@ def check_gateway(gateway: Gateway) -> None:
         raise ValidationError(problems)
 
 
+def changed_options(before: Gateway, after: Gateway, name: str) -> list[str]:
+    """Return the options of a phase 1 and its phase 2s that differ, as "lifetime" or "lan.proposals"; objects added or gone not."""
+    found = _different(before.phase1.get(name), after.phase1.get(name))
+    for key in sorted(before.phase2.keys() & after.phase2.keys()):
+        child = after.phase2[key]
+        if child.phase1 == name:
+            found += [f"{child.name}.{option}" for option in _different(before.phase2[key], child)]
+    return found
+
+
+def _different(was: Any, becomes: Any) -> list[str]:
+    if was is None or becomes is None or was == becomes:
+        return []
+    return [opt.name for opt in options_of(type(was)) if getattr(was, opt.name) != getattr(becomes, opt.name)]
+
+
 def dump_gateway(gateway: Gateway) -> dict[str, Any]:
     """Return the gateway as plain data without its secrets: what `objects.json` of a generation holds."""
     return {

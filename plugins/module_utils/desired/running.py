@@ -25,3 +25,10 @@ class RunOptions:
         "A charon that runs and does not answer is an error either way.",
         default="required",
     )
+    allow_disruption: bool = option(
+        kinds.BOOL,
+        "Whether a run may interrupt the traffic of tunnels that are up.",
+        "With V(false) it is refused before anything is touched, with the names of the tunnels, where it would do so:"
+        " where RV(disruption) would be V(reestablish) or V(end). New SAs that come up before the old ones go are allowed.",
+        default=True,
+    )

@@ -81,8 +81,8 @@ class Charon(Protocol):
     def shared_ids(self) -> list[str]:
         """Read the ids of all shared secrets loaded over vici with an id, in the daemon's order."""
 
-    def sas(self) -> list[tuple[str, Section]]:
-        """Read the IKE_SAs as (connection, tree of `list-sas`), in the daemon's order."""
+    def sas(self, names: Sequence[str] | None = None) -> list[tuple[str, Section]]:
+        """Read the IKE_SAs, all or those of `names`, as (connection, tree of `list-sas`), in the daemon's order."""
 
     def load_connection(self, name: str, tree: Tree) -> None:
         """Load or replace one connection; `tree` is what stands in its section of swanctl.conf, lists as lists."""
@@ -173,8 +173,13 @@ class ViciCharon:
     def shared_ids(self) -> list[str]:
         return list(self.session.request("get-shared").get("keys", []))
 
-    def sas(self) -> list[tuple[str, Section]]:
-        return [pair for message in self.session.stream("list-sas", "list-sa") for pair in message.items()]
+    def sas(self, names: Sequence[str] | None = None) -> list[tuple[str, Section]]:
+        if names is not None and len(names) <= _ASKED_ONE_BY_ONE:
+            return [pair for name in names for pair in self._sas({"ike": name})]
+        return [pair for pair in self._sas({}) if names is None or pair[0] in names]
+
+    def _sas(self, which: Tree) -> list[tuple[str, Section]]:
+        return [pair for message in self.session.stream("list-sas", "list-sa", which) for pair in message.items()]
 
     def load_connection(self, name: str, tree: Tree) -> None:
         self._order("load-conn", name, {name: tree})

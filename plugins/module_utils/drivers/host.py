@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .charon import Charon, ViciCharon
+from .clock import Clock, SystemClock
 from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
@@ -24,6 +25,7 @@ class Host:
     charon: Charon
     units: Units
     paths: Paths
+    clock: Clock = field(default_factory=SystemClock)
 
     @property
     def generations(self) -> GenerationStore:

@@ -59,3 +59,8 @@ class Paths:
     def lock(self) -> str:
         """Return the lock file of all that changes the host."""
         return f"{self.root}/run/swanfleet/lock"
+
+    @property
+    def journal(self) -> str:
+        """Return the file that says which connections a run has begun to load; as short-lived as charon's memory."""
+        return f"{self.root}/run/swanfleet/loading"

@@ -20,7 +20,7 @@ from ..desired.gateway import (
     parse_one,
 )
 from ..desired.options import options_of
-from ..desired.running import OPTIONAL, RunOptions
+from ..desired.running import RunOptions
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
@@ -71,7 +71,7 @@ def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
         host,
         door.change(module.params),
         check=module.check_mode,
-        daemon_optional=module.params["daemon"] == OPTIONAL,
+        demands=RunOptions(**{opt.name: module.params[opt.name] for opt in options_of(RunOptions)}),
     )
     for warning in outcome.warnings:
         module.warn(warning)
@@ -79,7 +79,11 @@ def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
 
 
 def _result(outcome: Outcome, *, with_diff: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {"changed": outcome.changed, "plan": [step.as_data() for step in outcome.plan.steps]}
+    result: dict[str, Any] = {
+        "changed": outcome.changed,
+        "plan": [step.as_data() for step in outcome.plan.steps],
+        "disruption": dict(sorted(outcome.disruption.items())),
+    }
     if with_diff:
         result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan)
     return result

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..artifacts.parts import parts_from_data
+from ..artifacts.values import Parts
 from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
@@ -23,38 +25,80 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
     """Read charon's state, names and secrets; raises `DaemonUnavailable`."""
     state = charon.state()
     names = frozenset(charon.connection_names())
-    digests = loaded_digests(state, files.read(paths.loaded_record), files.read(paths.connections_file))
+    record, journal = files.read(paths.loaded_record), files.read(paths.journal)
+    proven = loaded_parts(state, record, files.read(paths.connections_file), journal)
     return ObservedDaemon(
         state=state,
         connections=names,
-        digests={name: digest for name, digest in digests.items() if name in names},
+        loaded={name: parts for name, parts in proven.items() if name in names},
         shared=frozenset(charon.shared_ids()),
     )
 
 
-def loaded_digests(state: DaemonState, record: FileState | None, file: FileState | None) -> dict[str, str]:
-    """Return the digests of what is loaded, by connection, as far as they can be proven.
+def loaded_parts(
+    state: DaemonState, record: FileState | None, file: FileState | None, journal: FileState | None
+) -> dict[str, Parts]:
+    """Return the parts of what is loaded, by connection, as far as they can be proven.
 
-    `list-conns` hides most keys, so a record says what was loaded into which start of charon. A later start has loaded
-    the file with the connections; if that is the recorded one still, untouched since before the start, the record holds,
-    but for what an unfinished run may have loaded into the recorded start.
+    `list-conns` hides most keys, so a record says what was loaded into which start of charon, and a journal beside it
+    which connections a run has touched since that never came to its end. A later start has loaded the file with the
+    connections; if that is the recorded one still, untouched since before the start, the record holds.
     """
     if record is None:
         return {}
     try:
         told: Any = json.loads(record.content)
-        digests: dict[str, str] = dict(told["connections"])
-        if state.start_id and told["start"] == state.start_id:
-            return digests
-        same = file is not None and hashlib.sha256(file.content).hexdigest() == told["file"]
-    except (ValueError, KeyError, TypeError):
+        recorded = {str(name): parts_from_data(data) for name, data in told["connections"].items()}
+        same_start = bool(state.start_id) and told["start"] == state.start_id
+        same_file = file is not None and hashlib.sha256(file.content).hexdigest() == told["file"]
+    except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    if not same or file is None or file.modified + _TICK_S > state.started:
+    if same_start:
+        return _journalled(journal, record, recorded)
+    if not same_file or file is None or file.modified + _TICK_S > state.started:
         return {}
-    return {name: digest for name, digest in digests.items() if digest}
+    return recorded
 
 
-def encode_record(start_id: str, file: bytes, digests: Mapping[str, str]) -> bytes:
-    """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_digests` to read."""
-    document = {"start": start_id, "file": hashlib.sha256(file).hexdigest(), "connections": dict(digests)}
+def encode_record(start_id: str, file: bytes, loaded: Mapping[str, Parts]) -> bytes:
+    """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_parts` to read."""
+    document = {
+        "start": start_id,
+        "file": hashlib.sha256(file).hexdigest(),
+        "connections": {name: parts.as_data() for name, parts in loaded.items()},
+    }
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def journal_head(record: FileState | None) -> bytes:
+    """Return the first line of a journal: which record it belongs to. Beside another record it says nothing."""
+    return hashlib.sha256(record.content if record is not None else b"").hexdigest().encode() + b"\n"
+
+
+def journal_begun(names: Iterable[str]) -> bytes:
+    """Return the line that says that what charon holds of these connections is uncertain from now on."""
+    return (json.dumps(sorted(names)) + "\n").encode()
+
+
+def journal_done(loaded: Mapping[str, Parts | None]) -> bytes:
+    """Return the line that says what charon holds of these connections now, and that their SAs follow it."""
+    told = {name: parts.as_data() if parts is not None else None for name, parts in loaded.items()}
+    return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
+def _journalled(journal: FileState | None, record: FileState, recorded: Mapping[str, Parts]) -> dict[str, Parts]:
+    """Return the recorded parts as a run has changed them since; without those of which it did not come to know."""
+    head, loaded = journal_head(record), dict(recorded)
+    if journal is None or not journal.content.startswith(head):
+        return loaded
+    for line in journal.content[len(head) :].splitlines():
+        try:
+            told: Any = json.loads(line)
+        except ValueError:
+            # Torn: the run died while it wrote the line, before it did anything else.
+            break
+        for name in told:
+            loaded.pop(name, None)
+        if isinstance(told, dict):
+            loaded.update((name, parts_from_data(data)) for name, data in told.items() if data is not None)
+    return loaded

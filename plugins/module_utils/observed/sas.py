@@ -8,6 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .values import LiveChild, LiveSa
+
+# States of strongSwan's ike_sa_state_names and child_sa_state_names (src/libcharon/sa).
+_ENDING = ("REKEYED", "DELETING", "DELETED", "DESTROYING")
+_CARRYING = ("INSTALLED", "UPDATING", "REKEYING", "RETRYING")
+# Tasks that set an SA up (task_type_names, the same directory).
+_SETTING_UP = frozenset(
+    "IKE_INIT IKE_AUTH IKE_CONFIG IKE_CERT_PRE IKE_CERT_POST CHILD_CREATE IKE_REAUTH IKE_REAUTH_COMPLETE "
+    "ISAKMP_VENDOR MAIN_MODE AGGRESSIVE_MODE QUICK_MODE".split()
+)
 _CHILD_COUNTERS = ("bytes-in", "packets-in", "bytes-out", "packets-out", "install-time", "rekey-time", "life-time")
 
 
@@ -65,3 +75,26 @@ def _child(tree: Mapping[str, Any]) -> dict[str, Any]:
 def _algorithms(tree: Mapping[str, Any], keys: Sequence[str]) -> str:
     """Return the negotiated algorithms in one text, such as AES_GCM_16-256-ECP_256."""
     return "-".join(str(tree[key]) for key in keys if tree.get(key))
+
+
+def live_sas(listed: Sequence[tuple[str, Mapping[str, Any]]], *, ending: bool = False) -> dict[str, tuple[LiveSa, ...]]:
+    """Return what decides about a change of live SAs, by connection; SAs that are ending already only if asked for."""
+    found: dict[str, list[LiveSa]] = {}
+    for name, tree in listed:
+        if ending or tree.get("state") not in _ENDING:
+            found.setdefault(name, []).append(_live(tree, ending=ending))
+    return {name: tuple(sas) for name, sas in found.items()}
+
+
+def _live(tree: Mapping[str, Any], *, ending: bool) -> LiveSa:
+    children = [
+        LiveChild(str(child.get("name", "")), int(child.get("uniqueid", 0)), child.get("state") in _CARRYING)
+        for child in tree.get("child-sas", {}).values()
+        if ending or child.get("state") not in _ENDING
+    ]
+    return LiveSa(
+        unique_id=int(tree.get("uniqueid", 0)),
+        established=tree.get("state") not in ("CREATED", "CONNECTING"),
+        busy=any(task in _SETTING_UP for key in ("tasks-queued", "tasks-active") for task in tree.get(key, ())),
+        children=tuple(children),
+    )

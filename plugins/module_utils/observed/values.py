@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..artifacts.values import Parts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
 from ..drivers.charon import DaemonState
@@ -42,15 +43,37 @@ class ObservedLink:
 
 @dataclass(frozen=True)
 class ObservedDaemon:
-    """What charon holds: its state, names of loaded connections, digests of what we loaded, ids of shared secrets.
+    """What charon holds: its state, names of loaded connections, what is proven of them, ids of shared secrets.
 
-    A connection that is loaded and has no digest was loaded by somebody else, or by a run that did not end well.
+    A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well.
     """
 
     state: DaemonState
     connections: frozenset[str]
-    digests: Mapping[str, str]
+    loaded: Mapping[str, Parts]
     shared: frozenset[str]
+
+
+@dataclass(frozen=True)
+class LiveChild:
+    """A CHILD_SA: the name of its configuration, its unique id, whether it carries traffic."""
+
+    name: str
+    unique_id: int
+    up: bool
+
+
+@dataclass(frozen=True)
+class LiveSa:
+    """An IKE_SA: its unique id, whether it is established, whether anything is going on in it, its CHILD_SAs."""
+
+    unique_id: int
+    established: bool
+    busy: bool
+    children: tuple[LiveChild, ...] = ()
+
+
+LiveSas = Mapping[str, "tuple[LiveSa, ...]"]
 
 
 @dataclass(frozen=True)

@@ -5,31 +5,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
-
-from ..artifacts.connections import is_our_secret, secret_name
-from ..artifacts.digest import tree_digest
-from ..artifacts.values import Artifacts, SharedSecret, Tree
-from ..desired.phase1 import STARTING
-from ..errors import Problem, ValidationError
-from ..observed.values import Observed, ObservedDaemon
+from ..artifacts.values import Artifacts
+from ..observed.values import LiveSas, Observed
+from .connections import plan_daemon
 from .kernel import plan_links
 from .steps import Plan, Step
 
 
-def plan(wanted: Artifacts, observed: Observed) -> Plan:
+def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> Plan:
     """Return the steps from the host as observed to the wanted artifacts.
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
-    connections that need them, new secrets before connections, removals last, in the opposite order.
-    Without a daemon only files and links are planned.
+    connections that need them, secrets before connections, removals last, in the opposite order.
+    Without a daemon only files and links are planned. `live` are the SAs of the connections that a plan without them
+    calls `unsettled`.
     """
     steps = _files(wanted, observed)
     build, remove = plan_links(wanted.links, observed.links)
-    steps += build
-    if observed.daemon is not None:
-        steps += _daemon(wanted, observed, observed.daemon)
-    return Plan(tuple(steps + remove))
+    at_charon = Plan() if observed.daemon is None else plan_daemon(wanted, observed, observed.daemon, live)
+    return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), at_charon.disruption, at_charon.unsettled)
 
 
 def _files(wanted: Artifacts, observed: Observed) -> list[Step]:
@@ -41,75 +35,3 @@ def _files(wanted: Artifacts, observed: Observed) -> list[Step]:
                 continue
             steps.append(Step("write", "file", role))
     return steps
-
-
-def _daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon) -> list[Step]:
-    owned = _owned(observed, daemon)
-    _refuse_foreign(wanted, daemon, owned)
-    steps = [
-        Step("load", "secret", secret_name(key), key=key) for key in sorted(wanted.shared) if key not in daemon.shared
-    ]
-    for name, tree in wanted.connections.items():
-        if name not in daemon.connections:
-            steps.append(Step("load", "connection", name))
-        elif daemon.digests.get(name) != tree_digest(tree):
-            steps += [Step(verb, "connection", name) for verb in _reload(name, tree, observed, daemon)]
-    for name in sorted(daemon.connections & owned - wanted.connections.keys()):
-        steps += [Step("unload", "connection", name), Step("terminate", "connection", name)]
-    steps.extend(
-        Step("unload", "secret", secret_name(key), key=key) for key in sorted(_stale(daemon.shared, wanted.shared))
-    )
-    return steps
-
-
-def _reload(name: str, tree: Tree, observed: Observed, daemon: ObservedDaemon) -> list[str]:
-    """Return how a connection is loaded anew so that no SA with its old parameters stays.
-
-    charon goes by the start actions that it had loaded: with start among them it ends the live SAs itself, without it
-    they stay, and what the new ones start comes beside them (measured on 5.9.8). There the new connection is first
-    loaded without its start, which only comes when the old SAs are gone; its trap stands all the time.
-    """
-    digest = daemon.digests.get(name)
-    if digest is None:
-        return ["reload"]
-    if digest == "":
-        # A run that did not end may have loaded either; a tunnel that it did not reach shall not suffer.
-        return ["reload"] if _starts(tree) else ["reload", "terminate"]
-    before = observed.stored.gateway
-    had_children = any(child.phase1 == name for child in before.phase2.values())
-    if name in before.phase1 and had_children and before.phase1[name].init_type in STARTING:
-        return ["reload"]
-    return ["hold", "terminate", "reload"] if _starts(tree) else ["reload", "terminate"]
-
-
-def _starts(tree: Tree) -> bool:
-    children = tree["children"]
-    return isinstance(children, Mapping) and any(
-        isinstance(child, Mapping) and "start" in str(child["start_action"]).split("|") for child in children.values()
-    )
-
-
-def _owned(observed: Observed, daemon: ObservedDaemon) -> Set[str]:
-    """Return the names that this collection has loaded, or that a run of it which did not end may have."""
-    return observed.stored.gateway.phase1.keys() | observed.stored.unfinished_connections | daemon.digests.keys()
-
-
-def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) -> None:
-    problems = [
-        Problem(
-            f"phase1 {name}",
-            "name",
-            name,
-            "charon has a connection of this name that is not ours; choose another "
-            "name, or remove the connection from its own file under /etc/swanctl first",
-        )
-        for name in wanted.connections
-        if name in daemon.connections and name not in owned
-    ]
-    if problems:
-        raise ValidationError(problems)
-
-
-def _stale(loaded: Set[str], wanted: Mapping[str, SharedSecret]) -> list[str]:
-    """Return the ids of our form that are loaded and not wanted any more."""
-    return [key for key in loaded if key not in wanted and is_our_secret(key)]

@@ -6,16 +6,34 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 Commands = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step: a verb, the layer it works on, and the object's name; kernel steps carry their commands for ip(8).
+class Settlement:
+    """What becomes of the live SAs of one connection, so that none with old parameters stays.
 
-    `key` is what the engine looks the content up by, where that differs from the name that people see.
+    `whole`: its IKE_SAs, with all that they carry; else only the CHILD_SAs of `children`. `bring_up`: the children
+    that shall be up at the end. `by_charon`: children that charon initiates by itself when it loads them. `held`: those
+    that come without their start, or with the connection not at all, until the old SAs are gone; it is loaded then.
+    """
+
+    whole: bool
+    children: tuple[str, ...] = ()
+    bring_up: tuple[str, ...] = ()
+    by_charon: frozenset[str] = frozenset()
+    held: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: a verb, the layer it works on, and the object's name.
+
+    Steps of the kernel carry their commands for ip(8), steps of SAs their settlement. `key` is what the engine looks
+    the content up by, where that differs from the name that people see.
     """
 
     verb: str
@@ -23,6 +41,7 @@ class Step:
     name: str
     key: str = ""
     commands: Commands = dataclasses.field(default=())
+    settlement: Settlement | None = None
 
     def __str__(self) -> str:
         return f"{self.verb} {self.layer} {self.name}"
@@ -34,9 +53,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """All steps in the order in which they run. An empty plan changes nothing."""
+    """All steps in the order in which they run. An empty plan changes nothing.
+
+    `disruption` tells for each connection that the plan touches what that does to its traffic (plan/disruption.py).
+    `unsettled` names connections whose live SAs decide about more steps, and were not known to this plan.
+    """
 
     steps: tuple[Step, ...] = ()
+    disruption: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    unsettled: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)

@@ -100,7 +100,9 @@ class TestARun:
     def test_a_change_touches_no_other_tunnel(self) -> None:
         host = on(TWO)
         faster = config([{**PARIS, "lifetime": "4h"}, TWO["phase1"][1]], TWO["phase2"], TWO["xfrm_interfaces"])
-        assert steps(apply(host, faster)) == ["write file connections", "reload connection paris"]
+        outcome = apply(host, faster)
+        assert steps(outcome) == ["write file connections", "hold connection paris", "restart sa paris"]
+        assert outcome.disruption == {"paris": "reestablish"}
         assert host.kernel.batches == []
 
     def test_an_object_that_changes_nothing_on_the_host_is_a_change_all_the_same(self) -> None:
@@ -163,7 +165,7 @@ class TestAFailure:
         host = on(TWO)
         host.charon.refuse = {("load-conn", "paris"): "it is full", ("unload-conn", "oslo"): "no"}
         with pytest.raises(
-            ApplyError, match=r"reload connection paris: .*it is full.*; the host could NOT be brought back"
+            ApplyError, match=r"hold connection paris: .*it is full.*; the host could NOT be brought back"
         ):
             apply(host, CHANGED)
         host.charon.refuse.clear()

@@ -9,8 +9,9 @@ from typing import cast
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.digest import tree_digest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.parts import parts_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Tree
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
     DaemonAbsent,
     DaemonState,
@@ -18,7 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, DependencyMissing
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import loaded_digests
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import loaded_parts
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import CHANGED, ONE, TWO, Config, apply, steps, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, STOPPED
@@ -39,7 +40,7 @@ def without_charon(applied: Config | None) -> FakeHost:
 
 
 def optional(host: FakeHost, wanted: Config, *, check: bool = False) -> Outcome:
-    return run_transaction(host.host, to(wanted), check=check, daemon_optional=True)
+    return run_transaction(host.host, to(wanted), check=check, demands=RunOptions(daemon="optional"))
 
 
 @pytest.mark.parametrize(("before", "wanted"), [(None, TWO), (TWO, CHANGED), (TWO, ONE)])
@@ -73,8 +74,9 @@ def test_the_record_holds_for_the_next_start_of_charon() -> None:
     loaded = wan_host()
     apply(loaded, CHANGED)
     read = host.files.read
-    assert loaded_digests(LATER_START, read(host.paths.loaded_record), read(host.paths.connections_file)) == {
-        name: tree_digest(cast(Tree, tree)) for name, tree in loaded.charon.loaded.items()
+    file = read(host.paths.connections_file)
+    assert loaded_parts(LATER_START, read(host.paths.loaded_record), file, None) == {
+        name: parts_of(cast(Tree, tree)) for name, tree in loaded.charon.loaded.items()
     }
 
 

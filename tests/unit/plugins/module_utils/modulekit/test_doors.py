@@ -89,6 +89,7 @@ def test_the_echo_counts_the_objects(call: Call) -> None:
         "config": {"phase1": 2, "phase2": 2, "xfrm_interfaces": 1},
         "state": "merged",
         "daemon": "required",
+        "allow_disruption": True,
     }
     refused = call("ipsec_gateway", config=config([{**PARIS_SECRET, "lifetime": "x"}], []))
     assert refused["invocation"]["module_args"]["config"] == {"phase1": 1, "phase2": 0, "xfrm_interfaces": 0}
@@ -111,6 +112,7 @@ def test_objects_one_by_one(call: Call, host: FakeHost) -> None:
         "write file connections",
         "remove route 10.2.0.0/24 by ipsec-paris",
         "reload connection paris",
+        "end sa paris",
     ]
     assert call("ipsec_phase1", name="paris", state="absent")["changed"]
     assert call("xfrm_interface", name="ipsec-paris", state="absent")["changed"]

@@ -9,14 +9,26 @@ import json
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import ChildPart, Parts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonState
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import encode_record, loaded_digests
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import (
+    encode_record,
+    journal_begun,
+    journal_done,
+    journal_head,
+    loaded_parts,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.sas import sas_as_data
 
-DIGESTS = {"paris": "a" * 64, "rome": "b" * 64}
+
+def parts(letter: str) -> Parts:
+    return Parts(letter * 24, letter * 24, {"lan": ChildPart("trap", letter * 24)})
+
+
+LOADED = {"paris": parts("a"), "rome": parts("b")}
 FILE = FileState(b"connections {}", 0o600, modified=1000.0)
-RECORD = encode_record("boot/7/100", FILE.content, DIGESTS)
+RECORD = encode_record("boot/7/100", FILE.content, LOADED)
 
 
 def state(start_id: str, *, started: float = 2000.0) -> DaemonState:
@@ -43,9 +55,9 @@ SAME, LATER = state("boot/7/100"), state("boot/8/200")
         pytest.param(LATER, RECORD, None, False, id="a later start had no file to read"),
         pytest.param(state("boot/8/200", started=0.0), RECORD, FILE, False, id="a start of unknown time"),
         pytest.param(
-            state("", started=0.0), encode_record("", b"", DIGESTS), None, False, id="a daemon that cannot be seen"
+            state("", started=0.0), encode_record("", b"", LOADED), None, False, id="a daemon that cannot be seen"
         ),
-        pytest.param(LATER, encode_record("", FILE.content, DIGESTS), FILE, True, id="recorded without a daemon"),
+        pytest.param(LATER, encode_record("", FILE.content, LOADED), FILE, True, id="recorded without a daemon"),
         pytest.param(SAME, None, FILE, False, id="no record"),
         pytest.param(SAME, b"", FILE, False, id="an empty record"),
         pytest.param(SAME, RECORD[:-9], FILE, False, id="a torn record"),
@@ -57,17 +69,34 @@ def test_what_is_loaded_is_proven(
     *, daemon: DaemonState, record: bytes | None, connections: FileState | None, proven: bool
 ) -> None:
     kept = None if record is None else file(record)
-    assert loaded_digests(daemon, kept, connections) == (DIGESTS if proven else {})
+    assert loaded_parts(daemon, kept, connections, None) == (LOADED if proven else {})
 
 
-def test_what_an_unfinished_run_may_have_loaded_went_with_that_start_of_charon() -> None:
-    record = file(encode_record("boot/7/100", FILE.content, {**DIGESTS, "rome": ""}))
-    assert loaded_digests(SAME, record, FILE) == {**DIGESTS, "rome": ""}
-    assert loaded_digests(LATER, record, FILE) == {"paris": DIGESTS["paris"]}
+BEGUN, DONE = journal_begun(["rome", "oslo"]), journal_done({"rome": parts("c"), "oslo": None})
+
+
+@pytest.mark.parametrize(
+    ("daemon", "head", "lines", "known"),
+    [
+        pytest.param(SAME, RECORD, b"", LOADED, id="nothing was touched"),
+        pytest.param(SAME, RECORD, BEGUN, {"paris": parts("a")}, id="what a run has touched is uncertain"),
+        pytest.param(SAME, RECORD, BEGUN[:-3], LOADED, id="a torn line was followed by nothing"),
+        pytest.param(SAME, RECORD, BEGUN + DONE, {**LOADED, "rome": parts("c")}, id="what it has settled is known"),
+        pytest.param(SAME, RECORD, BEGUN + DONE[:-9], {"paris": parts("a")}, id="if the line is whole"),
+        pytest.param(SAME, RECORD, BEGUN + DONE + BEGUN, {"paris": parts("a")}, id="until it is touched again"),
+        pytest.param(SAME, RECORD + b" ", BEGUN, LOADED, id="a journal of another record"),
+        pytest.param(LATER, RECORD, BEGUN, LOADED, id="a later start knows nothing of it"),
+    ],
+)
+def test_a_journal_says_what_an_unfinished_run_has_touched(
+    *, daemon: DaemonState, head: bytes, lines: bytes, known: dict[str, Parts]
+) -> None:
+    journal = file(journal_head(file(head)) + lines)
+    assert loaded_parts(daemon, file(RECORD), FILE, journal) == known
 
 
 def test_a_record_is_the_same_bytes_for_the_same_content() -> None:
-    again = encode_record("boot/7/100", FILE.content, dict(reversed(list(DIGESTS.items()))))
+    again = encode_record("boot/7/100", FILE.content, dict(reversed(list(LOADED.items()))))
     assert again == RECORD
     assert sorted(json.loads(RECORD)) == ["connections", "file", "start"]
 

@@ -1,0 +1,49 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The identity of a connection's parts: what tells a changed IKE_SA from a changed CHILD_SA without keeping the tree."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, cast
+
+from .values import ChildPart, Parts, Tree
+
+
+def parts_from_data(data: Any) -> Parts:
+    """Return what `as_data` made; raises `ValueError`, `TypeError` or `AttributeError` for anything else."""
+    whole, ike, children = data
+    return Parts(
+        str(whole), str(ike), {str(name): ChildPart(str(start), str(told)) for name, (start, told) in children.items()}
+    )
+
+
+def parts_of(tree: Tree) -> Parts:
+    """Return the parts of a connection's tree; a list and the text that swanctl.conf has for it are the same."""
+    children = cast(Mapping[str, Tree], tree.get("children", {}))
+    return Parts(
+        whole=_digest(tree),
+        ike=_digest({key: value for key, value in tree.items() if key != "children"}),
+        children={name: _child(child) for name, child in children.items()},
+    )
+
+
+def _child(tree: Tree) -> ChildPart:
+    return ChildPart(
+        start=str(tree.get("start_action", "none")),
+        digest=_digest({key: value for key, value in tree.items() if key != "start_action"}),
+    )
+
+
+def _digest(tree: Tree) -> str:
+    text = json.dumps(_plain(tree), sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return value if isinstance(value, str) else ",".join(value)

@@ -1,0 +1,31 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Time: how long something has taken, and waiting before looking again."""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What the engine needs of time, in seconds."""
+
+    def elapsed(self) -> float:
+        """Return a time that only ever grows; differences count."""
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+
+
+class SystemClock:
+    """The clock of this host."""
+
+    def elapsed(self) -> float:
+        """Return a time that only ever grows."""
+        return time.monotonic()
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass."""
+        time.sleep(seconds)

@@ -1,0 +1,93 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Steps that make charon hold the wanted connections and secrets, and its live SAs follow."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+
+from ..artifacts.connections import is_our_secret, secret_name
+from ..artifacts.values import Artifacts
+from ..errors import Problem, ValidationError
+from ..observed.values import LiveSas, Observed, ObservedDaemon
+from .disruption import NONE, Change, outlook
+from .steps import Plan, Settlement, Step
+
+
+def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, live: LiveSas | None) -> Plan:
+    """Return the steps at charon. Without `live` those of SAs are left out, and the plan names whose SAs it needs.
+
+    All secrets come before the connections: what charon initiates while it loads shall find the new key, and only that.
+    """
+    owned = _owned(observed, daemon)
+    _refuse_foreign(wanted, daemon, owned)
+    fresh = sorted(wanted.shared.keys() - daemon.shared)
+    stale = sorted(key for key in daemon.shared if key not in wanted.shared and is_our_secret(key))
+    steps = [Step("load", "secret", secret_name(key), key=key) for key in fresh]
+    steps += [Step("unload", "secret", secret_name(key), key=key) for key in stale]
+    disruption: dict[str, str] = {}
+    unsettled: list[str] = []
+    outdated = {secret_name(key) for key in stale}
+    replaced = {key for key in fresh if secret_name(key) in outdated}
+    for name in wanted.connections:
+        if name not in daemon.connections:
+            steps.append(Step("load", "connection", name))
+            disruption[name] = NONE
+    for change in _changes(wanted, daemon, owned, replaced):
+        if live is None:
+            unsettled.append(change.name)
+            steps += _loading(change, None)
+            continue
+        told = outlook(change, live.get(change.name, ()))
+        disruption[change.name] = told.disruption
+        steps += _loading(change, told.settlement)
+        if told.settlement is not None:
+            steps.append(Step(told.verb, "sa", change.name, settlement=told.settlement))
+    return Plan(tuple(steps), disruption, tuple(unsettled))
+
+
+def _changes(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str], replaced: Set[str]) -> list[Change]:
+    """Return every loaded connection that is to be another one, or has another secret; those that go last."""
+    found = []
+    for name, parts in wanted.parts.items():
+        if name not in daemon.connections:
+            continue
+        loaded = daemon.loaded.get(name)
+        new_key = wanted.secret_of.get(name) in replaced
+        if new_key or loaded is None or loaded.whole != parts.whole:
+            found.append(Change(name, loaded, parts, new_key, may_initiate=name in wanted.initiators))
+    gone = sorted(daemon.connections & owned - wanted.connections.keys())
+    return found + [Change(name, daemon.loaded.get(name), None) for name in gone]
+
+
+def _loading(change: Change, settlement: Settlement | None) -> list[Step]:
+    """Return how charon is given a changed connection; where something is held, the last load belongs to the SAs' step."""
+    if change.wanted is None:
+        return [Step("unload", "connection", change.name)]
+    if not change.loads:
+        return []
+    if settlement is not None and settlement.held:
+        return [Step("unload" if change.afresh else "hold", "connection", change.name, settlement=settlement)]
+    return [Step(verb, "connection", change.name) for verb in (("unload", "load") if change.afresh else ("reload",))]
+
+
+def _owned(observed: Observed, daemon: ObservedDaemon) -> Set[str]:
+    """Return the names that this collection has loaded, or that a run of it which did not end may have."""
+    return observed.stored.gateway.phase1.keys() | observed.stored.unfinished_connections | daemon.loaded.keys()
+
+
+def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) -> None:
+    problems = [
+        Problem(
+            f"phase1 {name}",
+            "name",
+            name,
+            "charon has a connection of this name that is not ours; choose another "
+            "name, or remove the connection from its own file under /etc/swanctl first",
+        )
+        for name in wanted.connections
+        if name in daemon.connections and name not in owned
+    ]
+    if problems:
+        raise ValidationError(problems)
