@@ -20,7 +20,8 @@ from .values import SharedSecret, Tree
 _START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
 _OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
-_ANY_ADDRESS = {"ipv4": "%any", "ipv6": "%any6"}
+# charon asks the resolver for "%any6" whenever it looks for a connection of an IPv4 packet, and "%any" is both families.
+_ANY_ADDRESS = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
 def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:

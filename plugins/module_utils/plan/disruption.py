@@ -117,8 +117,10 @@ def _children_replaced(change: Change, loaded: Parts, wanted: Parts, live: Seque
         return Outlook(NONE)
     if not replaced and not pending:
         return Outlook(END, "end", Settlement(whole=False, children=affected))
-    # Where several peers share a connection, nobody can say on which IKE_SA charon would set a new CHILD_SA up.
-    gentle = not change.maybe_started and not pending and (change.may_initiate or len(live) == 1)
+    # Where several peers share a connection, nobody can say on which IKE_SA charon would set a new CHILD_SA up; and it
+    # sets none up beside one that differs in nothing but its name.
+    possible = (change.may_initiate or len(live) == 1) and not change.renamed.keys() & set(affected)
+    gentle = possible and not change.maybe_started and not pending
     started = frozenset(name for name in changed if wanted.children[name].starts)
     settlement = Settlement(
         # charon 5.9.8 ends an IKE_SA when it has closed all that it carries, but not at once.

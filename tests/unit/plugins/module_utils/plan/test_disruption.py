@@ -120,7 +120,7 @@ def test_nothing_is_live_and_nothing_suffers(loaded: Parts | None) -> None:
                      Settlement(whole=True, bring_up=("lan",), by_charon=frozenset({"lan"}), held=frozenset({"lan"})),
                      id="unknown"),
         # Names.
-        pytest.param(change(TRAP, parts("i", net="trap/1")), [sa("lan")], "rekey", "renew",
+        pytest.param(change(TRAP, parts("i", net="trap/1")), [sa("lan")], "reestablish", "restart",
                      Settlement(whole=False, children=("lan",), bring_up=("net",)), id="a renamed child has an heir"),
         pytest.param(change(TRAP, parts("i", net="trap/2")), [sa("lan")], "end", "end",
                      Settlement(whole=False, children=("lan",)), id="another name and another content: one goes, one comes"),

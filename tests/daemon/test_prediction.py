@@ -1,0 +1,306 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""For each option that can change: the disruption that a run foretells is the one that charon reports.
+
+The rows make docs/disruption.md; SWANFLEET_WRITE_TABLES=1 writes it anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
+from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config
+
+pytestmark = [pytest.mark.charon, pytest.mark.root]
+
+TABLE = Path(__file__).parents[2] / "docs" / "disruption.md"
+HEAD = """\
+# What each option interrupts
+
+Made by `tests/daemon/test_prediction.py` on strongSwan {versions}: for each option, a tunnel that is up is changed, what the
+run has foretold is compared with what charon reports, and the two are the same. Columns are the `init_type` that was
+loaded before; a change of `init_type` itself is in the rows. The words are explained in the [guide](guide.md).
+
+| what changes | {types} |
+| --- | --- | --- | --- | --- |
+"""
+WORDS = ["none", "rekey", "reestablish", "end"]
+PROPOSALS = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"]
+ESP = ["aes256gcm16", "aes128gcm16"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change: options of phase 1 and its phase 2s as they become, and the key that the peer has then.
+
+    `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
+    """
+
+    what: str
+    phase1: Config = field(default_factory=dict)
+    phase2: Config | None = field(default_factory=dict)
+    two: bool = False
+    dmz: Config | None = None
+    more: tuple[Config, ...] = ()
+    gone: bool = False
+    key: str = "s3cret"
+
+
+DMZ = {"name": "dmz", "local_networks": ["10.1.1.0/24"], "remote_networks": ["10.2.1.0/24"]}
+THIRD = {"name": "third", "local_networks": ["10.1.2.0/24"], "remote_networks": ["10.2.2.0/24"]}
+
+CASES = (
+    Case("nothing"),
+    Case("phase1.interfaces", {"interfaces": ["192.0.2.11"]}),
+    Case("phase1.ip_type", {"ip_type": "ipv6", "interfaces": ["2001:db8::1"], "remote_endpoints": ["2001:db8::2"]}),
+    Case("phase1.ike_version", {"ike_version": 1}),
+    Case("phase1.init_type: start_on_demand", {"init_type": "start_on_demand"}),
+    Case("phase1.init_type: on_demand", {"init_type": "on_demand"}),
+    Case("phase1.init_type: none", {"init_type": "none"}),
+    Case("phase1.xfrm_interface", {"xfrm_interface": "ipsec0"}),
+    Case("phase1.remote_endpoints", {"remote_endpoints": ["192.0.2.12"]}),
+    Case("phase1.psk", {"psk": "another"}, key="another"),
+    Case("phase1.local_id", {"local_id": "gw1b.example.org"}),
+    Case("phase1.remote_id", {"remote_id": "gw2b.example.org"}),
+    Case("phase1.proposals", {"proposals": PROPOSALS[1:]}),
+    Case("phase1.lifetime", {"lifetime": "4h"}),
+    Case("phase1, the tunnel goes", gone=True),
+    Case("phase2.local_networks", phase2={"local_networks": ["10.1.0.0/25"]}),
+    Case("phase2.remote_networks", phase2={"remote_networks": ["10.2.0.0/25"]}),
+    Case("phase2.proposals", phase2={"proposals": ESP[1:]}),
+    Case("phase2.lifetime", phase2={"lifetime": "2h"}),
+    Case("phase2.install_routes", phase2={"install_routes": False}),
+    Case("phase2.name", phase2={"name": "renamed"}),
+    Case("phase2, one more", dmz={}),
+    Case("phase2, the only one goes", phase2=None),
+    Case("phase2, the only one goes and another comes", phase2=None, dmz={}),
+    Case("one of two phase 2s", phase2={"lifetime": "2h"}, two=True, dmz={}),
+    Case("both phase 2s", phase2={"lifetime": "2h"}, two=True, dmz={"lifetime": "2h"}),
+    Case("both phase 2s, and one more", phase2={"lifetime": "2h"}, two=True, dmz={"lifetime": "2h"}, more=(THIRD,)),
+    Case("one of two phase 2s goes", two=True),
+    Case("one of two phase 2s goes, the other changes", phase2={"lifetime": "2h"}, two=True),
+    Case("both phase 2s go, another comes", phase2=None, two=True, more=(THIRD,)),
+    Case("phase 1, with two phase 2s", {"lifetime": "4h"}, two=True, dmz={}),
+    Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
+)
+# What cannot change by itself: a phase 1 of another name is another tunnel, and there is one auth_method yet.
+NOT_ALONE = {"phase1.name", "phase1.auth_method", "phase2.phase1"}
+
+
+def before(init_type: str, case: Case) -> Config:
+    """Return the gateway from which a case begins."""
+    return after(init_type, Case("", dmz={} if case.two else None))
+
+
+def after(init_type: str, case: Case) -> Config:
+    """Return the gateway that a case makes."""
+    if case.gone:
+        return config([], [])
+    phase1 = {
+        "name": "t2", "interfaces": ["192.0.2.1"], "remote_endpoints": ["192.0.2.2"], "psk": "s3cret",
+        "local_id": "gw1.example.org", "remote_id": "gw2.example.org", "proposals": PROPOSALS[:1], "init_type": init_type,
+    }  # fmt: skip
+    phase2 = {
+        "name": "lan", "phase1": "t2", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],
+        "proposals": ESP[:1],
+    }  # fmt: skip
+    children = [{**phase2, **case.phase2}] if case.phase2 is not None else []
+    children += [{**phase2, **DMZ, **case.dmz}] if case.dmz is not None else []
+    return config(
+        [{**phase1, **case.phase1}], [*children, *({**phase2, **each} for each in case.more)], [{"name": "ipsec0"}]
+    )
+
+
+def connection(identity: str, towards: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the peer's connection, which takes whatever a case may ask for, and initiates to the address given."""
+    children = {
+        name: {"local_ts": [f"10.2.{n}.0/24"], "remote_ts": [f"10.1.{n}.0/24"], "esp_proposals": ESP}
+        for n, name in enumerate(("lan", "dmz", "third"))
+    }
+    return {
+        "version": "0", "proposals": PROPOSALS, "remote_addrs": [*towards, "0.0.0.0/0", "::/0"],
+        "local": {"auth": "psk", "id": f"fqdn:{identity}.example.org"}, "remote": {"auth": "psk"}, "children": children,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pair(charon_pair_once: Pair) -> Pair:
+    """Return both ends with all addresses that the cases use."""
+    more = (["192.0.2.11/24", "2001:db8::1/64"], ["192.0.2.12/24", "2001:db8::2/64"])
+    for process, addresses in zip(charon_pair_once, more):
+        for address in addresses:
+            nodad = ("nodad",) if ":" in address else ()
+            process.inside("ip", "address", "replace", address, "dev", "wan", *nodad)
+    # kernel-libipsec wants an address of its own inside of each network; wired() gives it the first.
+    for number, process in enumerate(charon_pair_once, start=1):
+        for network in (1, 2):
+            process.inside("ip", "address", "replace", f"10.{number}.{network}.1/32", "dev", "lo")
+    return charon_pair_once
+
+
+@pytest.fixture
+def peer(pair: Pair) -> Iterator[ViciCharon]:
+    for process in pair:
+        with process.client() as client:
+            charon_process.clean(client)
+    with pair[1].client() as there:
+        yield there
+
+
+@pytest.fixture
+def host(pair: Pair, peer: ViciCharon, tmp_path: Path) -> Iterator[Host]:
+    assert peer.sas() == []
+    made = engine_host(tmp_path, pair[0].uri)
+    yield made
+    made.charon.close()
+
+
+def awaited(condition: Callable[[], bool], *, timeout: float = 8.0) -> bool:
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def up(charon: ViciCharon | Any) -> list[str]:
+    """Return the names of the children that are installed."""
+    return [c["name"] for _name, sa in charon.sas() for c in sa["child-sas"].values() if c["state"] == "INSTALLED"]
+
+
+class Watch:
+    """What charon reports of CHILD_SAs, in order."""
+
+    def __init__(self, client: ViciCharon) -> None:
+        self.client = client
+        self.told: list[tuple[str, str, bool]] = []
+        self.look()
+
+    def look(self) -> list[tuple[str, str, bool]]:
+        """Return (unique id, name, up) of every event so far."""
+        for _event, message in self.client.session.listen(["child-updown"], timeout=0):
+            for name, sa in message.items():
+                if isinstance(sa, dict) and name == "t2":
+                    children = sa["child-sas"].values()
+                    self.told += [(each["uniqueid"], each["name"], message.get("up") == "yes") for each in children]
+        return self.told
+
+    def verdict(self, old: dict[str, str], heirs: dict[str, str]) -> str:
+        """Return the worst that has happened to the CHILD_SAs that were up before, by unique id and name."""
+        return max((self._fate(number, heirs.get(name, name)) for number, name in old.items()), key=WORDS.index)
+
+    def _fate(self, number: str, heir: str) -> str:
+        told = self.look()
+        ended = [index for index, (which, _name, is_up) in enumerate(told) if not is_up and which == number]
+        begun = [index for index, (_which, name, is_up) in enumerate(told) if is_up and name == heir]
+        if not ended:
+            return "none"
+        return "end" if not begun else "rekey" if begun[0] < ended[0] else "reestablish"
+
+
+def set_key(peer: ViciCharon, key: str) -> None:
+    peer.load_shared(id="any", kind="ike", owners=[], data=key.encode())
+
+
+def begin(host: Host, peer: ViciCharon, init_type: str, case: Case) -> dict[str, str]:
+    """Bring the tunnel up as it is before a case; return the names of its CHILD_SAs by their unique ids."""
+    for charon in (host.charon, peer):
+        for _name, sa in charon.sas():
+            charon.terminate(ike_id=int(sa["uniqueid"]), timeout_ms=2000, force=True)
+    run(host, config([], []))
+    set_key(peer, "s3cret")
+    for identity in ("gw2", "gw2b"):
+        peer.load_connection(identity, connection(identity))
+    wanted = before(init_type, case)
+    names = sorted(child["name"] for child in wanted["phase2"])
+    run(host, wanted)
+    for name in names if "start" not in init_type else ():
+        host.charon.initiate(ike="t2", child=name, timeout_ms=5000)
+    assert awaited(lambda: up(host.charon) == names)
+    return {c["uniqueid"]: c["name"] for _name, sa in host.charon.sas() for c in sa["child-sas"].values()}
+
+
+def row(host: Host, peer: ViciCharon, process: CharonProcess, init_type: str, case: Case) -> tuple[str, str]:
+    """Run one case; return what the run has foretold, and what came."""
+    old = begin(host, peer, init_type, case)
+    set_key(peer, case.key)
+    wanted = after(init_type, case)
+    with process.client() as client:
+        watch = Watch(client)
+        outcome = run(host, wanted)
+        assert outcome.warnings == (), case
+        foretold = outcome.disruption.get("t2", "none")
+        if case.phase1.get("init_type", init_type) == "none" and foretold != "none":
+            _bring_back(host, peer, case)
+        names = [child["name"] for child in wanted["phase2"] if child["name"] in {*old.values(), "renamed"}]
+        assert awaited(lambda: set(names) <= set(up(host.charon))), (case, host.charon.sas())
+        assert awaited(lambda: len(up(host.charon)) == len(set(up(host.charon)))), (case, host.charon.sas())
+        assert not run(host, wanted).changed, case
+        return foretold, watch.verdict(old, {"lan": "renamed"} if case.what == "phase2.name" else {})
+
+
+def _bring_back(host: Host, peer: ViciCharon, case: Case) -> None:
+    """Let the peer initiate, since nobody else may."""
+    if not up(host.charon) and case.phase2 is not None and not case.gone:
+        name = "gw2b" if case.what == "phase1.remote_id" else "gw2"
+        more = {
+            "version": str(case.phase1.get("ike_version", 2)),
+            "local_addrs": case.phase1.get("remote_endpoints", ["192.0.2.2"]),
+        }
+        peer.load_connection(name, {**connection(name, case.phase1.get("interfaces", ["192.0.2.1"])), **more})
+        peer.initiate(ike=name, child="lan", timeout_ms=5000)
+        if case.dmz is not None:
+            peer.initiate(ike=name, child="dmz", timeout_ms=5000)
+
+
+def test_every_option_has_a_case() -> None:
+    options = {
+        f"{kind}.{opt.name}" for kind, cls in (("phase1", Phase1), ("phase2", Phase2)) for opt in options_of(cls)
+    }
+    cases = {case.what.partition(":")[0] for case in CASES}
+    assert options - cases == NOT_ALONE
+
+
+@pytest.mark.parametrize("init_type", INIT_TYPES)
+def test_what_is_foretold_comes(host: Host, peer: ViciCharon, pair: Pair, init_type: str) -> None:
+    rows = {case.what: row(host, peer, pair[0], init_type, case) for case in CASES}
+    assert {what: told for what, told in rows.items() if told[0] != told[1]} == {}
+    _measured[(host.charon.state().version, init_type)] = {what: came for what, (_told, came) in rows.items()}
+
+
+_measured: dict[tuple[str, str], dict[str, str]] = {}
+
+
+def test_the_documented_table_is_the_measured_one() -> None:
+    """Compare what the tests above have seen with the table that people read."""
+    assert len(_measured) == len(INIT_TYPES), "the tests before this one have not all passed"
+    versions = sorted({version for version, _init_type in _measured})
+    lines = []
+    for what in (case.what for case in CASES):
+        told = [
+            " / ".join(dict.fromkeys(_measured[(version, init_type)][what] for version in versions))
+            for init_type in INIT_TYPES
+        ]
+        lines.append(f"| {what} | " + " | ".join(told) + " |")
+    text = HEAD.format(versions=" and ".join(versions), types=" | ".join(f"`{each}`" for each in INIT_TYPES))
+    text += "\n".join(lines) + "\n"
+    if os.environ.get("SWANFLEET_WRITE_TABLES"):
+        TABLE.write_text(text, encoding="utf-8")
+    assert TABLE.read_text("utf-8") == text
