@@ -143,7 +143,7 @@ def connection(identity: str, towards: Sequence[str] = ()) -> dict[str, Any]:
 def pair(charon_pair_once: Pair) -> Pair:
     """Return both ends with all addresses that the cases use."""
     more = (["192.0.2.11/24", "2001:db8::1/64"], ["192.0.2.12/24", "2001:db8::2/64"])
-    for process, addresses in zip(charon_pair_once, more):
+    for process, addresses in zip(charon_pair_once, more, strict=True):
         for address in addresses:
             nodad = ("nodad",) if ":" in address else ()
             process.inside("ip", "address", "replace", address, "dev", "wan", *nodad)

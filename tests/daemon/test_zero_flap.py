@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import ENVIRONMENT, CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
@@ -59,6 +60,9 @@ def gateway(end: str, *, longer: frozenset[int] = frozenset()) -> Config:
 def here(charon_pair_once: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Return a host with all tunnels up to another one."""
     near, far = charon_pair_once
+    for process in charon_pair_once:
+        with process.client() as client:
+            charon_process.clean(client)
     for number, process in enumerate(charon_pair_once, start=1):
         batch = "".join(f"address replace 10.{number}.{n}.1/32 dev lo\n" for n in range(TUNNELS))
         subprocess.run(["ip", "-n", process.netns, "-batch", "-"], input=batch, text=True, check=True, env=ENVIRONMENT)

@@ -63,7 +63,7 @@ def receive(file: str) -> dict[str, int]:
     deadline = float("inf")
     while not sent or (_missing(sent, seen) and time.monotonic() < deadline):
         for key, _events in waiting.select(None if not sent else 0.1):
-            if key.fileobj is sys.stdin:
+            if key.data is None:
                 sent = json.loads(sys.stdin.readline())
                 waiting.unregister(sys.stdin)
                 deadline = time.monotonic() + 5
