@@ -20,7 +20,7 @@ from .playbooks import Playbooks, gateway_playbook
 from .processes import Processes
 from .report import machine, print_report, write_results
 
-_SIZES = "1,10,100,1000"
+_SIZES = "1,10,100,1000,10000"
 _FEWEST_ROUNDS = 5
 
 
@@ -29,13 +29,14 @@ def main(argv: Sequence[str], results: Path) -> int:
     options = _options(argv)
     table, started = Table(), time.monotonic()
     with opened() as sandbox, ModulePrograms(sandbox) as modules:
-        anatomies = {}
+        anatomies, results_kb = {}, {}
         for size in options.sizes:
             processes = Processes(modules, size, table)
             for number in range(options.rounds):
                 _progress(started, f"{size} tunnels, round {number + 1} of {options.rounds}")
                 processes.round()
             anatomies[size] = anatomy(sandbox, processes, options.rounds)
+            results_kb[size] = processes.result_kb
         playbooks = {}
         if not options.no_playbooks:
             looped = Playbooks(sandbox, table)
@@ -54,6 +55,7 @@ def main(argv: Sequence[str], results: Path) -> int:
         "extrapolated": [{"contender": name, "size": size} for name, size in sorted(table.extrapolated)],
         "argument_spec": anatomies,
         "playbooks": playbooks,
+        "result_kb": results_kb,
     }
     write_results(document, table, results)
     print_report(document, table)

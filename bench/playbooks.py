@@ -19,9 +19,10 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import Sandbox
 
 from .gateways import gateway, phase1, phase2
 from .measurements import Sample, Table, summary, timed
-from .processes import CHANGED, FIRST, NOOP
+from .processes import CHANGED, FIRST, NOOP, REMOVED
 
-ITEMS = 5
+# Run for real: more would take hours. Larger sizes are extrapolated from the largest of these.
+SIZES = (1, 10)
 _LOOP = "loop"
 _OBJECTS = "object modules"
 _FILE = """\
@@ -62,8 +63,8 @@ def _play(tasks: list[dict[str, Any]], handlers: Sequence[dict[str, Any]] = ()) 
     return json.dumps([play])
 
 
-def _loop_play(items: int, *, lifetime: int) -> str:
-    """Return a play that writes one file a tunnel, the last with another lifetime, and reloads if any changed."""
+def _loop_play(items: int, *, lifetime: int, removed: bool = False) -> str:
+    """Return a play that writes one file a tunnel, the last with another lifetime or not at all, and reloads if any changed."""
     files = []
     for number in range(1, items + 1):
         one, two = phase1(number), phase2(number)
@@ -75,27 +76,37 @@ def _loop_play(items: int, *, lifetime: int) -> str:
             lifetime=lifetime if number == items else 3600,
         )
         files.append({"name": one["name"], "text": text})
+    gone = files.pop()["name"] if removed else None
     copy = {"content": "{{ item.text }}", "dest": "/etc/swanctl/conf.d/{{ item.name }}.conf", "mode": "0600"}
     looped = {"loop": files, "loop_control": {"label": "{{ item.name }}"}, "notify": "Reload"}
     reload = _task("Reload", "ansible.builtin.command", {"argv": ["swanctl", "--load-all", "--noprompt"]})
-    return _play([_task("One file a tunnel", "ansible.builtin.copy", copy, **looped)], [reload])
+    tasks = [_task("One file a tunnel", "ansible.builtin.copy", copy, **looped)]
+    if gone:
+        absent = {"path": f"/etc/swanctl/conf.d/{gone}.conf", "state": "absent"}
+        tasks.append(_task("One that goes", "ansible.builtin.file", absent, notify="Reload"))
+    return _play(tasks, [reload])
 
 
-def _object_play(items: int, *, lifetime: int) -> str:
-    """Return a play with our object modules in loops, the last phase 2 with another lifetime."""
+def _object_play(items: int, *, lifetime: int, removed: bool = False) -> str:
+    """Return a play with our object modules in loops, the last phase 2 with another lifetime, or the last tunnel absent."""
     tasks = []
     for module, make in (("ipsec_phase1", phase1), ("ipsec_phase2", phase2)):
         objects = [{**make(number), "lifetime": 3600} for number in range(1, items + 1)]
         if make is phase2:
             objects[-1]["lifetime"] = lifetime
-        arguments = {key: f"{{{{ item.{key} }}}}" for key in objects[0]}
+        if removed:
+            objects.pop()
+        arguments = {key: f"{{{{ item.{key} }}}}" for key in make(1)} | {"lifetime": "{{ item.lifetime }}"}
         control = {"label": "{{ item.name }}"}
         tasks.append(_task(module, f"swanfleet.ipsec.{module}", arguments, loop=objects, loop_control=control))
+    if removed:
+        absent = {"name": phase1(items)["name"], "state": "absent"}
+        tasks.append(_task("One that goes", "swanfleet.ipsec.ipsec_phase1", absent))
     return _play(tasks)
 
 
 class Playbooks:
-    """The loops at a small size; larger ones are extrapolated from their cost for one item."""
+    """The loops at small sizes; larger ones are extrapolated from their cost for one item."""
 
     def __init__(self, sandbox: Sandbox, table: Table) -> None:
         self.sandbox = sandbox
@@ -103,31 +114,29 @@ class Playbooks:
         self.empty: list[float] = []
 
     def round(self) -> None:
-        """Measure each loop once at each work, with `ITEMS` tunnels, and a play that loops over nothing."""
+        """Measure each loop once at each work and small size, and a play that loops over nothing."""
         self.empty.append(run_playbook(self.sandbox, _loop_play(0, lifetime=3600)).seconds)
         for contender, play in ((_LOOP, _loop_play), (_OBJECTS, _object_play)):
-            self.sandbox.fresh()
-            for work, lifetime in ((FIRST, 3600), (NOOP, 3600), (CHANGED, 7200)):
-                sample = run_playbook(self.sandbox, play(ITEMS, lifetime=lifetime))
-                assert ("changed=0" in sample.printed) is (work == NOOP), sample.printed[-800:]
-                self.table.add(contender, work, ITEMS, sample)
+            for size in SIZES:
+                self.sandbox.fresh()
+                for work, lifetime in ((FIRST, 3600), (NOOP, 3600), (CHANGED, 7200), (REMOVED, 7200)):
+                    if work == REMOVED and size == 1:
+                        continue
+                    sample = run_playbook(self.sandbox, play(size, lifetime=lifetime, removed=work == REMOVED))
+                    assert ("changed=0" in sample.printed) is (work == NOOP), sample.printed[-800:]
+                    self.table.add(contender, work, size, sample)
 
     def extrapolate(self, sizes: Sequence[int]) -> None:
         """Add a row for each other size: the play without items, and so many times the cost of one item."""
-        base = statistics.median(self.empty)
+        base, largest = statistics.median(self.empty), SIZES[-1]
         for contender in (_LOOP, _OBJECTS):
-            for work in (FIRST, NOOP, CHANGED):
-                for sample in list(self.table.samples[(contender, work, ITEMS)]):
-                    each = (sample.seconds - base) / ITEMS
-                    for size in sizes:
-                        if size != ITEMS:
-                            self.table.add(
-                                contender,
-                                work,
-                                size,
-                                Sample(base + size * each, sample.cpu / ITEMS * size, sample.peak_mb),
-                            )
-                            self.table.extrapolated.add((contender, size))
+            for work in (FIRST, NOOP, CHANGED, REMOVED):
+                for sample in list(self.table.samples[(contender, work, largest)]):
+                    each = (sample.seconds - base) / largest
+                    for size in set(sizes) - set(SIZES):
+                        found = Sample(base + size * each, sample.cpu / largest * size, sample.peak_mb)
+                        self.table.add(contender, work, size, found)
+                        self.table.extrapolated.add((contender, size))
 
 
 def gateway_playbook(sandbox: Sandbox, size: int, rounds: int) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Processes:
             for work in self.works
         }
         self.texts: dict[str, dict[str, bytes]] = {}
+        self.result_kb = 0.0
 
     def _program(self, name: str, module: str, **arguments: Any) -> Path:
         return self.modules.build(module, arguments, f"{name.replace(' ', '-')}.py")
@@ -55,6 +56,8 @@ class Processes:
         for work in self.works:
             sample = timed(self.sandbox, TARGET_PYTHON, str(self.programs[work]))
             assert json.loads(sample.printed)["changed"] is (work != NOOP), f"{work}: {sample.printed[:500]}"
+            if work == NOOP:
+                self.result_kb = round(len(sample.printed) / 1000, 1)
             self.table.add("ipsec_gateway", work, self.size, sample)
             self.texts.setdefault(work, {path.name: path.read_bytes() for path in self._conf_d.glob("*.conf")})
 

@@ -246,13 +246,13 @@ def running(extra: str = "", *, netns: str | None = None) -> Iterator[CharonProc
 
 
 @contextmanager
-def wired() -> Iterator[tuple[CharonProcess, CharonProcess]]:
+def wired(extra: str = "") -> Iterator[tuple[CharonProcess, CharonProcess]]:
     """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1."""
     with namespace() as here, namespace() as there:
         run("ip", "link", "add", "wan", "netns", here, "type", "veth", "peer", "name", "wan", "netns", there)
         for number, name in enumerate((here, there), start=1):
             _configure(name, [f"192.0.2.{number}/24"], [f"10.{number}.0.1/32"])
-        with running(netns=here) as one, running(netns=there) as two:
+        with running(extra, netns=here) as one, running(extra, netns=there) as two:
             yield one, two
 
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,25 +57,30 @@ def gateway(end: str, *, longer: frozenset[int] = frozenset()) -> Config:
 
 
 @pytest.fixture(scope="module")
-def here(charon_pair_once: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+def pair() -> Iterator[Pair]:
+    """Run two charons that take two hundred peers at one address for what they are, and not for an attack."""
+    reason = charon_process.missing()
+    if reason:
+        pytest.fail(reason)
+    with charon_process.wired("dos_protection = no") as processes:
+        yield processes
+
+
+@pytest.fixture(scope="module")
+def here(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Return a host with all tunnels up to another one."""
-    near, far = charon_pair_once
-    for process in charon_pair_once:
-        with process.client() as client:
-            charon_process.clean(client)
-    for number, process in enumerate(charon_pair_once, start=1):
+    near, far = pair
+    for number, process in enumerate(pair, start=1):
         batch = "".join(f"address replace 10.{number}.{n}.1/32 dev lo\n" for n in range(TUNNELS))
         subprocess.run(["ip", "-n", process.netns, "-batch", "-"], input=batch, text=True, check=True, env=ENVIRONMENT)
-    hosts = [engine_host(tmp_path_factory.mktemp(process.netns), process.uri) for process in (far, near)]
-    run(hosts[0], gateway("there"))
-    run(hosts[1], gateway("here"))
-    for number in range(0, TUNNELS, 2):
-        hosts[1].charon.initiate(ike=f"t{number}", child="lan", timeout_ms=-1)
-    awaited(lambda: len(spis(hosts[1])) == TUNNELS)
-    yield hosts[1]
-    for host in hosts[::-1]:
-        run(host, config([], []))
-        host.charon.close()
+    far_host, near_host = (engine_host(tmp_path_factory.mktemp(each.netns), each.uri) for each in (far, near))
+    with closing(far_host.charon), closing(near_host.charon):
+        run(far_host, gateway("there"))
+        run(near_host, gateway("here"))
+        for number in range(0, TUNNELS, 2):
+            near_host.charon.initiate(ike=f"t{number}", child="lan", timeout_ms=-1)
+        awaited(lambda: len(spis(near_host)) == TUNNELS)
+        yield near_host
 
 
 def awaited(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
@@ -135,11 +140,9 @@ def changed(before: dict[str, list[tuple[str, str]]], after: dict[str, list[tupl
     return {name for name in before if before[name] != after[name]}
 
 
-def test_a_run_without_changes_writes_nothing_and_loses_nothing(
-    here: Host, charon_pair_once: Pair, tmp_path: Path
-) -> None:
+def test_a_run_without_changes_writes_nothing_and_loses_nothing(here: Host, pair: Pair, tmp_path: Path) -> None:
     before = spis(here)
-    with traffic(charon_pair_once, tmp_path) as stop:
+    with traffic(pair, tmp_path) as stop:
         outcome = run(here, gateway("here"))
         commands = dict(here.charon.commands)
         lost = stop()
@@ -150,11 +153,11 @@ def test_a_run_without_changes_writes_nothing_and_loses_nothing(
 
 @pytest.mark.parametrize(("number", "told"), [(8, "rekey"), (7, "reestablish")])
 def test_a_changed_tunnel_costs_the_others_nothing(
-    here: Host, charon_pair_once: Pair, tmp_path: Path, number: int, told: str
+    here: Host, pair: Pair, tmp_path: Path, number: int, told: str
 ) -> None:
     run(here, gateway("here"))
     before = spis(here)
-    with traffic(charon_pair_once, tmp_path) as stop:
+    with traffic(pair, tmp_path) as stop:
         outcome = run(here, gateway("here", longer=frozenset({number})))
         lost = stop()
     assert outcome.disruption == {f"t{number}": told}
@@ -164,10 +167,8 @@ def test_a_changed_tunnel_costs_the_others_nothing(
         assert lost == {}
 
 
-def test_the_count_of_lost_packets_finds_a_tunnel_that_is_down(
-    here: Host, charon_pair_once: Pair, tmp_path: Path
-) -> None:
-    with traffic(charon_pair_once, tmp_path) as stop:
+def test_the_count_of_lost_packets_finds_a_tunnel_that_is_down(here: Host, pair: Pair, tmp_path: Path) -> None:
+    with traffic(pair, tmp_path) as stop:
         here.charon.terminate(ike="t10", timeout_ms=5000)
         lost = stop()
     assert set(lost) == {10}
