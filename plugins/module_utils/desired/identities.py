@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
+from .distinguished_names import is_pattern as is_name_pattern
+from .distinguished_names import parse_distinguished_name
 from .kinds import is_host_name, parse_address
 from .options import Kind
 
@@ -20,13 +23,19 @@ _WANTED = (
     "an identity is needed: {words}, an address, or a type and a value such as fqdn:gw.example.com, "
     "email:user@example.com, keyid:branch-7 or dn:C=DE, CN=gw"
 )
+# "*" may stand for what comes before a fixed end, as charon matches them (identification.c, matches_string).
+_EMAIL = re.compile(r"[^@:\s]+@[^@:\s]+")
+_PATTERN_OF = {"fqdn": re.compile(r"\*\.([^*]+)"), "email": re.compile(r"\*([^*@]*@[^*]+)")}
+# charon cuts what it is given as the owner of a secret (vici_cred.c, shared_owners) and would look for another one then.
+_LONGEST = 255
 
 
 @functools.lru_cache(maxsize=65536)
 def parse_identity(text: str, *, word: str) -> str:
     """Return `word`, "any" or "type:value"; the type of a bare value follows from its form.
 
-    An address is an address, a text with "@" an e-mail address, one with "=" a distinguished name, a host name an FQDN.
+    An address is an address, a text with "=" a distinguished name, one with "@" an e-mail address, a host name an FQDN.
+    A peer's identity may be a pattern: "fqdn:*.example.org", "email:*@example.org", "dn:C=DE, CN=*".
     Raises `ValueError` that says what would be right.
     """
     wanted = _WANTED.format(words=f"'{word}'" if word == MY_ADDRESS else f"'{word}' or '{ANY}'")
@@ -40,19 +49,48 @@ def parse_identity(text: str, *, word: str) -> str:
     value = value.strip()
     if not value or any(ord(character) < 32 for character in value):
         raise ValueError(wanted)
+    if not (value.isascii() and value.isprintable()):
+        raise ValueError("charon takes identities of printable ASCII characters only")
+    identity = f"{kind}:{_value(kind, value, wanted)}"
+    if is_pattern(identity) and word == MY_ADDRESS:
+        raise ValueError("'*' has no meaning in our own identity, which is sent to the peer as it is")
+    length = len(swanctl_identity(identity))
+    if length > _LONGEST:
+        raise ValueError(f"an identity has at most {_LONGEST} characters with its type, this one has {length}")
+    return identity
+
+
+def _value(kind: str, value: str, wanted: str) -> str:
+    if kind == "dn":
+        return parse_distinguished_name(value)
+    if value.startswith("#"):
+        raise ValueError("charon takes what comes after a leading '#' for hexadecimal; write another identity")
     if kind == "address":
-        try:
-            return "address:" + parse_address(value)
-        except ValueError:
-            raise ValueError(wanted) from None
-    if (
-        (kind == "fqdn" and not is_host_name(value))
-        or (kind == "email" and "@" not in value)
-        or (kind == "dn" and "=" not in value)
-        or (kind in ("keyid", "dn") and value.startswith("#"))  # charon would read the rest as hexadecimal
-    ):
+        return _address(value, wanted)
+    if "*" in value and kind in _PATTERN_OF:
+        return _pattern(kind, value)
+    if (kind == "fqdn" and not is_host_name(value)) or (kind == "email" and not _EMAIL.fullmatch(value)):
         raise ValueError(wanted)
-    return f"{kind}:{value}"
+    return value
+
+
+def _address(value: str, wanted: str) -> str:
+    try:
+        address = parse_address(value)
+    except ValueError:
+        raise ValueError(wanted) from None
+    if address in ("0.0.0.0", "::"):  # noqa: S104  # an identity that is refused, not an address to bind to
+        raise ValueError(
+            f"{address} stands for anyone and is no identity; a peer that may be anyone has remote_id: any"
+        )
+    return address
+
+
+def _pattern(kind: str, value: str) -> str:
+    fixed = _PATTERN_OF[kind].fullmatch(value)
+    if fixed is None or (kind == "fqdn" and not is_host_name(fixed[1])):
+        raise ValueError("'*' may only stand at the beginning, as in fqdn:*.example.org or email:*@example.org")
+    return value
 
 
 def _guessed_type(text: str) -> str:
@@ -65,6 +103,12 @@ def _guessed_type(text: str) -> str:
     if "=" in text:
         return "dn"
     return "email" if "@" in text else "fqdn"
+
+
+def is_pattern(identity: str) -> bool:
+    """Say whether an identity ("type:value") stands for many, since a part of it is "*"."""
+    kind, _colon, value = identity.partition(":")
+    return is_name_pattern(value) if kind == "dn" else "*" in value and kind in _PATTERN_OF
 
 
 def swanctl_identity(identity: str) -> str:

@@ -17,9 +17,15 @@ from .secret import Secret
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
-_DURATION = re.compile(r"([0-9]{1,9})(s|m|h|d)?")
+_DURATION = re.compile(r"([0-9]{1,10})(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _MAX_SECONDS = 0x7FFFFFFF
+# The length of a value in vici is a number of 16 bits.
+_MAX_SECRET = 0xFFFF
+
+
+class _Told(ValueError):
+    """Say what would be right, where the general words for a kind of value would not help."""
 
 
 def _text(value: Any, wanted: str) -> str:
@@ -34,6 +40,8 @@ def parse_name(value: Any) -> str:
     text = _text(value, wanted)
     if not _NAME.fullmatch(text):
         raise ValueError(wanted)
+    if text == "include":
+        raise ValueError("swanctl.conf keeps the word 'include' for other files; choose another name")
     return text
 
 
@@ -43,13 +51,17 @@ def parse_interface_name(value: Any) -> str:
     text = _text(value, wanted)
     if not _INTERFACE.fullmatch(text) or text in (".", ".."):
         raise ValueError(f"{wanted}; this has {len(text)}" if len(text) > 15 else wanted)
+    if text in ("all", "default"):
+        raise ValueError("the kernel keeps 'all' and 'default' for its settings of all interfaces; choose another name")
     return text
 
 
 @functools.lru_cache(maxsize=65536)
 def _address(text: str) -> str:
     _refuse_zone(text)
-    return str(ipaddress.ip_address(text))
+    address = ipaddress.ip_address(text)
+    _refuse_disguise(address)
+    return str(address)
 
 
 def _refuse_zone(text: str) -> None:
@@ -58,11 +70,23 @@ def _refuse_zone(text: str) -> None:
         raise ValueError(text)
 
 
+def _refuse_disguise(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
+    """Refuse an IPv4 address in the clothes of an IPv6 one (RFC 4291, section 2.5.5): none is ever on the wire.
+
+    The kernel and releases of Python also write them in different ways, so that one would never be found as it was set.
+    """
+    if address.version == 6 and (int(address) >> 32 == 0xFFFF or 0xFFFF < int(address) <= 0xFFFFFFFF):
+        inside = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        raise _Told(f"it is an IPv4 address in the form of an IPv6 one; did you mean {inside}?")
+
+
 def parse_address(value: Any) -> str:
     """Accept one IPv4 or IPv6 address, without a prefix length or zone."""
     wanted = "an IPv4 or IPv6 address is needed, such as 192.0.2.1 or 2001:db8::1"
     try:
         return _address(_text(value, wanted))
+    except _Told:
+        raise
     except ValueError:
         raise ValueError(wanted) from None
 
@@ -71,9 +95,10 @@ def parse_address(value: Any) -> str:
 def _network(text: str) -> str:
     interface = ipaddress.ip_interface(text)
     _refuse_zone(text)
+    _refuse_disguise(interface.ip)
     network = interface.network
     if interface.ip != network.network_address:
-        raise ValueError(f"it has host bits set; did you mean {network}?")
+        raise _Told(f"it has host bits set; did you mean {network}?")
     return str(network)
 
 
@@ -83,8 +108,10 @@ def parse_network(value: Any) -> str:
     text = _text(value, wanted)
     try:
         return _network(text)
-    except ValueError as error:
-        raise ValueError(str(error) if str(error).startswith("it has host bits") else wanted) from None
+    except _Told:
+        raise
+    except ValueError:
+        raise ValueError(wanted) from None
 
 
 def parse_interface_address(value: Any) -> str:
@@ -94,6 +121,9 @@ def parse_interface_address(value: Any) -> str:
     try:
         _refuse_zone(text)
         parsed = ipaddress.ip_interface(text)
+        _refuse_disguise(parsed.ip)
+    except _Told:
+        raise
     except ValueError:
         raise ValueError(wanted) from None
     if "/" not in text:
@@ -121,9 +151,10 @@ def _endpoint(text: str) -> str:
             return f"{low}-{high}"
     try:
         return _network(text) if "/" in text else _address(text)
-    except ValueError as error:
-        if str(error).startswith("it has host bits"):
-            raise
+    except _Told:
+        raise
+    except ValueError:
+        pass
     if not is_host_name(text):
         raise ValueError("an address, a subnet, a range (192.0.2.1-192.0.2.9) or a host name is needed")
     return text.rstrip(".").lower()
@@ -139,12 +170,14 @@ def parse_local_interface(value: Any) -> str:
     wanted = "an interface name (at most 15 characters), an address of this host, or 'any' is needed"
     text = _text(value, wanted)
     try:
-        return _address(text)
+        address = _address(text)
     except ValueError:
-        pass
-    if not _INTERFACE.fullmatch(text) or text in (".", ".."):
+        address = ""
+    if address in ("0.0.0.0", "::"):  # noqa: S104  # refused, not bound to
+        raise ValueError(f"{address} is no address of a host; write 'any' for whatever the routes say")
+    if not address and (not _INTERFACE.fullmatch(text) or text in (".", "..")):
         raise ValueError(wanted)
-    return text
+    return address or text
 
 
 def parse_selector(value: Any) -> str:
@@ -179,9 +212,11 @@ def parse_secret(value: Any) -> Secret:
     if any(character in text for character in "\0\r\n"):
         raise ValueError("it must not contain a line break or NUL (a file's last newline? use the trim filter)")
     try:
-        text.encode("utf-8")
+        size = len(text.encode("utf-8"))
     except UnicodeEncodeError:
         raise ValueError("it must be valid UTF-8") from None
+    if size > _MAX_SECRET:
+        raise ValueError(f"at most {_MAX_SECRET} bytes can be given to charon, this one has {size}")
     return Secret(text)
 
 

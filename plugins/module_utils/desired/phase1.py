@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class Phase1:
     remote_id: str = option(
         identities.REMOTE_IDENTITY,
         "Who the peer must be: V(peer_address), V(any), or an identity as in O(local_id).",
+        "With O(init_type=none) V(*) may stand for a part: V(fqdn:*.example.com), V(email:*@example.com), V(dn:C=DE, CN=*).",
         default=identities.PEER_ADDRESS,
     )
     proposals: tuple[str, ...] = option(
@@ -90,9 +92,10 @@ class Phase1:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself: combinations that no single option shows."""
+        yield from self._empty_lists()
         yield from self._family_problems()
         first = self.first_address()
-        if self.initiates and first is None:
+        if self.remote_endpoints and self.initiates and first is None:
             yield Problem(
                 self.where,
                 "remote_endpoints",
@@ -106,6 +109,14 @@ class Phase1:
                 self.remote_endpoints[0],
                 "the peer that we initiate to must come first, 'anyone' after it",
             )
+        if self.initiates and identities.is_pattern(self.remote_id):
+            yield Problem(
+                self.where,
+                "remote_id",
+                self.remote_id,
+                f"init_type {self.init_type} initiates, and the key is chosen before the peer shows itself, so its identity is "
+                "needed in full; or set init_type: none",
+            )
         if self.auth_method == "psk" and self.psk is None:
             yield Problem(self.where, "psk", None, "is required, as auth_method is psk")
         if self.lifetime < 60:
@@ -117,6 +128,17 @@ class Phase1:
             if endpoint not in ANYONE and "/" not in endpoint and not _is_range(endpoint):
                 return endpoint
         return None
+
+    def _empty_lists(self) -> Iterator[Problem]:
+        # To charon an empty list is none, and none means anyone, or its own choice.
+        needed = {
+            "interfaces": (self.interfaces, "'any', an interface or an address of this host"),
+            "remote_endpoints": (self.remote_endpoints, "an endpoint, or 0.0.0.0 or :: for anyone,"),
+            "proposals": (self.proposals, "a proposal"),
+        }
+        for name, (values, wanted) in needed.items():
+            if not values:
+                yield Problem(self.where, name, [], f"{wanted} is needed")
 
     def _family_problems(self) -> Iterator[Problem]:
         version = 6 if self.ip_type == "ipv6" else 4
@@ -134,16 +156,21 @@ class Phase1:
 
 
 def _is_range(endpoint: str) -> bool:
-    low, dash, _high = endpoint.partition("-")
-    return bool(dash) and address_family(low) is not None
+    return "-" in endpoint and address_family(endpoint) is not None
 
 
 def address_family(value: str) -> int | None:
-    """Return 4 or 6 for an address, a network or the start of a range; None for names and words."""
-    head = value.partition("/")[0].partition("-")[0]
-    if not head or (head[0].isalpha() and ":" not in head):
+    """Return 4 or 6 for an address, a network or a range; None for names and words."""
+    low, dash, high = value.partition("/")[0].partition("-")
+    family = _version(low)
+    return None if dash and _version(high) != family else family
+
+
+@functools.lru_cache(maxsize=65536)
+def _version(text: str) -> int | None:
+    if not text or (text[0].isalpha() and ":" not in text):
         return None
     try:
-        return ipaddress.ip_address(head).version
+        return ipaddress.ip_address(text).version
     except ValueError:
         return None

@@ -13,6 +13,9 @@ from . import kinds, proposals
 from .options import list_of, option
 from .phase1 import address_family
 
+# Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
+MOST_SELECTORS = 254
+
 
 @dataclass(frozen=True)
 class Phase2:
@@ -60,8 +63,18 @@ class Phase2:
         for name, values in (("local_networks", self.local_networks), ("remote_networks", self.remote_networks)):
             if not values:
                 yield Problem(self.where, name, [], "at least one network, or 'dynamic', is needed")
+            if len(values) > MOST_SELECTORS:
+                yield Problem(
+                    self.where,
+                    name,
+                    len(values),
+                    f"at most {MOST_SELECTORS} fit into one negotiation; make two phase 2",
+                )
             if len(set(values)) < len(values):
                 yield Problem(self.where, name, list(values), "each network once")
+        if not self.proposals:
+            # To charon an empty list is none, and none means its own choice.
+            yield Problem(self.where, "proposals", [], "a proposal is needed")
         local = {address_family(value) for value in self.local_networks} - {None}
         remote = {address_family(value) for value in self.remote_networks} - {None}
         if local and remote and not local & remote:

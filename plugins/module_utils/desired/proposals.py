@@ -12,6 +12,8 @@ from typing import Any
 from .options import Kind
 
 _CCM_GCM = ("8", "12", "16", "64", "96", "128")
+# charon cuts what it is given (vici_config.c, parse_proposal), and would take the rest of a keyword for another one.
+_LONGEST = 511
 
 CIPHERS: frozenset[str] = frozenset(
     ["3des", "des", "cast128", "null", "aes", "camellia", "blowfish"]
@@ -23,7 +25,7 @@ AEADS: frozenset[str] = frozenset(
     ["chacha20poly1305"]
     + [f"aes{bits}gcm{icv}" for bits in (128, 192, 256) for icv in _CCM_GCM]
     + [f"{base}{bits}ccm{icv}" for base in ("aes", "camellia") for bits in (128, 192, 256) for icv in _CCM_GCM]
-    + [f"aes{bits}gmac" for bits in (128, 192, 256)]
+    + [f"aes{bits}{mode}" for bits in (128, 192, 256) for mode in ("gcm", "ccm", "gmac")]
 )
 INTEGRITIES: frozenset[str] = frozenset(
     "md5 md5_128 sha sha1 sha1_160 aesxcbc aescmac camelliaxcbc "
@@ -38,6 +40,10 @@ GROUPS: frozenset[str] = frozenset(
     "curve25519 x25519 curve448 x448".split()
 )
 SEQUENCES: frozenset[str] = frozenset(("esn", "noesn"))
+# They have no PRF of the same name, which charon would take (proposal.c, integ_prf_map).
+_WITHOUT_PRF = frozenset(("sha256_96", "sha2_256_96"))
+# They keep nothing secret, which is for ESP alone (RFC 7296, section 3.3.2; RFC 4543).
+_OPEN = frozenset(("null", "aes128gmac", "aes192gmac", "aes256gmac"))
 
 _ROLE: dict[str, str] = {
     **dict.fromkeys(CIPHERS, "cipher"),
@@ -56,6 +62,8 @@ DEFAULT_ESP = ("aes256gcm16-curve25519-modp4096",)
 
 
 def _roles(text: str) -> dict[str, str]:
+    if len(text) > _LONGEST:
+        raise ValueError(f"a proposal has at most {_LONGEST} characters, this one has {len(text)}: make two")
     roles: dict[str, str] = {}
     for token in text.split("-"):
         role = _ROLE.get(token) if _TOKEN.fullmatch(token) else None
@@ -79,10 +87,14 @@ def parse_ike_proposal(text: str) -> str:
     roles = _roles(text)
     if not {"cipher", "aead"} & roles.keys():
         raise ValueError("an encryption algorithm is missing, such as aes256")
-    if "aead" in roles and "prf" not in roles and "integrity" not in roles:
-        raise ValueError(f"a PRF is missing beside '{roles['aead']}', such as prfsha256")
+    tokens = set(text.split("-"))
+    for token in sorted(tokens & _OPEN):
+        raise ValueError(f"'{token}' does not encrypt, which IKE must")
     if "cipher" in roles and "integrity" not in roles:
         raise ValueError("an integrity algorithm is missing, such as sha256")
+    if "prf" not in roles and not tokens & INTEGRITIES - _WITHOUT_PRF:
+        beside = roles.get("integrity") or roles["aead"]
+        raise ValueError(f"a PRF is missing beside '{beside}', such as prfsha256")
     if "group" not in roles:
         raise ValueError("a Diffie-Hellman group is missing, such as modp4096 or curve25519")
     if "sequence" in roles:

@@ -13,7 +13,9 @@ from . import kinds
 from .options import list_of, object_of, option
 from .phase1 import address_family
 
-MAX_IF_ID = 0xFFFFFFFF
+# The two highest numbers mean "a number of its own for each SA" to charon (ipsec_types.h, IF_ID_UNIQUE).
+MAX_IF_ID = 0xFFFFFFFD
+_MAX_32_BITS = 0xFFFFFFFF
 # What marks a link as ours, on the link itself: it survives the loss of our own records.
 LINK_ALIAS = "swanfleet"
 # The number that marks our routes in the kernel ("proto"), so that we never touch those of others; free in
@@ -27,10 +29,10 @@ class Route:
 
     destination: str = option(kinds.NETWORK, "Network that is reached through the interface.", required=True)
     metric: int | None = option(
-        kinds.integer(1, MAX_IF_ID), "Metric of the route; the kernel's own default when not given."
+        kinds.integer(1, _MAX_32_BITS), "Metric of the route; the kernel's own default when not given."
     )
     table: int | None = option(
-        kinds.integer(1, MAX_IF_ID), "Number of the routing table; the main table when not given."
+        kinds.integer(1, _MAX_32_BITS), "Number of the routing table; the main table when not given."
     )
     source: str | None = option(kinds.ADDRESS, "Preferred source address of this host.")
 

@@ -72,6 +72,7 @@ def test_an_empty_gateway_is_empty() -> None:
 names = st.text("abcXYZ019_-", min_size=1, max_size=20)
 secrets = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=30)
 v4 = st.ip_addresses(v=4).map(str)
+ours = v4.filter(lambda address: address != ANYONE)
 networks = st.builds(lambda a, b: f"10.{a}.{b}.0/24", st.integers(0, 255), st.integers(0, 255))
 identities = st.sampled_from(["gw.example.org", "a@b", "keyid:x y: z", "dn:C=DE, CN=gw", "192.0.2.1", "address:::1"])
 phase1s = st.fixed_dictionaries(
@@ -84,7 +85,7 @@ phase1s = st.fixed_dictionaries(
         ),
     },
     optional={
-        "interfaces": st.lists(st.one_of(v4, st.sampled_from(["any", "wan0", "eth0.5"])), max_size=3),
+        "interfaces": st.lists(st.one_of(ours, st.sampled_from(["any", "wan0", "eth0.5"])), min_size=1, max_size=3),
         "local_id": identities,
         "remote_id": st.one_of(identities, st.just("any")),
         "lifetime": st.integers(60, 10**6),
@@ -102,7 +103,7 @@ routes = st.fixed_dictionaries(
 interfaces = st.fixed_dictionaries(
     {"name": st.text("abc019-.", min_size=3, max_size=15)},
     optional={
-        "if_id": st.integers(1, 2**32 - 1),
+        "if_id": st.integers(1, 2**32 - 3),
         "mtu": st.integers(576, 65535),
         "routes": st.lists(
             routes, max_size=2, unique_by=lambda route: (route["destination"], route.get("metric"), route.get("table"))

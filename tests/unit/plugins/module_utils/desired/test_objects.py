@@ -54,6 +54,11 @@ def refused(config: Config) -> list[str]:
         phase1(remote_endpoints=["198.51.100.0/24", "gw.example.org"]),
         phase2(local_networks=["dynamic"], remote_networks=["2001:db8::/64"]),
         phase2(local_networks=["10.1.0.0/24", "2001:db8:1::/64"]),
+        phase2(local_networks=[f"10.{number}.0.0/24" for number in range(254)]),
+        phase1(init_type="none", remote_id="*.example.org"),
+        phase1(interfaces=["192.0.2.1-"]),
+        phase1(remote_endpoints=["192.0.2.1-2.example"]),
+        xfrm(if_id=2**32 - 3),
         xfrm(mtu=1280, addresses=["2001:db8::1/64"]),
         xfrm(mtu=576, addresses=["10.255.0.1/30"]),
         xfrm(
@@ -118,6 +123,25 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
             id="anyone first",
         ),
         pytest.param(
+            phase1(interfaces=[], remote_endpoints=[], proposals=[]),
+            [
+                "phase1 paris: interfaces is []: 'any', an interface or an address of this host is needed",
+                "phase1 paris: remote_endpoints is []: an endpoint, or 0.0.0.0 or :: for anyone, is needed",
+                "phase1 paris: proposals is []: a proposal is needed",
+            ],
+            id="empty lists",
+        ),
+        pytest.param(
+            phase1(init_type="on_demand", remote_id="*@example.org"),
+            [
+                (
+                    "phase1 paris: remote_id is 'email:*@example.org': init_type on_demand initiates, and the key is chosen before "
+                    "the peer shows itself, so its identity is needed in full; or set init_type: none"
+                )
+            ],
+            id="a pattern for whom we initiate to",
+        ),
+        pytest.param(
             phase1(lifetime="59s"), ["phase1 paris: lifetime is 59: at least 60 seconds are needed"], id="lifetime"
         ),
         pytest.param(
@@ -143,6 +167,14 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
             phase2(local_networks=[]),
             ["phase2 paris/lan: local_networks is []: at least one network, or 'dynamic', is needed"],
             id="no network",
+        ),
+        pytest.param(
+            phase2(local_networks=[f"10.{number}.0.0/24" for number in range(255)], proposals=[]),
+            [
+                "phase2 paris/lan: local_networks is 255: at most 254 fit into one negotiation; make two phase 2",
+                "phase2 paris/lan: proposals is []: a proposal is needed",
+            ],
+            id="too many networks, and no proposal",
         ),
         pytest.param(
             phase2(remote_networks=["10.2.0.0/24", "10.2.0.0/255.255.255.0"]),
@@ -216,6 +248,11 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
                 "xfrm_interface ipsec0: routes[1] is '10.0.0.0/8': a dictionary is needed",
             ],
             id="values inside of routes",
+        ),
+        pytest.param(
+            xfrm(if_id=2**32 - 2),
+            ["xfrm_interface ipsec0: if_id is 4294967294: a whole number from 1 to 4294967293 is needed"],
+            id="a number that has a meaning to charon",
         ),
         pytest.param(
             {"xfrm_interfaces": [{"name": "b", "if_id": 7}, {"name": "a", "if_id": "0x7"}]},
