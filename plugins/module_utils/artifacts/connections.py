@@ -20,8 +20,9 @@ from .values import SharedSecret, Tree
 _START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
 _OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
-# charon asks the resolver for "%any6" whenever it looks for a connection of an IPv4 packet, and "%any" is both families.
-_ANY_ADDRESS = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
+# Neither %any, which also takes peers of the other family, nor %any4 and %any6: for an address of the other family charon
+# asks the DNS for a host of that name (host_resolver.c), and each request of a peer waits for the answer.
+_ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # a peer's address, not one to bind to
 
 
 def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
@@ -45,9 +46,12 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
         # Whoever initiates does not give up. For all alike: charon takes another number for another IKE_SA.
         "keyingtries": "0",
     }
-    local = local_addresses(connection, situation)
+    local = list(local_addresses(connection, situation))
+    if not local and any(_is_name(each) for each in connection.remote_endpoints):
+        # A host may have addresses of both families; charon takes one of the family of our own address.
+        local = [_ANY_ADDRESS[connection.ip_type]]
     if local:
-        tree["local_addrs"] = list(local)
+        tree["local_addrs"] = local
     if connection.xfrm_interface is not None:
         number = str(situation.if_ids[connection.xfrm_interface])
         tree["if_id_in"] = number
@@ -74,8 +78,12 @@ def _child(child: Phase2, connection: Phase1) -> Tree:
     }
 
 
+def _is_name(endpoint: str) -> bool:
+    return address_family(endpoint) is None
+
+
 def _remote_addresses(connection: Phase1) -> list[str]:
-    """List the endpoints, first the one that we initiate to: charon initiates to the first and fails if that is %any."""
+    """List the endpoints, first the one that we initiate to: charon initiates to the first and fails if that is anyone."""
     first = connection.first_address()
     ordered = ([first] if first else []) + [each for each in connection.remote_endpoints if each != first]
     return [_ANY_ADDRESS[connection.ip_type] if each in ANYONE else each for each in ordered]
