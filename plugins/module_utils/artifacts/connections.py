@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..desired.gateway import Gateway
-from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
+from ..desired.owners import local_identity, owners, remote_identity
 from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.phase2 import Phase2
 from ..desired.secret import Secret
@@ -89,41 +89,25 @@ def _remote_addresses(connection: Phase1) -> list[str]:
     return [_ANY_ADDRESS[connection.ip_type] if each in ANYONE else each for each in ordered]
 
 
-def local_identity(connection: Phase1) -> str:
-    """Return our identity for swanctl; empty where charon takes the address that the SA really has."""
-    if connection.local_id != MY_ADDRESS:
-        return swanctl_identity(connection.local_id)
-    only = connection.interfaces[0] if len(connection.interfaces) == 1 else ""
-    return only if address_family(only) else ""
-
-
-def remote_identity(connection: Phase1) -> str:
-    """Return the peer's identity for swanctl; empty (any) where several peers are allowed or the address is not known yet."""
-    if connection.remote_id == PEER_ADDRESS:
-        only = connection.remote_endpoints[0] if len(connection.remote_endpoints) == 1 else ""
-        return only if connection.first_address() == only and address_family(only) else ""
-    return "" if connection.remote_id == ANY else swanctl_identity(connection.remote_id)
-
-
 def shared_secrets(gateway: Gateway, host_key: bytes) -> tuple[dict[str, SharedSecret], dict[str, str]]:
     """Return every shared secret by its id in charon, and the id of each connection's secret."""
     found: dict[str, SharedSecret] = {}
     ids: dict[str, str] = {}
     for name, connection in sorted(gateway.phase1.items()):
         if connection.psk is not None:
-            owners = _owners(connection)
-            ids[name] = _secret_id(name, connection.psk, owners, host_key)
-            found[ids[name]] = SharedSecret("ike", owners, connection.psk)
+            held_by = owners(connection)
+            ids[name] = _secret_id(name, connection.psk, held_by, host_key)
+            found[ids[name]] = SharedSecret("ike", held_by, connection.psk)
     return found, ids
 
 
-def _secret_id(name: str, secret: Secret, owners: tuple[str, ...], host_key: bytes) -> str:
+def _secret_id(name: str, secret: Secret, held_by: tuple[str, ...], host_key: bytes) -> str:
     """Return an id that ends in a keyed hash, so that `get-shared` shows a stale secret without showing it.
 
     charon answers `get-shared` in one message of at most 512 KiB and drops a larger one, so that ids stay short enough
     for 10,000 of them, whatever the connections' names.
     """
-    return f"ike-{name[:_SHOWN_NAME]}-{secret.keyed_hash(host_key, name, *owners)}"
+    return f"ike-{name[:_SHOWN_NAME]}-{secret.keyed_hash(host_key, name, *held_by)}"
 
 
 def secret_name(secret_id: str) -> str:
@@ -134,22 +118,3 @@ def secret_name(secret_id: str) -> str:
 def is_our_secret(secret_id: str) -> bool:
     """Say whether an id of a shared secret has the form that this collection gives."""
     return _OUR_SECRET.fullmatch(secret_id) is not None
-
-
-def _owners(connection: Phase1) -> tuple[str, ...]:
-    """Return the identities that a pre-shared key belongs to.
-
-    charon takes the key whose owners match both ends best; an owner %any matches anyone, weakly, and stands where the
-    peer's identity is not known before it shows itself (several endpoints, a host name, anyone).
-    """
-    mine = local_identity(connection)
-    theirs = remote_identity(connection)
-    owners: dict[str, None] = dict.fromkeys([mine] if mine else [])
-    if theirs:
-        owners[theirs] = None
-    else:
-        if connection.remote_id == PEER_ADDRESS:
-            known = (each for each in connection.remote_endpoints if address_family(each) and each not in ANYONE)
-            owners.update(dict.fromkeys(each for each in known if "/" not in each and "-" not in each))
-        owners["%any"] = None
-    return tuple(owners)

@@ -10,6 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 
 from ..errors import Problem
+from .owners import key_problems
 from .phase1 import Phase1
 from .phase2 import Phase2
 from .xfrm_interface import XfrmInterface
@@ -23,6 +24,7 @@ def cross_problems(
     yield from _numbers_twice(interfaces)
     yield from _overlaps(phase1, phase2)
     yield from _small_mtus(phase1, phase2, interfaces)
+    yield from key_problems(phase1)
 
 
 def _references(

@@ -86,7 +86,7 @@ def ids(**changes: Any) -> list[str]:
         {"psk": "new"},
         {"name": "rome"},
         {"remote_endpoints": ["198.51.100.9"]},
-        {"local_id": "gw"},
+        {"remote_id": "gw"},
         {"remote_id": "any"},
     ],
 )
@@ -95,7 +95,7 @@ def test_another_secret_or_owner_is_another_id(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"lifetime": "4h"}, {"init_type": "none"}, {"proposals": ["aes256-sha256-ecp256"]}]
+    "changes", [{"lifetime": "4h"}, {"init_type": "none"}, {"proposals": ["aes256-sha256-ecp256"]}, {"local_id": "gw"}]
 )
 def test_anything_else_is_the_same_id(changes: dict[str, Any]) -> None:
     assert ids(**changes) == ids()
