@@ -1,9 +1,10 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""libstrongswan's own parser of swanctl.conf, as an oracle; run as a program it reads texts for another process.
+"""libstrongswan's own parsers of swanctl.conf and of identities, as oracles; run as a program it reads for another process.
 
-Source: strongSwan, src/libstrongswan/settings/settings.h and collections/enumerator.h, the order of their methods.
+Source: strongSwan, src/libstrongswan/settings/settings.h, collections/enumerator.h and utils/identification.h, the order
+of their methods.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 LIBRARY = "/usr/lib/ipsec/libstrongswan.so.0"
 # Places in settings_t's table of methods.
 _SECTIONS, _KEYS, _LOAD_STRING, _DESTROY = 11, 12, 16, 18
+# Places in identification_t's.
+_GET_TYPE, _DESTROY_IDENTITY = 1, 8
 
 
 def parse(*texts: str, timeout: float = 60.0) -> list[dict[str, Any] | None]:
@@ -26,8 +29,19 @@ def parse(*texts: str, timeout: float = 60.0) -> list[dict[str, Any] | None]:
 
     A process of its own does the reading, one for all texts: a crash in the library does not take the tests along.
     """
+    read: list[dict[str, Any] | None] = _asked("parse", texts, timeout)
+    return read
+
+
+def identity_types(*texts: str, timeout: float = 60.0) -> list[int]:
+    """Return the type of an ID payload that each text becomes as an identity of swanctl.conf, in a process of its own."""
+    types: list[int] = _asked("identity_types", texts, timeout)
+    return types
+
+
+def _asked(what: str, texts: Sequence[str], timeout: float) -> Any:
     done = subprocess.run(
-        [sys.executable, "-I", __file__],
+        [sys.executable, "-I", __file__, what],
         input=json.dumps(texts),
         capture_output=True,
         text=True,
@@ -35,8 +49,7 @@ def parse(*texts: str, timeout: float = 60.0) -> list[dict[str, Any] | None]:
         check=False,
     )
     assert done.returncode == 0, f"libstrongswan's parser ended with {done.returncode}:\n{done.stderr}"
-    read: list[dict[str, Any] | None] = json.loads(done.stdout)
-    return read
+    return json.loads(done.stdout)
 
 
 class _Parser:
@@ -54,6 +67,14 @@ class _Parser:
         assert started, "libstrongswan does not start"
         self.library.settings_create_string.argtypes = [ctypes.c_char_p]
         self.library.settings_create_string.restype = ctypes.c_void_p
+        self.library.identification_create_from_string.argtypes = [ctypes.c_char_p]
+        self.library.identification_create_from_string.restype = ctypes.c_void_p
+
+    def identity_type(self, text: str) -> int:
+        identity = self.library.identification_create_from_string(text.encode("utf-8", "surrogateescape"))
+        number = int(_method(identity, _GET_TYPE, ctypes.c_int)(identity))
+        _method(identity, _DESTROY_IDENTITY, None)(identity)
+        return number
 
     def read(self, text: str) -> dict[str, Any] | None:
         # settings_create_string() forgives a broken text and is empty then; load_string() says whether it was read.
@@ -101,7 +122,8 @@ def _text(raw: bytes) -> str:
 def main() -> None:
     """Read texts as a JSON list from standard input and write what they say as JSON."""
     parser = _Parser()
-    json.dump([parser.read(text) for text in json.load(sys.stdin)], sys.stdout)
+    read = parser.identity_type if sys.argv[1] == "identity_types" else parser.read
+    json.dump([read(text) for text in json.load(sys.stdin)], sys.stdout)
 
 
 if __name__ == "__main__":

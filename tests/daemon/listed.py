@@ -1,0 +1,132 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What list-conns must show for a phase 1, told from the object itself and not from what is made of it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+from typing import Any
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import ANYONE, Phase1, address_family
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+
+Shown = dict[str, Any]
+# What is as long as a SHA-1 digest charon shows as one (identification.c, the printf hook).
+_DIGEST = 20
+# The owners of a secret go through a buffer of 512 octets into the log (vici_cred.c, load_shared).
+_LOGGED = 511
+
+
+def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
+    """Return what charon shows of a connection that it has understood as it is meant."""
+    connection = gateway.phase1[name]
+    return {
+        "version": f"IKEv{connection.ike_version}",
+        "local_addrs": _local(connection, situation),
+        "remote_addrs": [_anyone(connection) if each in ANYONE else each for each in _initiated_first(connection)],
+        "rekey_time": str(connection.lifetime - connection.lifetime // 10),
+        "reauth_time": "0",
+        "local id": _shown_identity(connection.local_id, _only_address(connection.interfaces)),
+        "remote id": _shown_identity(connection.remote_id, _only_address(connection.remote_endpoints)),
+        "children": {child.name: _child(child) for child in gateway.phase2.values() if child.phase1 == name},
+    }
+
+
+def shown(listed: Shown) -> Shown:
+    """Return the same of what charon shows."""
+    return {
+        **{key: listed[key] for key in ("version", "local_addrs", "remote_addrs", "rekey_time", "reauth_time")},
+        "local id": listed["local-1"].get("id", "%any"),
+        "remote id": listed["remote-1"].get("id", "%any"),
+        "children": {
+            name: {
+                "mode": child["mode"],
+                "rekey_time": child["rekey_time"],
+                "local-ts": set(child["local-ts"]),
+                "remote-ts": set(child["remote-ts"]),
+            }
+            for name, child in listed["children"].items()
+        },
+    }
+
+
+def _anyone(connection: Phase1) -> str:
+    return "::" if connection.ip_type == "ipv6" else "0.0.0.0"  # noqa: S104  # anyone
+
+
+def _initiated_first(connection: Phase1) -> list[str]:
+    first = connection.first_address()
+    rest = [each for each in connection.remote_endpoints if each != first]
+    return [first, *rest] if first is not None else rest
+
+
+def _local(connection: Phase1, situation: Situation) -> list[str]:
+    if "any" in connection.interfaces:
+        named = any(address_family(each) is None for each in connection.remote_endpoints)
+        return [_anyone(connection) if named else "%any"]
+    family = 6 if connection.ip_type == "ipv6" else 4
+    by_default = sorted(connection.interfaces, key=lambda each: each != situation.default_interface[family])
+    found = [address for each in by_default for address in situation.addresses.get(each, (each,))]
+    return list(dict.fromkeys(each for each in found if address_family(each) == family))
+
+
+def _only_address(written: tuple[str, ...]) -> str:
+    only = written[0] if len(written) == 1 and written[0] not in ANYONE else ""
+    try:
+        return str(ipaddress.ip_address(only))
+    except ValueError:
+        return ""
+
+
+def _shown_identity(identity: str, address: str) -> str:
+    if identity in (MY_ADDRESS, PEER_ADDRESS):
+        return address or "%any"
+    kind, _colon, value = identity.partition(":")
+    return "%any" if identity == ANY else _shown_value(kind, value)
+
+
+def _shown_value(kind: str, value: str) -> str:
+    if kind == "keyid" and len(value) == _DIGEST:
+        return ":".join(f"{octet:02x}" for octet in value.encode())
+    if kind == "dn" and value.startswith("/"):
+        return value[1:].replace("/", ", ")
+    return value
+
+
+def shown_owners(owners: Sequence[str]) -> str:
+    """Return how charon's log shows the owners of a secret, given as swanctl.conf has them, as far as the log goes."""
+    found = []
+    for owner in owners:
+        kind, _colon, value = owner.partition(":")
+        if kind not in ("fqdn", "email", "keyid"):
+            kind, value = "dn" if "=" in owner else "address", owner
+        found.append(f"'{_shown_value(kind, value)}'")
+    return ", ".join(found)[:_LOGGED]
+
+
+def _child(child: Phase2) -> Shown:
+    return {
+        "mode": "TUNNEL",
+        "rekey_time": str(child.lifetime - child.lifetime // 10),
+        "local-ts": _selectors(child.local_networks),
+        "remote-ts": _selectors(child.remote_networks),
+    }
+
+
+def _selectors(networks: tuple[str, ...]) -> set[str]:
+    """Return the networks without those that lie in another one: charon drops these, which changes nothing in the sum."""
+    parsed = [ipaddress.ip_network(each) for each in networks if each != "dynamic"]
+    widest = [each for each in parsed if not any(each != other and _lies_in(each, other) for other in parsed)]
+    return {str(each) for each in widest} | ({"dynamic"} & set(networks))
+
+
+def _lies_in(
+    small: ipaddress.IPv4Network | ipaddress.IPv6Network, large: ipaddress.IPv4Network | ipaddress.IPv6Network
+) -> bool:
+    first, last = small.network_address, small.broadcast_address
+    return small.version == large.version and first in large and last in large

@@ -1,0 +1,149 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Configurations that validation takes, loaded into a charon: over vici, and from the files by swanctl."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
+    render_connections,
+    render_secrets,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret, Tree
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
+    Gateway,
+    check_gateway,
+    parse_gateway,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation, allot_if_ids
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.listed import expected, shown, shown_owners
+from ansible_collections.swanfleet.ipsec.tests.generators.objects import SITUATION, Made
+
+_OWNERS = re.compile(r"loaded IKE shared key with id '([^']*)' for: (.*)")
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A configuration that validation took: its gateway, and what charon is to be told."""
+
+    config: Made
+    gateway: Gateway
+    situation: Situation
+    connections: dict[str, Tree]
+    shared: dict[str, SharedSecret]
+
+
+def taken(config: Made, *, starting: bool = False) -> Taken:
+    """Put a configuration through validation; raises `ValidationError`.
+
+    Unless `starting`, its connections wait for their peers: each that starts would cost a key exchange, and go nowhere.
+    """
+    gateway = parse_gateway(config)
+    check_gateway(gateway)
+    return made(config, gateway, starting=starting)
+
+
+def made(config: Made, gateway: Gateway, *, starting: bool = False) -> Taken:
+    """Make what charon is to be told of a gateway, checked or not."""
+    situation = Situation(
+        SITUATION.host_key, SITUATION.addresses, SITUATION.default_interface, allot_if_ids(gateway, {}, set())
+    )
+    wanted = artifacts(gateway, situation)
+    trees = {name: tree if starting else _waiting(tree) for name, tree in wanted.connections.items()}
+    return Taken(config, gateway, situation, trees, dict(wanted.shared))
+
+
+def _waiting(tree: Tree) -> Tree:
+    children: Any = tree["children"]
+    return {**tree, "children": {name: {**child, "start_action": "none"} for name, child in children.items()}}
+
+
+def load(charon: ViciCharon, each: Taken) -> None:
+    """Load secrets and connections over vici."""
+    for key, secret in each.shared.items():
+        data = secret.value.reveal().encode("utf-8")
+        charon.load_shared(id=key, kind=secret.kind, owners=secret.owners, data=data)
+    for name, tree in each.connections.items():
+        charon.load_connection(name, tree)
+
+
+def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
+    """Fail unless charon takes it all and shows each connection as it is meant; nothing of it is left in charon."""
+    try:
+        load(charon, each)
+        listed = charon.connections(list(each.connections))
+        assert sorted(charon.shared_ids()) == sorted(each.shared)
+        for name in each.gateway.phase1:
+            is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
+            different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
+            assert not different, f"{name}, shown and meant: {different}"
+    finally:
+        charon_process.clean(charon)
+
+
+def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
+    """Yield them together with others of other names, since swanctl merges sections of one name."""
+    left = list(all_taken)
+    while left:
+        batch: list[Taken] = []
+        names: set[str] = set()
+        for each in left:
+            if len(batch) < size and not names & each.connections.keys():
+                batch.append(each)
+                names |= each.connections.keys()
+        yield batch
+        left = [each for each in left if not any(each is other for other in batch)]
+
+
+def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken]) -> str:
+    """Load the files of a batch by swanctl into a charon that has them over vici; return what is not as it should be."""
+    for old in directory.glob("conf.d/*"):
+        old.unlink()
+    (directory / "conf.d").mkdir(exist_ok=True)
+    (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
+    for number, each in enumerate(batch):
+        (directory / f"conf.d/{number}.conf").write_text(render_connections(each.connections), encoding="utf-8")
+        (directory / f"conf.d/{number}-secrets.conf").write_text(render_secrets(each.shared), encoding="utf-8")
+    with process.client() as charon:
+        for each in batch:
+            load(charon, each)
+        before = charon.connections(), sorted(charon.shared_ids())
+        start = process.log_path.stat().st_size
+        said = process.swanctl(directory, "--load-all", "--noprompt")
+        with process.log_path.open("rb") as log:
+            log.seek(start)
+            told = log.read().decode("utf-8", "replace")
+        after = charon.connections(), sorted(charon.shared_ids())
+        charon_process.clean(charon)
+    count = sum(len(each.connections) for each in batch)
+    summary = f"successfully loaded {count} connections, 0 unloaded"
+    # Directories of certificates do not exist here, of which swanctl speaks in each of its runs.
+    told_of = [line for line in said.splitlines() if not line.startswith("opening directory")]
+    wrong = [line for line in told_of if any(word in line for word in ("failed", "invalid", "ignor"))]
+    wrong += [] if count == 0 or summary in said else [f"{summary!r} is not said:", said]
+    # charon compares all that it has of a connection, also what list-conns does not show.
+    wrong += [line for line in told.splitlines() if "replaced vici connection" in line]
+    wrong += [] if before == after else ["charon holds something else than before"]
+    owners = {key: shown_owners(secret.owners) for each in batch for key, secret in each.shared.items()}
+    wrong += [f"owners of {key}: {found}" for key, found in _OWNERS.findall(told) if found != owners.pop(key, None)]
+    wrong += [f"charon does not speak of {key}" for key in owners]
+    return "\n".join(wrong)
+
+
+def loads_by_swanctl(process: CharonProcess, directory: Path, all_taken: Sequence[Taken]) -> None:
+    """Fail, with the first configuration of which it is so, unless the files say to charon what vici said."""
+    for batch in _in_batches(all_taken, 100):
+        if _by_swanctl(process, directory, batch):
+            for each in batch:
+                assert _by_swanctl(process, directory, [each]) == "", each.config
+            raise AssertionError("together, and not each by itself:\n" + _by_swanctl(process, directory, batch))

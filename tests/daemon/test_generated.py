@@ -1,0 +1,158 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What validation takes, charon takes, and understands as it is meant; and what swanctl.conf can say is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import identity_types
+from ansible_collections.swanfleet.ipsec.tests.daemon.taken import Taken, loads_as_meant, loads_by_swanctl, taken
+from ansible_collections.swanfleet.ipsec.tests.generators.objects import Made, made_gateway
+from ansible_collections.swanfleet.ipsec.tests.generators.values import WILD
+
+pytestmark = [pytest.mark.charon, pytest.mark.root]
+
+GATEWAYS = 2000
+KNOWN_GOOD = yaml.safe_load(Path(__file__).with_name("known_good.yml").read_text("utf-8"))
+PHASE1: Made = {"name": "paris", "remote_endpoints": ["198.51.100.7"], "psk": "s3cret"}
+PHASE2: Made = {"name": "lan", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
+# Numbers of types in an ID payload (RFC 7296, section 3.5).
+TYPES = {"address": {1, 5}, "fqdn": {2}, "email": {3}, "dn": {9}, "keyid": {11}}
+
+
+def types_are_as_written(all_taken: list[Taken]) -> int:
+    """Fail unless libstrongswan gives each identity the type that it was written with; return how many there were."""
+    connections = [connection for each in all_taken for connection in each.gateway.phase1.values()]
+    written = {
+        each for connection in connections for each in (connection.local_id, connection.remote_id) if ":" in each
+    }
+    known = sorted(written)
+    found = identity_types(*map(identities.swanctl_identity, known))
+    wrong = [
+        (each, number) for each, number in zip(known, found, strict=True) if number not in TYPES[each.partition(":")[0]]
+    ]
+    assert wrong == []
+    return len(known)
+
+
+def test_what_is_taken_is_loaded_as_it_is_meant(
+    charon: ViciCharon, charon_daemon: CharonProcess, tmp_path: Path
+) -> None:
+    accepted: list[Taken] = []
+    for number in range(GATEWAYS):
+        try:
+            one = taken(made_gateway(number))
+        except ValidationError:
+            continue
+        loads_as_meant(charon, one)
+        accepted.append(one)
+    loads_by_swanctl(charon_daemon, tmp_path, accepted)
+    known = types_are_as_written(accepted)
+    connections = sum(len(each.connections) for each in accepted)
+    print(f"{len(accepted)} of {GATEWAYS} gateways taken, with {connections} connections and {known} identities")
+    # Few would prove little, and so would a validation that refuses nothing.
+    assert GATEWAYS / 3 <= len(accepted) <= GATEWAYS * 3 / 4
+    assert min(connections, known) >= 600
+
+
+def one_wild_value() -> Iterator[Made]:
+    """Yield, for each option and each wild value, a tunnel in which this option has this value."""
+    number = 0
+    for cls in (Phase1, Phase2, XfrmInterface, Route):
+        for option in options_of(cls):
+            for value in WILD:
+                number += 1
+                parts = {
+                    Phase1: {**PHASE1, "name": f"p{number}"},
+                    Phase2: dict(PHASE2),
+                    XfrmInterface: {"name": "ipsec0"},
+                }
+                changed = parts.setdefault(cls, {"destination": "10.9.0.0/16"})
+                changed[option.name] = [value] if option.kind.item is not None else value
+                links = [parts[XfrmInterface], *([{"name": "r", "routes": [parts[Route]]}] if Route in parts else [])]
+                child = {"phase1": parts[Phase1]["name"], **parts[Phase2]}
+                yield {"phase1": [parts[Phase1]], "phase2": [child], "xfrm_interfaces": links}
+
+
+def test_a_wild_value_is_refused_or_loaded_as_it_is_meant(
+    charon: ViciCharon, charon_daemon: CharonProcess, tmp_path: Path
+) -> None:
+    accepted, count = [], 0
+    for config in one_wild_value():
+        count += 1
+        try:
+            one = taken(config)
+        except ValidationError:
+            continue
+        loads_as_meant(charon, one)
+        accepted.append(one)
+    print(f"{count} wild values, {len(accepted)} taken")
+    assert count == len(WILD) * sum(len(options_of(cls)) for cls in (Phase1, Phase2, XfrmInterface, Route))
+    assert 300 <= len(accepted) <= count / 2
+    loads_by_swanctl(charon_daemon, tmp_path, accepted)
+    types_are_as_written(accepted)
+
+
+def known_good(entry: Made) -> Made:
+    link = entry.get("xfrm_interface")
+    named = {"xfrm_interface": link["name"]} if link else {}
+    children = entry.get("phase2", {})
+    return {
+        "phase1": [{**PHASE1, **named, **entry.get("phase1", {})}],
+        "phase2": [
+            {**PHASE2, "phase1": "paris", **child} for child in (children if isinstance(children, list) else [children])
+        ],
+        "xfrm_interfaces": [link] if link else [],
+    }
+
+
+def test_what_swanctl_conf_can_say_is_taken_and_loaded(
+    charon: ViciCharon, charon_daemon: CharonProcess, tmp_path: Path
+) -> None:
+    assert len({entry["id"] for entry in KNOWN_GOOD}) == len(KNOWN_GOOD) >= 60
+    accepted = []
+    for entry in KNOWN_GOOD:
+        assert entry.keys() <= {"id", "phase1", "phase2", "xfrm_interface"}, entry["id"]
+        # Here they start too, as they would on a gateway.
+        loads_as_meant(charon, taken(known_good(entry), starting=True))
+        accepted.append(taken(known_good(entry)))
+    loads_by_swanctl(charon_daemon, tmp_path, accepted)
+    types_are_as_written(accepted)
+
+
+def combinations() -> Iterator[tuple[str, str]]:
+    """Yield, for each keyword, an IKE and an ESP proposal with it; an empty text where it has no place there."""
+    for token in sorted(proposals.CIPHERS):
+        yield f"{token}-sha256-modp2048" if token != "null" else "", f"{token}-sha256"
+    for token in sorted(proposals.AEADS):
+        yield f"{token}-prfsha256-modp2048" if "gmac" not in token else "", token
+    for token in sorted(proposals.INTEGRITIES):
+        yield f"aes256-{token}-prfsha256-modp2048", f"aes256-{token}"
+    for token in sorted(proposals.PRFS):
+        yield f"aes256-sha256-{token}-modp2048", ""
+    for token in sorted(proposals.GROUPS):
+        yield f"aes256-sha256-{token}", f"aes256gcm16-{token}"
+    for token in sorted(proposals.SEQUENCES):
+        yield "", f"aes256gcm16-{token}"
+
+
+def test_charon_knows_every_keyword_of_proposals(charon: ViciCharon) -> None:
+    made = list(combinations())
+    assert len(made) >= 120
+    for ike, esp in made:
+        phase1 = {**PHASE1, **({"proposals": [ike]} if ike else {})}
+        phase2 = {**PHASE2, "phase1": "paris", **({"proposals": [esp]} if esp else {})}
+        loads_as_meant(charon, taken({"phase1": [phase1], "phase2": [phase2]}))

@@ -1,0 +1,142 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gateways as people might write them, made from the options' own declarations: mostly right, and wild at the edges.
+
+Chance makes them, and not Hypothesis, which likes to draw the same values again, and takes 3 ms for a gateway.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
+from ansible_collections.swanfleet.ipsec.tests.generators import values
+from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
+
+Made = dict[str, Any]
+
+# The host that the gateways are for.
+ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
+SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
+OPTION_CLASSES = (Phase1, Phase2, XfrmInterface, Route)
+
+_WILD_SHARE = 1 / 80
+_WRITTEN_SHARE = 0.4
+_FIRST = ("ip_type", "init_type", "destination", "addresses", "local_networks")
+
+
+def _version(made: Made) -> int:
+    return 6 if made.get("ip_type") == "ipv6" else 4
+
+
+def _endpoints(chance: Chance, made: Made) -> list[str]:
+    version = _version(made)
+    first = [] if made.get("init_type") == "none" else [values.endpoint(chance, version, single=True)]
+    count = chance.randint(0, 3) if first else chance.randint(1, 4)
+    return first + [values.endpoint(chance, version) for _number in range(count)]
+
+
+def _interfaces(chance: Chance, made: Made) -> list[str]:
+    own = ADDRESSES["wan0"][0 if _version(made) == 4 else 1]
+    return chance.choices(["any", "wan0", "wan1", own], k=chance.randint(1, 2))
+
+
+def _remote_id(chance: Chance, made: Made) -> Any:
+    if made.get("init_type") == "none" and chance.random() < 0.2:
+        return values.pattern(chance)
+    return values.MAKERS[identities.REMOTE_IDENTITY](chance)
+
+
+def _selectors(chance: Chance, made: Made) -> list[str]:
+    if chance.random() < 0.03:
+        return [f"10.{number}.0.0/16" for number in range(chance.randint(100, 254))]
+    version = 6 if ":" in str(made.get("local_networks")) else 4
+    found = [values.network(chance, version) for _number in range(chance.randint(1, 4))]
+    return list(dict.fromkeys(found if chance.random() < 0.8 else [*found, "dynamic"]))
+
+
+def _first_selectors(chance: Chance, _made: Made) -> list[str]:
+    return _selectors(chance, {"local_networks": chance.choice((".", ".", ":"))})
+
+
+def _unique(chance: Chance, kind: Kind) -> list[Any]:
+    found = [values.MAKERS[kind](chance) for _number in range(chance.randint(1, 3))]
+    return list({str(each): each for each in found}.values())
+
+
+# What depends on other options, or has limits of its own: (class, option) → a maker that sees what is drawn already.
+FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
+    (Phase1, "remote_endpoints"): _endpoints,
+    (Phase1, "interfaces"): _interfaces,
+    (Phase1, "remote_id"): _remote_id,
+    (Phase1, "init_type"): lambda chance, _made: chance.choice(("none", "none", *INIT_TYPES)),
+    (Phase2, "local_networks"): _first_selectors,
+    (Phase2, "remote_networks"): _selectors,
+    (XfrmInterface, "if_id"): lambda chance, _made: chance.choice(
+        (chance.randint(1, 2**32 - 3), 2**32 - 3, "0x7", None)
+    ),
+    (XfrmInterface, "mtu"): lambda chance, made: chance.choice(
+        (1280, 1400, 65535) if ":" in str(made) else (576, 1400)
+    ),
+    (XfrmInterface, "routes"): lambda chance, _made: [
+        {"destination": values.network(chance, 4), "metric": number} for number in range(1, chance.randint(2, 4))
+    ],
+    (Route, "metric"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), 2**32 - 1)),
+    (Route, "table"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), "0xff")),
+    (Route, "source"): lambda chance, made: values.address(chance, 6 if ":" in str(made.get("destination")) else 4),
+}
+
+
+def right(cls: type, option: Option, chance: Chance, made: Made) -> Any:
+    """Return what is mostly right for an option; raises `LookupError` that names an option nothing is known about."""
+    fitting = FITTING.get((cls, option.name))
+    if fitting is not None:
+        return fitting(chance, made)
+    kind = option.kind
+    if kind.choices:
+        return chance.choice(kind.choices)
+    if kind.item in values.MAKERS:
+        return _unique(chance, kind.item)
+    if kind not in values.MAKERS:
+        raise LookupError(
+            f"nothing is made for {cls.__name__}.{option.name}: add its kind to MAKERS, or the option to FITTING"
+        )
+    return values.MAKERS[kind](chance)
+
+
+def made_object(cls: type, chance: Chance, **given: Any) -> Made:
+    """Return an object as a user writes it; `given` holds options whose values are not left to chance."""
+    made: Made = dict(given)
+    written = [
+        each for each in options_of(cls) if each.required or each.kind.secret or chance.random() < _WRITTEN_SHARE
+    ]
+    for option in sorted(written, key=lambda each: each.name not in _FIRST):
+        if option.name not in made:
+            wild = chance.random() < _WILD_SHARE
+            made[option.name] = chance.choice(values.WILD) if wild else right(cls, option, chance, made)
+    return made
+
+
+def made_gateway(number: int) -> dict[str, list[Made]]:
+    """Return `config` number so and so, always the same: objects that mostly refer to each other rightly."""
+    chance = random.Random(number)  # noqa: S311  # the same in every run
+    links = [made_object(XfrmInterface, chance) for _number in range(chance.choice((0, 0, 1, 2)))]
+    for item in links:
+        if item.get("routes") and chance.random() < 0.5:
+            item["routes"] = [made_object(Route, chance)]
+    phase1 = [made_object(Phase1, chance) for _number in range(chance.choice((1, 1, 2, 3)))]
+    for connection in phase1:
+        connection["xfrm_interface"] = chance.choice([None, *(item.get("name") for item in links)])
+    names = [connection.get("name") for connection in phase1]
+    phase2 = [
+        made_object(Phase2, chance, phase1=chance.choice(names)) for _number in range(chance.choice((0, 1, 2, 3)))
+    ]
+    return {"phase1": phase1, "phase2": phase2, "xfrm_interfaces": links}
