@@ -47,6 +47,28 @@ def test_a_replaced_file_has_the_new_content_and_mode_and_makes_its_directories(
     assert files.names(f"{root}/etc") == ["swanctl"]
 
 
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("one.conf", ["one.conf"]),
+        ("*.conf", ["A.conf", "one.conf", "two.conf"]),
+        ("?ne.conf", ["one.conf"]),
+        ("[ot]*", ["one.conf", "two.conf"]),
+        (".h*", [".hidden.conf"]),
+        ("*/*.conf", ["more/three.conf"]),
+        ("*", ["A.conf", "one.conf", "two.conf"]),
+        ("none*", []),
+        ("no/such/*.conf", []),
+    ],
+)
+def test_a_pattern_finds_files_in_order(files: Files, root: str, pattern: str, found: list[str]) -> None:
+    for name in ("one.conf", "more/three.conf", ".hidden.conf", "A.conf"):
+        files.replace(f"{root}/{name}", b"", 0o600)
+    files.point(f"{root}/two.conf", "one.conf")
+    files.point(f"{root}/dangling.conf", "nothing")
+    assert files.matching(f"{root}/{pattern}") == [f"{root}/{name}" for name in found]
+
+
 def test_a_link_in_the_way_is_replaced_and_what_it_points_to_is_not_written(files: Files, root: str) -> None:
     files.replace(f"{root}/victim", b"old", 0o644)
     files.point(f"{root}/x.conf", "victim")

@@ -19,17 +19,30 @@ from typing import Any
 
 LIBRARY = "/usr/lib/ipsec/libstrongswan.so.0"
 # Places in settings_t's table of methods.
-_SECTIONS, _KEYS, _LOAD_STRING, _DESTROY = 11, 12, 16, 18
+_SECTIONS, _KEYS, _LOAD_FILES, _LOAD_STRING, _DESTROY = 11, 12, 14, 16, 18
 # Places in identification_t's.
 _GET_TYPE, _DESTROY_IDENTITY = 1, 8
 
+# A section as lists, in the order in which libstrongswan tells: [[key, value], …] and [[name, section], …].
+Shape = list[Any]
 
-def parse(*texts: str, timeout: float = 60.0) -> list[dict[str, Any] | None]:
-    """Read each text as libstrongswan does: sections as dicts, values as text; None for what it refuses.
+
+def parse(*texts: str) -> list[dict[str, Any] | None]:
+    """Read each text as libstrongswan does: sections as dicts, values as text; None for what it refuses."""
+    return [None if shape is None else _as_dict(shape) for shape in shapes(texts)]
+
+
+def _as_dict(shape: Shape) -> dict[str, Any]:
+    values, sections = shape
+    return {**dict(values), **{name: _as_dict(section) for name, section in sections}}
+
+
+def shapes(texts: Sequence[str], *, files: bool = False, timeout: float = 120.0) -> list[Shape | None]:
+    """Read texts, or the files of these names, as libstrongswan does; None for what it refuses.
 
     A process of its own does the reading, one for all texts: a crash in the library does not take the tests along.
     """
-    read: list[dict[str, Any] | None] = _asked("parse", texts, timeout)
+    read: list[Shape | None] = _asked("files" if files else "texts", texts, timeout)
     return read
 
 
@@ -42,13 +55,14 @@ def identity_types(*texts: str, timeout: float = 60.0) -> list[int]:
 def _asked(what: str, texts: Sequence[str], timeout: float) -> Any:
     done = subprocess.run(
         [sys.executable, "-I", __file__, what],
-        input=json.dumps(texts),
+        input=json.dumps(list(texts)),
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=timeout,
         check=False,
     )
-    assert done.returncode == 0, f"libstrongswan's parser ended with {done.returncode}:\n{done.stderr}"
+    assert done.returncode == 0, f"libstrongswan ended with {done.returncode}:\n{done.stderr[-3000:]}"
     return json.loads(done.stdout)
 
 
@@ -76,22 +90,20 @@ class _Parser:
         _method(identity, _DESTROY_IDENTITY, None)(identity)
         return number
 
-    def read(self, text: str) -> dict[str, Any] | None:
+    def read(self, text: str, *, file: bool) -> Shape | None:
         # settings_create_string() forgives a broken text and is empty then; load_string() says whether it was read.
         settings = self.library.settings_create_string(b"")
-        load = _method(settings, _LOAD_STRING, ctypes.c_bool, ctypes.c_char_p, ctypes.c_bool)
+        place = _LOAD_FILES if file else _LOAD_STRING
+        load = _method(settings, place, ctypes.c_bool, ctypes.c_char_p, ctypes.c_bool)
         understood = load(settings, text.encode("utf-8", "surrogateescape"), False)
         tree = self._section(settings, ()) if understood else None
         _method(settings, _DESTROY, None)(settings)
         return tree
 
-    def _section(self, settings: int, path: tuple[bytes, ...]) -> dict[str, Any]:
-        tree: dict[str, Any] = {}
-        for name, value in self._enumerate(settings, _KEYS, path, 2):
-            tree[_text(name)] = _text(value)
-        for (name,) in self._enumerate(settings, _SECTIONS, path, 1):
-            tree[_text(name)] = self._section(settings, (*path, name))
-        return tree
+    def _section(self, settings: int, path: tuple[bytes, ...]) -> Shape:
+        values = [[_text(name), _text(value)] for name, value in self._enumerate(settings, _KEYS, path, 2)]
+        names = [name for (name,) in self._enumerate(settings, _SECTIONS, path, 1)]
+        return [values, [[_text(name), self._section(settings, (*path, name))] for name in names]]
 
     def _enumerate(self, settings: int, place: int, path: Sequence[bytes], wide: int) -> Iterator[tuple[bytes, ...]]:
         # The section is a printf format that is split at its dots before the names go in.
@@ -120,10 +132,14 @@ def _text(raw: bytes) -> str:
 
 
 def main() -> None:
-    """Read texts as a JSON list from standard input and write what they say as JSON."""
+    """Read texts from standard input, as JSON, and write what they say as JSON."""
     parser = _Parser()
-    read = parser.identity_type if sys.argv[1] == "identity_types" else parser.read
-    json.dump([read(text) for text in json.load(sys.stdin)], sys.stdout)
+    does = {
+        "identity_types": parser.identity_type,
+        "files": lambda text: parser.read(text, file=True),
+        "texts": lambda text: parser.read(text, file=False),
+    }
+    json.dump([does[sys.argv[1]](text) for text in json.load(sys.stdin)], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -6,41 +6,76 @@
 from __future__ import annotations
 
 import base64
-import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import Section, parse_settings
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
     render_connections,
     render_secrets,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret, Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
-from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import parse
+from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import Shape, parse, shapes
+from ansible_collections.swanfleet.ipsec.tests.daemon.settings_texts import Texts
 
 pytestmark = pytest.mark.charon
 
 GOLDEN = Path(__file__).resolve().parents[1] / "unit/golden"
-ALPHABET = "\"\\\n\r\t#{}=.,:;%$'` abcnrt0sx" + "äé\u20ac\U0001f512\udc80\udcff\x01\x1b\x7f"
+CONNECTIONS, CHILDREN, KEYS = 50, 50, 42
 
 
-def test_5000_random_values_come_back_from_whole_files() -> None:
-    chance = random.Random(5000)  # noqa: S311  # the same values in every run
-    values = {f"n{number}": "".join(chance.choices(ALPHABET, k=chance.randrange(1, 40))) for number in range(5000)}
-    connections = {name: {"local": {"id": value}, "children": {}} for name, value in values.items()}
+def same(read: Shape, tree: Tree) -> bool:
+    """Say whether what libstrongswan has read is a tree of texts, in its order."""
+    values = [[name, text] for name, text in tree.items() if isinstance(text, str)]
+    sections = [(name, inner) for name, inner in tree.items() if isinstance(inner, Mapping)]
+    return (
+        read[0] == values
+        and [name for name, _inner in read[1]] == [name for name, _inner in sections]
+        and all(same(mine, inner) for (_name, mine), (_other, inner) in zip(read[1], sections, strict=True))
+    )
+
+
+def plain(section: Section) -> Shape:
+    values = [[name, value.text] for name, value in section.values.items()]
+    return [values, [[name, plain(inner)] for name, inner in section.sections.items()]]
+
+
+def test_105000_random_values_come_back_through_both_parsers(record_property: pytest.RecordProperty) -> None:
+    texts = Texts(seed=105000)
+    counted = 0
+    for part in range(5):
+        connections = {
+            f"n{number}": {f"c{child}": {f"k{key}": texts.value() for key in range(KEYS)} for child in range(CHILDREN)}
+            for number in range(CONNECTIONS * part // 5, CONNECTIONS * (part + 1) // 5)
+        }
+        text = render_connections(connections)
+        tree: Tree = {"connections": connections}
+        [read] = shapes([text])
+        assert read is not None
+        assert same(read, tree)
+        assert same(plain(parse_settings(text, file="text")), tree)
+        counted += sum(len(child) for connection in connections.values() for child in connection.values())
+    record_property("values", counted)
+    assert counted == 105_000
+
+
+def test_5000_random_secrets_come_back_through_both_parsers() -> None:
+    texts = Texts(seed=5000)
+    values = {f"n{number}": "x" + texts.value() for number in range(5000)}
     shared = {f"ike-{name}": SharedSecret("ike", (value,), Secret(value)) for name, value in values.items()}
+    rendered = render_secrets(shared)
 
-    read, secrets = parse(render_connections(connections), render_secrets(shared))
+    [secrets] = parse(rendered)
 
-    assert read is not None
     assert secrets is not None
-    assert {name: tree["local"]["id"] for name, tree in read["connections"].items()} == values
-    assert {name: tree["id-1"] for name, tree in secrets["secrets"].items()} == {
-        f"ike-{n}": v for n, v in values.items()
-    }
+    mine = parse_settings(rendered, file="text").sections["secrets"].sections
     for name, value in values.items():
-        written = secrets["secrets"][f"ike-{name}"]["secret"]
-        assert base64.b64decode(written.removeprefix("0s")) == value.encode("utf-8", "surrogateescape")
+        told = secrets["secrets"][f"ike-{name}"]
+        assert told == {key: each.text for key, each in mine[f"ike-{name}"].values.items()}
+        assert told["id-1"] == value
+        assert base64.b64decode(told["secret"].removeprefix("0s")) == value.encode("utf-8", "surrogateescape")
 
 
 @pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.conf")), ids=lambda file: str(file.name))

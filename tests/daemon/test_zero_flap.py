@@ -171,4 +171,4 @@ def test_the_count_of_lost_packets_finds_a_tunnel_that_is_down(here: Host, pair:
     with traffic(pair, tmp_path) as stop:
         here.charon.terminate(ike="t10", timeout_ms=5000)
         lost = stop()
-    assert set(lost) == {10}
+    assert set(lost) == {10}, lost

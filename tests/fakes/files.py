@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import hashlib
+import os
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +17,15 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy
 
 DIRECTORY_MODE = 0o755
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """Say whether a pattern matches a path: nothing special matches a slash, or a dot that begins a name."""
+    names, parts = path.split("/"), pattern.split("/")
+    return len(names) == len(parts) and all(
+        fnmatch.fnmatchcase(names[index], part) and (part[:1] == "." or names[index][:1] != ".")
+        for index, part in enumerate(parts)
+    )
 
 
 @dataclass
@@ -61,6 +72,10 @@ class FakeFiles:
             raise FileTrouble(f"cannot list {directory}: Not a directory")
         everything = [*self.files, *self.links, *self.directories]
         return sorted({posixpath.basename(path) for path in everything if posixpath.dirname(path) == directory})
+
+    def matching(self, pattern: str) -> list[str]:
+        files = {*self.files, *(link for link in self.links if self._followed(link) in self.files)}
+        return sorted((path for path in files if _matches(path, pattern)), key=os.fsencode)
 
     def make_directory(self, path: str, mode: int) -> None:
         self._make_parents(path, "make directory")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import re
 import secrets
@@ -58,6 +59,9 @@ class Files(Protocol):
 
     def names(self, directory: str) -> list[str]:
         """Return the sorted names in a directory; none when it does not exist."""
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the paths of the files, not directories, that a shell pattern (glob(7)) matches, sorted."""
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its parents; an existing one is left as it is."""
@@ -134,6 +138,10 @@ class LocalFiles:
                 return sorted(os.listdir(directory))
             except FileNotFoundError:
                 return []
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the paths of the files that a shell pattern matches, sorted as glob(3) does in the C locale."""
+        return sorted((path for path in glob.glob(pattern) if os.path.isfile(path)), key=os.fsencode)
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its parents."""

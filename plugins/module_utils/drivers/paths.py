@@ -16,14 +16,19 @@ class Paths:
     vici_uri: str = "unix:///run/charon.vici"
 
     @property
+    def swanctl(self) -> str:
+        """Return the directory of swanctl.conf, where the relative includes of that file begin."""
+        return f"{self.root}/etc/swanctl"
+
+    @property
     def connections_file(self) -> str:
         """Return the swanctl file with all connections; below the directory that Debian's AppArmor profile lets it read."""
-        return f"{self.root}/etc/swanctl/conf.d/swanfleet.conf"
+        return f"{self.swanctl}/conf.d/swanfleet.conf"
 
     @property
     def secrets_file(self) -> str:
         """Return the swanctl file with all secrets, mode 0600."""
-        return f"{self.root}/etc/swanctl/conf.d/swanfleet-secrets.conf"
+        return f"{self.swanctl}/conf.d/swanfleet-secrets.conf"
 
     @property
     def managed(self) -> dict[str, str]:
@@ -33,7 +38,7 @@ class Paths:
     @property
     def written_directories(self) -> tuple[str, ...]:
         """Return the directories in which files are replaced, and may be left half written by a run that was killed."""
-        return f"{self.root}/etc/swanctl/conf.d", self.state, self.generations
+        return f"{self.swanctl}/conf.d", self.state, self.generations
 
     @property
     def state(self) -> str:
