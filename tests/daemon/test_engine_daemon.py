@@ -120,17 +120,22 @@ def test_everything_is_loaded_after_a_restart_that_loaded_nothing(host: Host, ch
     assert state(host) == before
 
 
-def test_a_file_edited_by_hand_and_loaded_is_drift(host: Host, charon_daemon: CharonProcess) -> None:
+@pytest.mark.parametrize("how", ["reloaded", "restarted"])
+def test_a_file_edited_by_hand_and_loaded_is_drift(host: Host, charon_daemon: CharonProcess, how: str) -> None:
     run(host, THREE)
     path = Path(host.paths.connections_file)
     path.write_text(path.read_text().replace('over_time = "2880"', 'over_time = "2881"', 1))
     host.charon.close()
-    charon_daemon.stop()
-    charon_daemon.start()
+    if how == "restarted":
+        minute_ago = time.time() - 60
+        os.utime(path, (minute_ago, minute_ago))
+        charon_daemon.stop()
+        charon_daemon.start()
     swanctl_all(charon_daemon, host)
     outcome = run(host, THREE)
-    assert steps(outcome)[0] == "write file connections"
-    assert {"unload connection peer0", "load connection peer0", "unload connection peer1"} <= set(steps(outcome))
+    # After a restart the file says what charon holds. Otherwise nobody knows whether it was loaded.
+    mended = ["reload connection peer0"] if how == "restarted" else ["unload connection peer0", "load connection peer0"]
+    assert steps(outcome) == ["write file connections", *mended]
     assert quiet(host)
 
 

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from .references import resolved
+from .settings import Section, parse_settings
 from .values import ChildPart, Parts, Tree
 
 
@@ -29,6 +31,18 @@ def parts_of(tree: Tree) -> Parts:
         ike=_digest({key: value for key, value in tree.items() if key != "children"}),
         children={name: _child(child) for name, child in children.items()},
     )
+
+
+def parts_in_text(text: str) -> dict[str, Parts]:
+    """Return the parts of every connection in the text of a swanctl file of its own; raises `SettingsError`."""
+    connections = resolved(parse_settings(text, file="swanctl.conf")).sections.get("connections")
+    found = connections.sections if connections is not None else {}
+    return {name: parts_of(_tree(section)) for name, section in found.items()}
+
+
+def _tree(section: Section) -> Tree:
+    values = {key: value.text for key, value in section.values.items() if value.text is not None}
+    return {**values, **{name: _tree(inner) for name, inner in section.sections.items()}}
 
 
 def _child(tree: Tree) -> ChildPart:

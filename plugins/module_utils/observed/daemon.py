@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..artifacts.parts import parts_from_data
+from ..artifacts.parts import parts_from_data, parts_in_text
+from ..artifacts.tokens import SettingsError
 from ..artifacts.values import Parts
 from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
@@ -41,30 +43,60 @@ def loaded_parts(
     """Return the parts of what is loaded, by connection, as far as they can be proven.
 
     `list-conns` hides most keys, so a record says what was loaded into which start of charon, and a journal beside it
-    which connections a run has touched since that never came to its end. A later start has loaded the file with the
-    connections; if that is the recorded one still, untouched since before the start, the record holds.
+    which connections a run has touched since that never came to its end. Where the file is another one than the recorded,
+    somebody has changed it by hand and may have told charon, so that what differs in it is uncertain. A later start has
+    loaded the file, if that is untouched since before the start.
     """
-    if record is None:
+    recorded = _recorded(record)
+    if recorded is not None and state.start_id and recorded.start == state.start_id:
+        if journal is not None and journal.content.startswith(journal_head(record)):
+            return _journalled(journal, record, recorded.loaded)
+        if file is None or _sha(file.content) == recorded.file:
+            return recorded.loaded
+        by_hand = _in_file(file)
+        return {name: parts for name, parts in recorded.loaded.items() if by_hand is None or by_hand.get(name) == parts}
+    if file is None or file.modified + _TICK_S > state.started:
         return {}
+    if recorded is not None and _sha(file.content) == recorded.file:
+        return recorded.loaded
+    return _in_file(file) or {}
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What `encode_record` has written."""
+
+    start: str
+    file: str
+    loaded: dict[str, Parts]
+
+
+def _recorded(record: FileState | None) -> _Record | None:
     try:
-        told: Any = json.loads(record.content)
-        recorded = {str(name): parts_from_data(data) for name, data in told["connections"].items()}
-        same_start = bool(state.start_id) and told["start"] == state.start_id
-        same_file = file is not None and hashlib.sha256(file.content).hexdigest() == told["file"]
+        told: Any = json.loads(record.content) if record is not None else None
+        loaded = {str(name): parts_from_data(data) for name, data in told["connections"].items()}
+        return _Record(str(told["start"]), str(told["file"]), loaded)
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}
-    if same_start:
-        return _journalled(journal, record, recorded)
-    if not same_file or file is None or file.modified + _TICK_S > state.started:
-        return {}
-    return recorded
+        return None
+
+
+def _in_file(file: FileState) -> dict[str, Parts] | None:
+    """Return what a file says; None for one that swanctl does not read, and so unloads everything."""
+    try:
+        return parts_in_text(file.content.decode("utf-8", "surrogateescape"))
+    except SettingsError:
+        return None
+
+
+def _sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def encode_record(start_id: str, file: bytes, loaded: Mapping[str, Parts]) -> bytes:
     """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_parts` to read."""
     document = {
         "start": start_id,
-        "file": hashlib.sha256(file).hexdigest(),
+        "file": _sha(file),
         "connections": {name: parts.as_data() for name, parts in loaded.items()},
     }
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
@@ -86,12 +118,10 @@ def journal_done(loaded: Mapping[str, Parts | None]) -> bytes:
     return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
-def _journalled(journal: FileState | None, record: FileState, recorded: Mapping[str, Parts]) -> dict[str, Parts]:
+def _journalled(journal: FileState, record: FileState | None, recorded: Mapping[str, Parts]) -> dict[str, Parts]:
     """Return the recorded parts as a run has changed them since; without those of which it did not come to know."""
-    head, loaded = journal_head(record), dict(recorded)
-    if journal is None or not journal.content.startswith(head):
-        return loaded
-    for line in journal.content[len(head) :].splitlines():
+    loaded = dict(recorded)
+    for line in journal.content[len(journal_head(record)) :].splitlines():
         try:
             told: Any = json.loads(line)
         except ValueError:

@@ -9,7 +9,9 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import ChildPart, Parts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.parts import parts_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import render_connections
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Parts, Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonState
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import (
@@ -22,12 +24,21 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.sas import sas_as_data
 
 
+def tree(letter: str) -> Tree:
+    return {"version": "2", "local": {"id": letter}, "children": {"lan": {"start_action": "trap", "mode": letter}}}
+
+
 def parts(letter: str) -> Parts:
-    return Parts(letter * 24, letter * 24, {"lan": ChildPart("trap", letter * 24)})
+    return parts_of(tree(letter))
+
+
+def text(**letters: str) -> bytes:
+    return render_connections({name: tree(letter) for name, letter in letters.items()}).encode()
 
 
 LOADED = {"paris": parts("a"), "rome": parts("b")}
-FILE = FileState(b"connections {}", 0o600, modified=1000.0)
+FILE = FileState(text(paris="a", rome="b"), 0o600, modified=1000.0)
+EDITED = text(paris="a", rome="c", oslo="d")
 RECORD = encode_record("boot/7/100", FILE.content, LOADED)
 
 
@@ -42,34 +53,48 @@ def file(content: bytes, modified: float = 0.0) -> FileState:
 SAME, LATER = state("boot/7/100"), state("boot/8/200")
 
 
+ALL, NOTHING, PARIS = LOADED, dict[str, Parts](), {"paris": parts("a")}
+IN_EDITED = {**PARIS, "rome": parts("c"), "oslo": parts("d")}
+
+
 @pytest.mark.parametrize(
-    ("daemon", "record", "connections", "proven"),
+    ("daemon", "record", "connections", "known"),
     [
-        pytest.param(SAME, RECORD, FILE, True, id="the start that we loaded"),
-        pytest.param(SAME, RECORD, file(b"edited", 3000), True, id="an edited file is not loaded yet"),
-        pytest.param(SAME, RECORD, None, True, id="a removed file neither"),
-        pytest.param(LATER, RECORD, FILE, True, id="a later start has read the recorded file"),
-        pytest.param(LATER, RECORD, file(b"edited", 1000), False, id="a later start has read another file"),
-        pytest.param(LATER, RECORD, file(FILE.content, 1999.99), False, id="written in the tick of the start"),
-        pytest.param(LATER, RECORD, file(FILE.content, 2500), False, id="written after the start"),
-        pytest.param(LATER, RECORD, None, False, id="a later start had no file to read"),
-        pytest.param(state("boot/8/200", started=0.0), RECORD, FILE, False, id="a start of unknown time"),
+        pytest.param(SAME, RECORD, FILE, ALL, id="the start that we loaded"),
+        pytest.param(SAME, RECORD, file(EDITED, 3000), PARIS, id="an edited file may have been loaded"),
+        pytest.param(SAME, RECORD, file(b"# by me\n" + FILE.content, 3000), ALL, id="edited, and the same for charon"),
+        pytest.param(SAME, RECORD, file(b"broken {", 3000), ALL, id="a broken file was not loaded"),
+        pytest.param(SAME, RECORD, None, ALL, id="a removed file neither"),
+        pytest.param(LATER, RECORD, FILE, ALL, id="a later start has read the recorded file"),
+        pytest.param(LATER, RECORD, file(EDITED, 1000), IN_EDITED, id="a later start has read another file"),
+        pytest.param(LATER, RECORD, file(b"broken {", 1000), NOTHING, id="a later start has read nothing"),
+        pytest.param(LATER, RECORD, file(FILE.content, 1999.99), NOTHING, id="written in the tick of the start"),
+        pytest.param(LATER, RECORD, file(FILE.content, 2500), NOTHING, id="written after the start"),
+        pytest.param(LATER, RECORD, None, NOTHING, id="a later start had no file to read"),
+        pytest.param(state("boot/8/200", started=0.0), RECORD, FILE, NOTHING, id="a start of unknown time"),
         pytest.param(
-            state("", started=0.0), encode_record("", b"", LOADED), None, False, id="a daemon that cannot be seen"
+            state("", started=0.0), encode_record("", b"", LOADED), None, NOTHING, id="a daemon that cannot be seen"
         ),
-        pytest.param(LATER, encode_record("", FILE.content, LOADED), FILE, True, id="recorded without a daemon"),
-        pytest.param(SAME, None, FILE, False, id="no record"),
-        pytest.param(SAME, b"", FILE, False, id="an empty record"),
-        pytest.param(SAME, RECORD[:-9], FILE, False, id="a torn record"),
-        pytest.param(SAME, b"[]", FILE, False, id="a record of another form"),
-        pytest.param(SAME, b'{"connections": 1, "start": "boot/7/100"}', FILE, False, id="connections of another form"),
+        pytest.param(LATER, encode_record("", FILE.content, LOADED), FILE, ALL, id="recorded without a daemon"),
+        pytest.param(LATER, None, FILE, ALL, id="no record, and the file is older than the start"),
+        pytest.param(SAME, None, file(FILE.content, 3000), NOTHING, id="no record, and the file is younger"),
+        *(
+            pytest.param(SAME, broken, file(FILE.content, 3000), NOTHING, id=f"a record that is none: {broken!r:.12}")
+            for broken in (
+                b"",
+                RECORD[:-9],
+                b"[]",
+                b'{"connections": 1, "start": "boot/7/100"}',
+                b'{"connections": {}}',
+            )
+        ),
     ],
 )
 def test_what_is_loaded_is_proven(
-    *, daemon: DaemonState, record: bytes | None, connections: FileState | None, proven: bool
+    *, daemon: DaemonState, record: bytes | None, connections: FileState | None, known: dict[str, Parts]
 ) -> None:
     kept = None if record is None else file(record)
-    assert loaded_parts(daemon, kept, connections, None) == (LOADED if proven else {})
+    assert loaded_parts(daemon, kept, connections, None) == known
 
 
 BEGUN, DONE = journal_begun(["rome", "oslo"]), journal_done({"rome": parts("c"), "oslo": None})
@@ -93,6 +118,11 @@ def test_a_journal_says_what_an_unfinished_run_has_touched(
 ) -> None:
     journal = file(journal_head(file(head)) + lines)
     assert loaded_parts(daemon, file(RECORD), FILE, journal) == known
+
+
+def test_beside_the_journal_of_a_run_its_own_file_is_nobodys_edit() -> None:
+    journal = file(journal_head(file(RECORD)) + BEGUN)
+    assert loaded_parts(SAME, file(RECORD), file(EDITED, 3000), journal) == {"paris": parts("a")}
 
 
 def test_a_record_is_the_same_bytes_for_the_same_content() -> None:
