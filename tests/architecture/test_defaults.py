@@ -41,7 +41,8 @@ def declared(checkout: Path) -> Defaults:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():
         found.update(
-            ((name, option), door.spec[option]["default"]) for option in ("state", "daemon", "allow_disruption")
+            ((name, option), door.spec[option]["default"])
+            for option in ("state", "daemon", "allow_disruption", "diff_limit")
         )
     found.update((("ipsec_info", name), spec["default"]) for name, spec in INFO_SPEC.items())
     for file in sorted((checkout / "roles").glob("*/defaults/main.yml")):

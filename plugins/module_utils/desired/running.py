@@ -15,7 +15,7 @@ OPTIONAL = "optional"
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a run demands of the host."""
+    """What a run demands of the host, and of its own report."""
 
     daemon: str = option(
         kinds.choice(("required", OPTIONAL)),
@@ -31,4 +31,9 @@ class RunOptions:
         "With V(false) it is refused before anything is touched, with the names of the tunnels, where it would do so:"
         " where RV(disruption) would be V(reestablish) or V(end). New SAs that come up before the old ones go are allowed.",
         default=True,
+    )
+    diff_limit: int = option(
+        kinds.integer(0, 1_000_000),
+        "How many objects a diff shows with their old and new values; of more it tells the number.",
+        default=200,
     )

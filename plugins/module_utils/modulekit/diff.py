@@ -13,32 +13,35 @@ from ..desired.gateway import TYPES, Gateway
 from ..desired.options import dump_object, secrets_in
 from ..plan.steps import Plan
 
-_LARGEST = 200
 
-
-def object_diff(before: Gateway, after: Gateway, steps: Plan) -> dict[str, str]:
+def object_diff(before: Gateway, after: Gateway, steps: Plan, *, limit: int) -> dict[str, str]:
     """Return Ansible's diff of the wanted objects; where only the host has drifted, the steps that mend it.
 
-    Beyond 200 objects the rest is counted, not printed.
+    Beyond `limit` objects, or steps, the rest is counted, not printed.
     """
     pairs = list(_changed(before, after))
     old: list[str] = []
     new: list[str] = []
-    for where, was, becomes in pairs[:_LARGEST]:
+    for where, was, becomes in pairs[:limit]:
         old += _lines(where, was, becomes)
         new += _lines(where, becomes, was, mark=True)
-    if len(pairs) > _LARGEST:
-        new.append(f"... and {len(pairs) - _LARGEST} more objects")
+    new += _rest(len(pairs) - limit, "objects")
     if not pairs and steps:
-        new = ["the host differs from what is wanted, and is mended by:"] + [
-            f"  {step}" for step in steps.steps[:_LARGEST]
+        new = [
+            "the host differs from what is wanted, and is mended by:",
+            *(f"  {step}" for step in steps.steps[:limit]),
         ]
+        new += _rest(len(steps.steps) - limit, "steps")
     return {
         "before_header": "gateway",
         "after_header": "gateway",
         "before": "".join(line + "\n" for line in old),
         "after": "".join(line + "\n" for line in new),
     }
+
+
+def _rest(count: int, what: str) -> list[str]:
+    return [f"... and {count} more {what}"] if count > 0 else []
 
 
 def _changed(before: Gateway, after: Gateway) -> Iterator[tuple[str, Any, Any]]:

@@ -19,7 +19,7 @@ from ..desired.gateway import (
     parse_gateway,
     parse_one,
 )
-from ..desired.options import options_of
+from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host, local_host
@@ -67,25 +67,25 @@ def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
 
 
 def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
-    outcome = run_transaction(
-        host,
-        door.change(module.params),
-        check=module.check_mode,
-        demands=RunOptions(**{opt.name: module.params[opt.name] for opt in options_of(RunOptions)}),
-    )
+    problems: list[Problem] = []
+    raw = {opt.name: module.params[opt.name] for opt in options_of(RunOptions)}
+    demands = parse_object(RunOptions, raw, where="the run", problems=problems)
+    if demands is None:
+        raise ValidationError(problems)
+    outcome = run_transaction(host, door.change(module.params), check=module.check_mode, demands=demands)
     for warning in outcome.warnings:
         module.warn(warning)
-    return _result(outcome, with_diff=module._diff)
+    return _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
 
 
-def _result(outcome: Outcome, *, with_diff: bool) -> dict[str, Any]:
+def _result(outcome: Outcome, *, diff_limit: int | None) -> dict[str, Any]:
     result: dict[str, Any] = {
         "changed": outcome.changed,
         "plan": [step.as_data() for step in outcome.plan.steps],
         "disruption": dict(sorted(outcome.disruption.items())),
     }
-    if with_diff:
-        result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan)
+    if diff_limit is not None:
+        result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan, limit=diff_limit)
     return result
 
 

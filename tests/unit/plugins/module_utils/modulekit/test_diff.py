@@ -22,7 +22,7 @@ def gateway(*phase1: dict[str, Any]) -> Gateway:
 
 
 def lines(before: Gateway, after: Gateway, *steps: Step) -> tuple[list[str], list[str]]:
-    diff = object_diff(before, after, Plan(steps))
+    diff = object_diff(before, after, Plan(steps), limit=200)
     return diff["before"].splitlines(), diff["after"].splitlines()
 
 
@@ -60,16 +60,26 @@ def test_drift_is_told_by_its_steps() -> None:
     )  # fmt: skip
 
 
-def test_beyond_200_objects_the_rest_is_counted() -> None:
+@pytest.mark.parametrize(
+    ("limit", "shown", "last"), [(200, 200, "... and 50 more objects"), (0, 0, "... and 250 more objects")]
+)
+def test_beyond_the_limit_objects_are_counted(*, limit: int, shown: int, last: str) -> None:
     many = gateway(*({**ALONE, "name": f"n{number}"} for number in range(250)))
-    _old, new = lines(NOTHING, many)
-    assert (len(new), new[-1]) == (200 * len(WHOLE) + 1, "... and 50 more objects")
+    new = object_diff(NOTHING, many, Plan(), limit=limit)["after"].splitlines()
+    assert (len(new), new[-1]) == (shown * len(WHOLE) + 1, last)
+    assert object_diff(NOTHING, many, Plan(), limit=250)["after"].splitlines()[-1] == WHOLE[-1]
+
+
+def test_beyond_the_limit_steps_are_counted() -> None:
+    steps = tuple(Step("load", "connection", f"n{number}") for number in range(3))
+    shown = object_diff(gateway(ALONE), gateway(ALONE), Plan(steps), limit=2)["after"].splitlines()
+    assert shown[1:] == ["  load connection n0", "  load connection n1", "... and 1 more steps"]
 
 
 def test_no_secret_is_ever_shown() -> None:
     one = parse_gateway(config([{**PARIS, "psk": "qqqq"}, {**ROME, "psk": "wwww"}], [PARIS_LAN], [INTERFACE]))
     two = parse_gateway(config([{**PARIS, "psk": "eeee"}], [PARIS_LAN], [INTERFACE]))
     for before, after in ((NOTHING, one), (one, two), (two, one), (one, NOTHING)):
-        shown = str(object_diff(before, after, Plan()))
+        shown = str(object_diff(before, after, Plan(), limit=200))
         assert not [secret for secret in ("qqqq", "wwww", "eeee") if secret in shown]
         assert "***" in shown

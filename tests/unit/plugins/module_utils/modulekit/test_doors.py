@@ -90,6 +90,7 @@ def test_the_echo_counts_the_objects(call: Call) -> None:
         "state": "merged",
         "daemon": "required",
         "allow_disruption": True,
+        "diff_limit": 200,
     }
     refused = call("ipsec_gateway", config=config([{**PARIS_SECRET, "lifetime": "x"}], []))
     assert refused["invocation"]["module_args"]["config"] == {"phase1": 1, "phase2": 0, "xfrm_interfaces": 0}
