@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -42,7 +42,7 @@ def plain(section: Section) -> Shape:
     return [values, [[name, plain(inner)] for name, inner in section.sections.items()]]
 
 
-def test_105000_random_values_come_back_through_both_parsers(record_property: pytest.RecordProperty) -> None:
+def test_105000_random_values_come_back_through_both_parsers(record_property: Callable[[str, object], None]) -> None:
     texts = Texts(seed=105000)
     counted = 0
     for part in range(5):

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -84,7 +84,7 @@ def test_nasty_texts_are_read_as_libstrongswan_does() -> None:
     assert counted["refused"] >= 40
 
 
-def test_12000_generated_files_are_read_as_libstrongswan_does(record_property: pytest.RecordProperty) -> None:
+def test_12000_generated_files_are_read_as_libstrongswan_does(record_property: Callable[[str, object], None]) -> None:
     texts = Texts(seed=12000)
     whole = [texts.whole() for _number in range(5000)]
     broken = [texts.broken() for _number in range(7000)]
@@ -113,7 +113,7 @@ PATTERNS = [
 
 
 def test_1000_files_with_includes_are_read_as_libstrongswan_does(
-    tmp_path: Path, record_property: pytest.RecordProperty
+    tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     for name, piece in PIECES.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

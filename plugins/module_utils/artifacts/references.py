@@ -25,11 +25,14 @@ def resolved(root: Section) -> Section:
     an empty assignment hides what would come after it. A reference to nothing adds nothing, as in charon. Raises
     `SettingsError` for references that run in a circle: libstrongswan would never come back from them.
     """
-    return _Resolver(root).section((), root) if _has_references(root) else root
+    return _Resolver(root).section((), root) if next(referred(root), None) is not None else root
 
 
-def _has_references(section: Section) -> bool:
-    return bool(section.references) or any(_has_references(each) for each in section.sections.values())
+def referred(section: Section) -> Iterator[str]:
+    """Yield the names of the sections that anything in a section refers to."""
+    yield from section.references
+    for inner in section.sections.values():
+        yield from referred(inner)
 
 
 class _Resolver:

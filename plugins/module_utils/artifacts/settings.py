@@ -51,7 +51,8 @@ def parse_settings(text: str, *, file: str, directory: str = "", include: Includ
 
     `file` is the text's name in messages, `directory` is where its relative includes begin; those of an included file
     begin where that file lies. Raises `SettingsError`. Refused beyond what libstrongswan refuses is only what would
-    crash or fool it: a NUL character, a file that includes itself, sections nested deeper than `DEEPEST_SECTION`.
+    crash or fool it: a NUL character, a "%" in a reference, which becomes a format of printf(3), a file that includes
+    itself, sections nested deeper than `DEEPEST_SECTION`.
     """
     return _Parser(Lexer(file, directory, text, include)).parse()
 
