@@ -17,7 +17,7 @@ from ..desired.secret import Secret
 from ..desired.situation import Situation, local_addresses
 from .values import SharedSecret, Tree
 
-_START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
+START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
 _OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
 # Neither %any, which also takes peers of the other family, nor %any4 and %any6: for an address of the other family charon
@@ -74,7 +74,7 @@ def _child(child: Phase2, connection: Phase1) -> Tree:
         "esp_proposals": list(child.proposals),
         "rekey_time": str(child.lifetime - child.lifetime // 10),
         "life_time": str(child.lifetime),
-        "start_action": _START_ACTION[connection.init_type],
+        "start_action": START_ACTION[connection.init_type],
     }
 
 

@@ -19,6 +19,15 @@ PEER_ADDRESS = "peer_address"
 ANY = "any"
 
 _TYPES = ("address", "fqdn", "email", "dn", "keyid")
+# What stands before the colon in charon's texts, in any case, and our word for it.
+_PREFIXES = {
+    **dict.fromkeys(("fqdn", "dns"), "fqdn"),
+    **dict.fromkeys(("email", "rfc822", "userfqdn"), "email"),
+    "keyid": "keyid",
+}
+# These take what follows as the bytes on the wire: "ipv4:10.0.0.1" is no address to charon.
+_BINARY = frozenset("ipv4 ipv6 ipv4net ipv6net ipv4range ipv6range asn1dn asn1gn xmppaddr".split())
+_ANYBODY = ("", "%any", "%any6", "0.0.0.0", "*", "::", "0::0")  # noqa: S104  # charon's words for any identity
 _WANTED = (
     "an identity is needed: {words}, an address, or a type and a value such as fqdn:gw.example.com, "
     "email:user@example.com, keyid:branch-7 or dn:C=DE, CN=gw"
@@ -115,6 +124,44 @@ def swanctl_identity(identity: str) -> str:
     """Return "type:value" as swanctl writes it, so that the type on the wire is explicit (swanctl.conf, local<suffix>.id)."""
     kind, _colon, value = identity.partition(":")
     return value if kind in ("address", "dn") else f"{kind}:{value}"
+
+
+def parse_swanctl_identity(text: str) -> str:
+    """Return the "type:value" that charon understands by a text, or "any": the inverse of `swanctl_identity`.
+
+    Source: strongSwan, src/libstrongswan/utils/identification.c. Raises `ValueError` for identities that no option can
+    say, such as those in hexadecimal or with wildcards.
+    """
+    if text in _ANYBODY:
+        return ANY
+    prefix, colon, value = text.partition(":")
+    prefix = prefix.lower() if colon else ""
+    kind = _PREFIXES.get(prefix)
+    if kind is None:
+        kind, value = _charons_guess(text)
+    sayable = (
+        prefix not in _BINARY and not text.startswith("{") and not value.startswith("#") and value == value.strip()
+    )
+    try:
+        if sayable:
+            return parse_identity(f"{kind}:{value}", word=PEER_ADDRESS)
+    except ValueError:
+        pass
+    raise ValueError(
+        "an address, a host name, an e-mail address, a distinguished name, or fqdn:, email: or keyid: with its text is "
+        "needed, without wildcards and not in hexadecimal"
+    )
+
+
+def _charons_guess(text: str) -> tuple[str, str]:
+    if "=" in text:
+        return "dn", text
+    if text.startswith("@"):
+        return (
+            ("keyid", text[1:]) if text[1:2] == "#" else ("email", text[2:]) if text[1:2] == "@" else ("fqdn", text[1:])
+        )
+    guessed = _guessed_type(text)
+    return ("keyid" if guessed == "fqdn" and ":" in text else guessed), text
 
 
 def _kind(word: str) -> Kind:

@@ -32,3 +32,7 @@ class Secret:
 
     def __hash__(self) -> int:
         return hash(self._text)
+
+
+# Takes the place of a secret that is not to be shown or is not known; files have its text where the secret would be.
+LEFT_OUT = Secret("*** left out ***")

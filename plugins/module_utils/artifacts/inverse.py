@@ -1,0 +1,280 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inverse of `connections`: from the sections of swanctl.conf back to the gateway that they are artifacts of.
+
+Options are taken from keys, and then the way forward is gone with them: what comes out must mean to charon what stands
+in the text. So nothing of a text is lost in silence, and what an option becomes is known in one place only.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, Gateway, check_gateway, parse_one
+from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from ..desired.phase1 import Phase1, address_family
+from ..desired.secret import LEFT_OUT
+from ..desired.situation import Situation
+from ..errors import Problem, ValidationError
+from .connections import START_ACTION, connection_trees
+from .inverse_problems import no_value_here, not_kept, not_known, told
+from .keys import CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, value_of
+from .owned_secrets import OwnedSecrets, read_secrets
+from .references import referred, resolved
+from .settings import Section, Value
+from .values import Tree
+
+_INIT_TYPE = {frozenset(text.split("|")) - {"none"}: name for name, text in START_ACTION.items()}
+# What swanctl reads; other sections mean nothing to it but where something refers to them.
+_SECTIONS = ("connections", "secrets", "authorities", "pools")
+_ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # the page's word for any peer, not an address to bind to
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """What a text says: the gateway, with placeholders for its secrets, and which connections had one in the text."""
+
+    gateway: Gateway
+    with_secret: tuple[str, ...]
+    without_secret: tuple[str, ...]
+    made_up_interfaces: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A section whose values have been read: where it is for people, itself, its values, and their meanings by key."""
+
+    path: str
+    section: Section
+    given: Mapping[str, Any]
+    keys: Mapping[str, Key]
+
+    def __getitem__(self, key: str) -> Any:
+        return value_of(self.keys, key, self.given)
+
+
+@dataclass(frozen=True)
+class _Connection:
+    """The parts of a connection's section."""
+
+    name: str
+    whole: _Part
+    local: _Part
+    remote: _Part
+    children: Mapping[str, _Part]
+
+
+def read_gateway(text: Section) -> Parsed:
+    """Return the gateway that a text describes.
+
+    Raises `SettingsError` for references that cannot be resolved, and `ValidationError` with every key that no option
+    stands for, every value that no option can keep, and all that the resulting objects have wrong about them.
+    """
+    problems: list[Problem] = []
+    root = resolved(text)
+    _refuse_others(root, {name.partition(".")[0] for name in referred(text)}, problems)
+    sections = root.sections.get("connections", Section(root.place))
+    problems += no_value_here(sections, "connections")
+    found = [_read_connection(name, section, problems) for name, section in sections.sections.items()]
+    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), problems)
+    connections = [each for each in found if each is not None]
+    gateway = _gateway(connections, secrets, problems)
+    _raise(problems)
+    check_gateway(gateway)
+    trees = connection_trees(gateway, Situation(b"", if_ids=_numbers(gateway)))
+    for connection in connections:
+        problems += _differences(connection, trees[connection.name])
+    had = {name: secrets.has(each) for name, each in gateway.phase1.items()}
+    problems += secrets.orphans()
+    _raise(problems)
+    return Parsed(
+        gateway,
+        with_secret=tuple(name for name, one in had.items() if one),
+        without_secret=tuple(name for name, one in had.items() if not one),
+        made_up_interfaces=tuple(gateway.xfrm_interfaces),
+    )
+
+
+def _raise(problems: list[Problem]) -> None:
+    if problems:
+        raise ValidationError(told(problems))
+
+
+def _refuse_others(root: Section, referred_to: Collection[str], problems: list[Problem]) -> None:
+    problems += no_value_here(root, "outside of any section")
+    for name, inner in root.sections.items():
+        used = name in ("connections", "secrets") or (name in referred_to and name not in _SECTIONS)
+        if not used:
+            problems.append(not_known(inner, name, _SECTIONS[:2]))
+
+
+def _read_connection(name: str, section: Section, problems: list[Problem]) -> _Connection | None:
+    path = f"connections.{name}"
+    before = len(problems)
+    whole = _read(section, path, CONNECTION_KEYS, problems)
+    ends = {}
+    for side in ("local", "remote"):
+        rounds = [each for each in section.sections if each.startswith(side)]
+        if len(rounds) != 1:
+            wanted = f"one section {side} is needed, with auth = psk; more than one authentication has no option yet"
+            problems.append(Problem(str(section.place), f"{path}.{side}", None, wanted))
+        for each in rounds[:1]:
+            ends[side] = _leaf(section.sections[each], f"{path}.{each}", ROUND_KEYS, problems)
+    for inner in section.sections:
+        if not inner.startswith(("local", "remote")) and inner != "children":
+            problems.append(not_known(section.sections[inner], f"{path}.{inner}", ("local", "remote", "children")))
+    children = section.sections.get("children", Section(section.place))
+    problems += no_value_here(children, f"{path}.children")
+    parts = {
+        key: _leaf(child, f"{path}.children.{key}", CHILD_KEYS, problems) for key, child in children.sections.items()
+    }
+    if len(problems) > before:
+        return None
+    return _Connection(name, whole, ends["local"], ends["remote"], parts)
+
+
+def _leaf(section: Section, path: str, keys: Mapping[str, Key], problems: list[Problem]) -> _Part:
+    problems += (not_known(inner, f"{path}.{name}", ()) for name, inner in section.sections.items())
+    return _read(section, path, keys, problems)
+
+
+def _read(section: Section, path: str, keys: Mapping[str, Key], problems: list[Problem]) -> _Part:
+    given: dict[str, Any] = {}
+    for name, value in section.values.items():
+        if value.text is None:
+            continue
+        if name not in keys:
+            problems.append(not_known(value, f"{path}.{name}", keys))
+            continue
+        try:
+            given[name] = keys[name].read(value.text)
+        except ValueError as error:
+            problems.append(Problem(str(value.place), f"{path}.{name}", value.text, str(error)))
+    for name, key in keys.items():
+        value = section.values.get(name, Value(None, *section.place))
+        if key.needed and value.text is None:
+            problems.append(Problem(str(value.place), f"{path}.{name}", None, f"is not given; {key.needed}"))
+    return _Part(path, section, given, keys)
+
+
+def _gateway(connections: Sequence[_Connection], secrets: OwnedSecrets, problems: list[Problem]) -> Gateway:
+    phase1: dict[str, Phase1] = {}
+    phase2, interfaces = {}, {}
+    for connection in connections:
+        options = _phase1_options(connection)
+        found = _object(PHASE1, options, connection.whole, problems)
+        if found is not None:
+            phase1[found.name] = _with_owners(found, secrets)
+        for name, child in connection.children.items():
+            item = _object(PHASE2, _phase2_options(name, connection.name, child), child, problems)
+            if item is not None:
+                phase2[PHASE2.key(item)] = item
+        link = options.get("xfrm_interface")
+        if link is not None and link not in interfaces:
+            raw = {"name": link, "if_id": connection.whole["if_id_in"]}
+            interfaces[link] = _object(XFRM_INTERFACES, raw, connection.whole, problems)
+    return Gateway(phase1, phase2, {name: item for name, item in interfaces.items() if item is not None})
+
+
+def _object(kind: Any, raw: Mapping[str, Any], part: _Part, problems: list[Problem]) -> Any | None:
+    own: list[Problem] = []
+    item = parse_one(kind, raw, where=f"{kind.singular} {raw['name']}", problems=own)
+    problems += (dataclasses.replace(each, where=f"{part.section.place}: {each.where}") for each in own)
+    return item
+
+
+def _phase1_options(connection: _Connection) -> dict[str, Any]:
+    whole = connection.whole
+    local, remote = whole["local_addrs"], whole["remote_addrs"]
+    ip_type = "ipv6" if "%any6" in remote or 6 in map(address_family, local + remote) else "ipv4"
+    endpoints = [_ANYONE[ip_type] if each in ("%any", "%any6") else each for each in remote]
+    options: dict[str, Any] = {
+        "name": connection.name,
+        "interfaces": ["any"] if local == ("%any",) else list(local),
+        "ip_type": ip_type,
+        "ike_version": whole["version"],
+        "init_type": _init_type(connection),
+        "remote_endpoints": endpoints,
+        "auth_method": connection.local["auth"],
+        "psk": LEFT_OUT,
+        "local_id": _local_id(connection.local["id"], local),
+        "remote_id": PEER_ADDRESS if _is_only(connection.remote["id"], remote) else connection.remote["id"],
+        "proposals": list(whole["proposals"]),
+        "lifetime": whole["rekey_time"] + whole["over_time"],
+    }
+    if whole["if_id_in"]:
+        options["xfrm_interface"] = f"xfrm-{whole['if_id_in']}"
+    return options
+
+
+def _init_type(connection: _Connection) -> str:
+    """Return what starts the tunnel; a connection without children shows only whether anything does."""
+    for child in connection.children.values():
+        return _INIT_TYPE[child["start_action"]]
+    return "none" if connection.whole["keyingtries"] else "start_on_demand"
+
+
+def _local_id(identity: str, addresses: Sequence[str]) -> str:
+    return MY_ADDRESS if identity == ANY or _is_only(identity, addresses) else identity
+
+
+def _is_only(identity: str, addresses: Sequence[str]) -> bool:
+    """Say whether an identity is the only address of its end, which needs no mention."""
+    return len(addresses) == 1 and identity == f"address:{addresses[0]}"
+
+
+def _phase2_options(name: str, phase1: str, child: _Part) -> dict[str, Any]:
+    return {
+        "name": name,
+        "phase1": phase1,
+        "local_networks": list(child["local_ts"]),
+        "remote_networks": list(child["remote_ts"]),
+        "proposals": list(child["esp_proposals"]),
+        "lifetime": child["life_time"],
+    }
+
+
+def _with_owners(connection: Phase1, secrets: OwnedSecrets) -> Phase1:
+    """Let the owners of a secret decide what the rest of a text leaves open: whether the peer's addresses are identities."""
+    by_address = dataclasses.replace(connection, remote_id=PEER_ADDRESS)
+    if connection.remote_id != ANY or len(connection.remote_endpoints) == 1:
+        return connection
+    return by_address if secrets.owned_by(owners(by_address)) else connection
+
+
+def _numbers(gateway: Gateway) -> dict[str, int]:
+    return {name: each.if_id for name, each in gateway.xfrm_interfaces.items() if each.if_id is not None}
+
+
+def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
+    """Yield what the found options would not say as the text says it."""
+    yield from _unlike(connection.whole, tree)
+    local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
+    addresses = connection.whole["local_addrs"]
+    own = f"address:{addresses[0]}" if len(addresses) == 1 and addresses[0] != "%any" else ANY
+    # Our own identity is our address where none is given.
+    mine = connection.local
+    if mine["id"] == ANY:
+        mine = dataclasses.replace(mine, given={**mine.given, "id": own})
+    yield from _unlike(mine, local)
+    yield from _unlike(connection.remote, remote)
+    trees = cast("Mapping[str, Tree]", tree["children"])
+    for name, child in connection.children.items():
+        yield from _unlike(child, trees[name])
+
+
+def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
+    texts = {
+        name: each if isinstance(each, str) else ",".join(each)
+        for name, each in tree.items()
+        if not isinstance(each, Mapping)
+    }
+    would = {name: part.keys[name].read(text) for name, text in texts.items()}
+    for name in dict.fromkeys((*part.given, *would)):
+        if part[name] != value_of(part.keys, name, would):
+            value = part.section.values.get(name, Value(None, *part.section.place))
+            yield not_kept(value, f"{part.path}.{name}", part.keys[name].hint, texts.get(name))

@@ -1,0 +1,206 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The keys of swanctl.conf that are understood: what their texts mean, and what charon takes where they are not given.
+
+Two texts that mean the same to charon are read to equal values. Source of defaults and of what a text means: strongSwan,
+src/libcharon/plugins/vici/vici_config.c, and src/swanctl/commands/load_conns.c for lists.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Callable, NamedTuple
+
+from ..desired import kinds, proposals
+from ..desired.identities import ANY, parse_swanctl_identity
+
+Given = Mapping[str, Any]
+
+_TIME = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*) *([sSmMhHdD]?)")
+_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_TRUTH = {
+    **dict.fromkeys(("yes", "true", "enabled", "1"), True),
+    **dict.fromkeys(("no", "false", "disabled", "0"), False),
+}
+_ACTIONS = {"none": "", "clear": "", "start": "start", "restart": "start", "trap": "trap", "route": "trap"}
+
+
+class Key(NamedTuple):
+    """What a key's text means, and its default.
+
+    `read` raises `ValueError` that says what would be right. `default` may be computed from the other values of the
+    section. `needed` says why a key must be given, `hint` what to write where no option keeps the value.
+    """
+
+    read: Callable[[str], Any]
+    default: Any = None
+    needed: str = ""
+    hint: str = ""
+
+
+def default_of(keys: Mapping[str, Key], name: str, given: Given) -> Any:
+    """Return what charon takes for a key that is not among the values of its section."""
+    default = keys[name].default
+    return default(given) if callable(default) else default
+
+
+def value_of(keys: Mapping[str, Key], name: str, given: Given) -> Any:
+    """Return the value of a key, given or not."""
+    return given[name] if name in given else default_of(keys, name, given)
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("a number is needed")
+    # As strtoul with base 0: a leading 0 means octal.
+    return int("0o" + text if text[0] == "0" and text[1:2].isdigit() else text, 0)
+
+
+def _seconds(text: str) -> int:
+    found = _TIME.fullmatch(text)
+    if found is None:
+        raise ValueError("a time is needed: seconds, or a number with s, m, h or d")
+    return _number(found[1]) * _UNITS[found[2].lower()]
+
+
+def _truth(text: str) -> bool:
+    try:
+        return _TRUTH[text.lower()]
+    except KeyError:
+        raise ValueError("yes or no is needed") from None
+
+
+def _word(text: str) -> str:
+    return text.lower()
+
+
+def _actions(text: str) -> frozenset[str]:
+    try:
+        return frozenset(_ACTIONS[part.strip().lower()] for part in text.split("|")) - {""}
+    except KeyError:
+        raise ValueError("none, trap, start or trap|start is needed") from None
+
+
+def _version(text: str) -> int:
+    if _number(text) not in (1, 2):
+        raise ValueError("1 or 2 is needed")
+    return _number(text)
+
+
+def _auth(text: str) -> str:
+    if text.lower() != "psk":
+        raise ValueError("psk is needed; there is no option for another method yet")
+    return "psk"
+
+
+def _listed(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
+    def parse(text: str) -> tuple[Any, ...]:
+        items = [item.strip(" ") for item in text.split(",")]
+        return tuple(read(item) for item in items if item)
+
+    return parse
+
+
+def _local_address(text: str) -> str:
+    return text if text == "%any" else kinds.parse_address(text)
+
+
+def _remote_address(text: str) -> str:
+    return text if text in ("%any", "%any6") else kinds.parse_endpoint(text)
+
+
+def _rekey_time(given: Given) -> int:
+    return 0 if "reauth_time" in given else 4 * 3600
+
+
+def _over_time(given: Given) -> int:
+    longest = max(value_of(CONNECTION_KEYS, "rekey_time", given), value_of(CONNECTION_KEYS, "reauth_time", given))
+    return int(longest // 10)
+
+
+def _life_time(given: Given) -> int:
+    return int(value_of(CHILD_KEYS, "rekey_time", given) * 110 // 100)
+
+
+_LIFETIMES = (
+    "a lifetime is one number here: rekey_time is nine tenths of it, rounded up, and {} the rest; such as {} for 8h"
+)
+_IKE_LIFETIME = _LIFETIMES.format("over_time", "25920 and 2880")
+_CHILD_LIFETIME = (
+    "a lifetime is one number here: rekey_time is nine tenths of life_time, rounded up; such as 3240 and 3600"
+)
+_ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
+_ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
+_TRIES = "0 belongs to a start_action that starts or traps, and 1, the default, to none"
+
+# First the keys that options stand for, then those that are understood as long as they say their default.
+CONNECTION_KEYS: dict[str, Key] = {
+    "version": Key(_version, needed="without it charon takes both versions; 1 or 2 is needed"),
+    "local_addrs": Key(_listed(_local_address), ("%any",)),
+    "remote_addrs": Key(_listed(_remote_address), ("%any",)),
+    "proposals": Key(
+        _listed(proposals.parse_ike_proposal), needed="charon's own choice depends on its release; name the algorithms"
+    ),
+    "rekey_time": Key(_seconds, _rekey_time, hint=_IKE_LIFETIME),
+    "over_time": Key(_seconds, _over_time, hint=_IKE_LIFETIME),
+    "keyingtries": Key(_number, 1, hint=_TRIES),
+    "if_id_in": Key(_number, 0, hint=_ONE_NUMBER),
+    "if_id_out": Key(_number, 0, hint=_ONE_NUMBER),
+    "aggressive": Key(_truth, False),
+    "childless": Key(_word, "allow"),
+    "dpd_delay": Key(_seconds, 0),
+    "dpd_timeout": Key(_seconds, 0),
+    "dscp": Key(_number, 0),
+    "encap": Key(_truth, False),
+    "fragmentation": Key(_word, "yes"),
+    "local_port": Key(_number, 500),
+    "mediation": Key(_truth, False),
+    "mobike": Key(_truth, True),
+    "ppk_required": Key(_truth, False),
+    "pull": Key(_truth, True),
+    "reauth_time": Key(_seconds, 0),
+    "remote_port": Key(_number, 500),
+    "send_cert": Key(_word, "ifasked"),
+    "send_certreq": Key(_truth, True),
+    "unique": Key(_word, "no"),
+}
+ROUND_KEYS: dict[str, Key] = {
+    "auth": Key(_auth, needed="without it charon takes pubkey; psk is needed"),
+    "id": Key(parse_swanctl_identity, ANY),
+    "round": Key(_number, 0),
+    "revocation": Key(_word, "relaxed"),
+}
+CHILD_KEYS: dict[str, Key] = {
+    "mode": Key(_word, "tunnel"),
+    "local_ts": Key(_listed(kinds.parse_selector), ("dynamic",)),
+    "remote_ts": Key(_listed(kinds.parse_selector), ("dynamic",)),
+    "esp_proposals": Key(
+        _listed(proposals.parse_esp_proposal), needed="charon's own choice depends on its release; name the algorithms"
+    ),
+    "rekey_time": Key(_seconds, 3600, hint=_CHILD_LIFETIME),
+    "life_time": Key(_seconds, _life_time, hint=_CHILD_LIFETIME),
+    "start_action": Key(_actions, frozenset(), hint="all children of a connection have the start_action of the first"),
+    "close_action": Key(_actions, frozenset()),
+    "copy_df": Key(_truth, True),
+    "copy_dscp": Key(_word, "out"),
+    "copy_ecn": Key(_truth, True),
+    "dpd_action": Key(_actions, frozenset()),
+    "hostaccess": Key(_truth, False),
+    "hw_offload": Key(_word, "no"),
+    "if_id_in": Key(_number, 0, hint=_ON_CONNECTION),
+    "if_id_out": Key(_number, 0, hint=_ON_CONNECTION),
+    "inactivity": Key(_seconds, 0),
+    "ipcomp": Key(_truth, False),
+    "mark_in_sa": Key(_truth, False),
+    "policies": Key(_truth, True),
+    "policies_fwd_out": Key(_truth, False),
+    "priority": Key(_number, 0),
+    "rekey_bytes": Key(_number, 0),
+    "rekey_packets": Key(_number, 0),
+    "reqid": Key(_number, 0),
+    "sha256_96": Key(_truth, False),
+    "tfc_padding": Key(_number, 0),
+}

@@ -1,0 +1,284 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From swanctl.conf back to objects: other words for the same are understood, what options cannot say is told with its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.inverse import Parsed, read_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import dump_gateway, parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+
+Config = dict[str, Any]
+
+
+def read(text: str) -> Parsed:
+    return read_gateway(parse_settings(text, file="text"))
+
+
+PARIS = """\
+connections {
+  paris {
+    version = 2
+    remote_addrs = 198.51.100.2
+    proposals = aes256-sha256-modp4096
+    rekey_time = 432m
+    over_time = 2880
+    keyingtries = 0
+    local {
+      auth = psk
+    }
+    remote {
+      auth = psk
+      id = 198.51.100.2
+    }
+    children {
+      lan {
+        esp_proposals = aes256gcm16
+        local_ts = 10.1.0.0/24
+        remote_ts = 10.2.0.0/24
+        rekey_time = 54m
+        life_time = 1h
+        start_action = trap|start
+      }
+    }
+  }
+}
+secrets {
+  ike-paris {
+    id = 198.51.100.2
+    secret = hunter2
+  }
+}
+"""
+NAMED = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "proposals": ["aes256-sha256-modp4096"], "psk": "x"}
+LAN = {
+    "name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],
+    "proposals": ["aes256gcm16"],
+}  # fmt: skip
+
+
+def test_a_text_by_hand_is_read() -> None:
+    found = read(PARIS)
+    wanted = parse_gateway({"phase1": [NAMED], "phase2": [LAN]})
+    assert dump_gateway(found.gateway) == dump_gateway(wanted)
+    assert (found.with_secret, found.without_secret, found.made_up_interfaces) == (("paris",), (), ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "changes"),
+    [
+        pytest.param("432m", "0x6540", {}, id="a number in hexadecimal"),
+        pytest.param("432m", "062500 s", {}, id="a number with a zero before it is octal"),
+        pytest.param("trap|start", "Start|ROUTE", {}, id="actions in any case, by any name"),
+        pytest.param("version = 2", "version = 2\nmobike = yes\ndpd_delay = 0s\nunique = NO", {}, id="keys that say their default"),
+        pytest.param("remote_addrs = 198.51.100.2", "remote_addrs = 198.51.100.2 , gw.example.org,\n", {
+            "remote_endpoints": ["198.51.100.2", "gw.example.org"], "remote_id": "198.51.100.2",
+        }, id="a list with blanks"),
+        pytest.param("local {", "local-1 { round = 0", {}, id="a suffix"),
+        pytest.param("id = 198.51.100.2", 'id = "%any"', {"remote_id": "any"}, id="anybody"),
+        pytest.param("id = 198.51.100.2\n", "", {"remote_id": "any"}, id="anybody, unsaid"),
+        pytest.param("id = 198.51.100.2", "id = @gw.example.org", {"remote_id": "fqdn:gw.example.org"}, id="an FQDN"),
+        pytest.param("version = 2", "version = 2\nlocal_addrs = 192.0.2.1", {"interfaces": ["192.0.2.1"]}, id="an address"),
+        pytest.param("version = 2", "version = 2\nif_id_in = 0x7\nif_id_out = 7", {"xfrm_interface": "xfrm-7"}, id="if_id"),
+        pytest.param("  paris {\n", "  paris {\n version = 1\nversion =\n", {}, id="a value taken back"),
+    ],
+)  # fmt: skip
+def test_other_words_for_the_same(old: str, new: str, changes: Config) -> None:
+    text = PARIS.replace(old, new)
+    assert text != PARIS
+    links = [{"name": "xfrm-7", "if_id": 7}] if "xfrm_interface" in changes else []
+    wanted = parse_gateway({"phase1": [{**NAMED, **changes}], "phase2": [LAN], "xfrm_interfaces": links})
+    assert dump_gateway(read(text).gateway) == dump_gateway(wanted)
+
+
+def test_what_a_connection_refers_to_is_part_of_it() -> None:
+    body = PARIS.partition("paris {\n")[2].partition("  }\n}\nsecrets")[0]
+    secrets = "secrets" + PARIS.partition("secrets")[2]
+    text = f"defaults {{\n{body}}}\nconnections {{ paris : defaults {{ }} }}\n{secrets}"
+    assert dump_gateway(read(text).gateway) == dump_gateway(read(PARIS).gateway)
+    with pytest.raises(ValidationError, match="text:1: defaults: no option stands for this section yet"):
+        read(text.replace(" : defaults", ""))
+
+
+LIFETIME = (
+    "a lifetime is one number here: rekey_time is nine tenths of it, rounded up, and over_time the rest; such as 25920 and "
+    "2880 for 8h"
+)
+IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or fqdn:, email: or keyid: with its text is needed"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "messages"),
+    [
+        pytest.param(
+            "keyingtries = 0", "keyingtrys = 0",
+            ["text:8: connections.paris.keyingtrys: no option stands for this key yet; did you mean keyingtries?"],
+            id="a misspelt key",
+        ),
+        pytest.param(
+            "local_ts =", "updown = /bin/x hunter2\nlocal_ts =",
+            ["text:19: connections.paris.children.lan.updown: no option stands for this key yet"], id="a key without an option",
+        ),
+        pytest.param(
+            "version = 2", "mobike = no\nversion = 2",
+            ["text:3: connections.paris.mobike is 'no': no option can keep it; only charon's default is possible"],
+            id="a value without an option",
+        ),
+        pytest.param(
+            "version = 2", "",
+            ["text:2: connections.paris.version: is not given; without it charon takes both versions; 1 or 2 is needed"],
+            id="a default that no option says",
+        ),
+        pytest.param(
+            "version = 2", "version = 2\nversion =",
+            ["text:4: connections.paris.version: is not given; without it charon takes both versions; 1 or 2 is needed"],
+            id="a value that is taken away again",
+        ),
+        pytest.param(
+            "rekey_time = 432m", "rekey_time = 8h",
+            [f"text:6: connections.paris.rekey_time is '8h': no option can keep it; {LIFETIME}",
+             f"text:7: connections.paris.over_time is '2880': no option can keep it; {LIFETIME}"],
+            id="a lifetime in another proportion",
+        ),
+        pytest.param(
+            "keyingtries = 0\n", "\n",
+            [("text:2: connections.paris.keyingtries: is not given, and no option can say so; 0 belongs to a start_action that "
+              "starts or traps, and 1, the default, to none")],
+            id="giving up after the first try",
+        ),
+        pytest.param(
+            "version = 2", "if_id_in = 7\nversion = 2",
+            [("text:2: connections.paris.if_id_out: is not given, and no option can say so; one number holds for both directions: "
+              "if_id_in and if_id_out of the connection must be equal")],
+            id="a number for one direction",
+        ),
+        pytest.param(
+            "remote_ts = 10.2.0.0/24", "remote_ts = 10.2.0.0/24[tcp/80]",
+            [("text:20: connections.paris.children.lan.remote_ts is '10.2.0.0/24[tcp/80]': a network is needed, such as "
+              "10.1.0.0/24 or 2001:db8::/64; or 'dynamic' for the endpoint's own address")],
+            id="a selector with a port",
+        ),
+        pytest.param(
+            "auth = psk", "auth = pubkey",
+            [("text:10: connections.paris.local.auth is 'pubkey': psk is needed; there is no option for another method yet")],
+            id="another authentication",
+        ),
+        pytest.param(
+            "    remote {", "local2 {\n auth = psk\n}\nremote {",
+            [("text:2: connections.paris.local: one section local is needed, with auth = psk; more than one authentication has "
+              "no option yet")],
+            id="two authentications",
+        ),
+        pytest.param(
+            "id = 198.51.100.2", "id = *.example.org",
+            [f"text:14: connections.paris.remote.id is '*.example.org': {IDENTITY}, without wildcards and not in hexadecimal"],
+            id="a wildcard",
+        ),
+        pytest.param(
+            "      lan {", "other {\nesp_proposals = aes256gcm16\nlife_time = 3600\nrekey_time = 3240\n}\nlan {",
+            [("text:8: connections.paris.keyingtries is '0': no option can keep it; 0 belongs to a start_action that starts or "
+              "traps, and 1, the default, to none"),
+             ("text:28: connections.paris.children.lan.start_action is 'trap|start': no option can keep it; all children of a "
+              "connection have the start_action of the first")],
+            id="children that start otherwise",
+        ),
+        pytest.param(
+            "secrets {", "pools {\nrw {\naddrs = 10.9.0.0/24\n}\n}\nsecrets {",
+            ["text:28: pools: no option stands for this section yet"], id="a section without an option",
+        ),
+        pytest.param(
+            "secrets {", "secrets {\neap-x {\nsecret = hunter2\n}",
+            ["text:29: secrets.eap-x: only pre-shared keys, in sections whose names begin with ike, have an option yet"],
+            id="another kind of secret",
+        ),
+        pytest.param(
+            "    id = 198.51.100.2\n    secret", "id = other.example.org\nsecret",
+            [("text:29: secrets.ike-paris: it belongs to no connection of this text, so that there is no option for it: take it "
+              "out")],
+            id="a secret of nobody",
+        ),
+        pytest.param(
+            "hunter2", "0xhunter2",
+            ["text:31: secrets.ike-paris.secret: what follows 0s must be base64, what follows 0x hexadecimal"],
+            id="a secret that is no hexadecimal",
+        ),
+        pytest.param(
+            "hunter2", "0s/w==", ["text:31: secrets.ike-paris.secret: psk is a text in UTF-8, and the bytes of this key are none"],
+            id="a secret in bytes",
+        ),
+        pytest.param(
+            "hunter2", '"hunter2\nx"',
+            [("text:31: secrets.ike-paris.secret: psk cannot be this key: it must not contain a line break or NUL (a file's last "
+              "newline? use the trim filter)")],
+            id="a secret with a line break",
+        ),
+        pytest.param(
+            "secret = hunter2", "sekret = hunter2",
+            ["text:31: secrets.ike-paris.sekret: no option stands for this key yet; did you mean secret?",
+             "text:29: secrets.ike-paris.secret: is not given; the key is needed"],
+            id="a secret by a misspelt key",
+        ),
+        pytest.param(
+            "remote_addrs = 198.51.100.2", "remote_addrs = 192.0.2.0/24",
+            [("text:2: phase1 paris: remote_endpoints is ['192.0.2.0/24']: init_type start_on_demand initiates, so an address or a "
+              "host name is needed among them; or set init_type: none")],
+            id="what the objects find wrong",
+        ),
+        pytest.param(
+            "lan {", "l+n {",
+            ["text:17: phase2 l+n: name is 'l+n': a name of letters, digits, '_' and '-' is needed, at most 100 characters"],
+            id="a name",
+        ),
+    ],
+)  # fmt: skip
+def test_what_options_cannot_say_is_told(old: str, new: str, messages: list[str]) -> None:
+    text = PARIS.replace(old, new, 1)
+    assert text != PARIS
+    with pytest.raises(ValidationError) as refused:
+        read(text)
+    assert str(refused.value).splitlines() == messages
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("rest", "messages"),
+    [
+        ("x}hunter2=y\n}\n", ["text:31: secrets: a value stands here, and only sections can"]),
+        (
+            "x}hunter2{a=b\n}}\n",
+            ["text:31: secrets: only pre-shared keys, in sections whose names begin with ike, have an option yet"],
+        ),
+        ("x}}hunter2=y\n", ["text:31: outside of any section: a value stands here, and only sections can"]),
+    ],
+)
+def test_the_rest_of_a_secret_that_had_a_brace_is_not_shown(rest: str, messages: list[str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(PARIS.replace("hunter2\n  }\n}\n", rest))
+    assert "hunter2" not in str(refused.value)
+    assert str(refused.value).splitlines()[: len(messages)] == messages
+
+
+def test_a_secret_is_nowhere_in_what_is_read() -> None:
+    found = read(PARIS.replace("hunter2", "0saHVudGVyMg=="))
+    assert "hunter2" not in repr(found)
+    assert "aHVudGVyMg" not in repr(found)
+    assert "hunter2" not in str(dump_gateway(found.gateway))
+
+
+def test_a_connection_without_a_secret_is_told() -> None:
+    found = read(PARIS.partition("secrets")[0])
+    assert (found.with_secret, found.without_secret) == ((), ("paris",))
+
+
+def test_many_problems_are_counted() -> None:
+    text = "connections {\n" + "".join(f"n{number} {{\nfoo = 1\n}}\n" for number in range(60)) + "}\n"
+    with pytest.raises(ValidationError) as refused:
+        read(text)
+    lines = str(refused.value).splitlines()
+    assert len(lines) == 51
+    assert lines[-1] == "and: 250 more: mend these first, they are often the same again"
