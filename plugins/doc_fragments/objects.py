@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Config
+from typing import Any
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES, Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
@@ -25,36 +27,37 @@ _STATE = {
 }
 
 
+def _config_options() -> dict[str, Any]:
+    options = documented_options(Config, inside="config.")
+    for kind in TYPES:
+        options[kind.plural]["suboptions"] = documented_options(
+            kind.cls,
+            required=False,
+            inside=f"config.{kind.plural}[].",
+            demand="Required unless O(state=deleted).",
+        )
+    return options
+
+
 class ModuleDocFragment:
     """Fragments: phase1, phase2, xfrm_interface (a module of one object), config (the whole gateway) and run.
 
     They are annotated because ansible-test's yamllint expects a literal in every plain assignment of this class.
     """
 
-    PHASE1: str = as_fragment(
-        {**documented_options(Phase1, required=False), "name": documented_options(Phase1)["name"], **_STATE}
-    )
-    PHASE2: str = as_fragment(
-        {
-            **documented_options(Phase2, required=False),
-            **{key: documented_options(Phase2)[key] for key in ("name", "phase1")},
-            **_STATE,
-        }
-    )
-    XFRM_INTERFACE: str = as_fragment(
-        {
-            **documented_options(XfrmInterface, required=False),
-            "name": documented_options(XfrmInterface)["name"],
-            **_STATE,
-        }
-    )
+    PHASE1: str = as_fragment({**documented_options(Phase1, required=False), **_STATE})
+    PHASE2: str = as_fragment({**documented_options(Phase2, required=False), **_STATE})
+    XFRM_INTERFACE: str = as_fragment({**documented_options(XfrmInterface, required=False), **_STATE})
     CONFIG: str = as_fragment(
         {
             "config": {
-                "description": ["The objects of the gateway, as lists."],
+                "description": [
+                    "The objects of the gateway, as lists.",
+                    "Required when O(state) is V(merged), V(overridden) or V(rendered).",
+                    "With O(state=deleted) the names of what is to go are enough.",
+                ],
                 "type": "dict",
-                "required": True,
-                "suboptions": documented_options(Config, inside="config."),
+                "suboptions": _config_options(),
             }
         }
     )

@@ -16,15 +16,18 @@ from ..module_utils.desired.spec import kind_spec, plain_default
 _REFERENCE = re.compile(r"\bO\((\w+)")
 
 
-def documented_options(cls: type[Any], *, required: bool | None = None, inside: str = "") -> dict[str, Any]:
-    """Return the `options` part of a module's documentation; `required` false leaves the demand to the module's texts.
+def documented_options(
+    cls: type[Any], *, required: bool | None = None, inside: str = "", demand: str = "Required when O(state=present)."
+) -> dict[str, Any]:
+    """Return the `options` part of a module's documentation.
 
+    With `required` false only what identifies the object is demanded always, and `demand` tells when the rest is.
     `inside` is the path of the option whose suboptions these are, such as "config.phase1[]."; a text that refers to an
     option beside its own, O(ip_type), is written once and gets the path here.
     """
     options = options_of(cls)
     names = [opt.name for opt in options]
-    return {opt.name: _documented(opt, required, inside=inside, siblings=names) for opt in options}
+    return {opt.name: _documented(opt, required, demand=demand, inside=inside, siblings=names) for opt in options}
 
 
 def placed(text: str, *, inside: str, siblings: Collection[str]) -> str:
@@ -32,15 +35,17 @@ def placed(text: str, *, inside: str, siblings: Collection[str]) -> str:
     return _REFERENCE.sub(lambda found: f"O({inside}{found[1]}" if found[1] in siblings else found[0], text)
 
 
-def _documented(opt: Option, required: bool | None, *, inside: str, siblings: Collection[str]) -> dict[str, Any]:
+def _documented(
+    opt: Option, required: bool | None, *, demand: str, inside: str, siblings: Collection[str]
+) -> dict[str, Any]:
     text = [placed(paragraph, inside=inside, siblings=siblings) for paragraph in opt.text]
     documented: dict[str, Any] = {"description": text}
     kind = kind_spec(opt.kind)
     documented.update({key: value for key, value in kind.items() if key != "options"})
-    if opt.required and required is not False:
+    if opt.required and (required is not False or opt.identifies):
         documented["required"] = True
     elif opt.required:
-        documented["description"] = [*text, "Required when O(state=present)."]
+        documented["description"] = [*text, demand]
     default = plain_default(opt)
     if default is not None:
         documented["default"] = default

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterator, Mapping
 
+from ..desired.secret import LEFT_OUT, Secret
 from .values import SharedSecret, Tree
 
 _HEADER = "# Written by swanfleet.ipsec; changes made here by hand are found as drift and overwritten.\n"
@@ -47,8 +48,14 @@ def render_secrets(shared: Mapping[str, SharedSecret]) -> str:
 
 def _secret(secret: SharedSecret) -> Tree:
     fields: dict[str, str] = {f"id-{number}": owner for number, owner in enumerate(secret.owners, start=1)}
-    fields["secret"] = "0s" + base64.b64encode(secret.value.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
+    fields["secret"] = _secret_text(secret.value)
     return fields
+
+
+def _secret_text(secret: Secret) -> str:
+    if secret is LEFT_OUT:
+        return secret.reveal()
+    return "0s" + base64.b64encode(secret.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
 
 
 def section_lines(tree: Tree) -> list[str]:

@@ -6,15 +6,26 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..errors import Problem, ValidationError
 from .checks import cross_problems
-from .options import Kind, dump_object, list_of, object_of, option, options_of, parse_object, secrets_in
+from .options import (
+    Kind,
+    dump_object,
+    list_of,
+    object_of,
+    option,
+    options_of,
+    parse_object,
+    parse_option,
+    secrets_in,
+)
 from .phase1 import Phase1
 from .phase2 import Phase2
+from .secret import LEFT_OUT
 from .xfrm_interface import XfrmInterface
 
 
@@ -78,11 +89,31 @@ class Gateway:
 
     def without(self, kind: ObjectType, key: str) -> Gateway:
         """Return this gateway without one object; with a phase 1 go its phase 2s, which cannot stand alone."""
-        kept = {each.plural: dict(self.of(each)) for each in TYPES}
-        kept[kind.plural].pop(key, None)
-        if kind is PHASE1:
-            kept["phase2"] = {name: item for name, item in self.phase2.items() if item.phase1 != key}
+        return self.without_all({kind.plural: (key,)})
+
+    def without_all(self, keys: Mapping[str, Collection[str]]) -> Gateway:
+        """Return this gateway without the objects of these keys, by sort ("phase1" …), and what cannot stand alone."""
+        gone = {kind.plural: frozenset(keys.get(kind.plural, ())) for kind in TYPES}
+        kept: dict[str, dict[str, Any]] = {
+            kind.plural: {key: item for key, item in self.of(kind).items() if key not in gone[kind.plural]}
+            for kind in TYPES
+        }
+        orphans = [key for key, item in kept["phase2"].items() if item.phase1 in gone["phase1"]]
+        for key in orphans:
+            del kept["phase2"][key]
         return Gateway(**kept)
+
+    def secrets_left_out(self) -> Gateway:
+        """Return this gateway with a placeholder for every secret."""
+        return Gateway(
+            **{
+                kind.plural: {
+                    key: dataclasses.replace(item, **{name: LEFT_OUT for name, _secret in secrets_in(item)})
+                    for key, item in self.of(kind).items()
+                }
+                for kind in TYPES
+            }
+        )
 
 
 def parse_gateway(config: Mapping[str, Any]) -> Gateway:
@@ -91,26 +122,38 @@ def parse_gateway(config: Mapping[str, Any]) -> Gateway:
     Raises `ValidationError` with all problems of single objects and all keys that stand twice. References between
     objects are checked by `check_gateway`, on the whole that results from merging.
     """
-    problems: list[Problem] = []
-    names = [opt.name for opt in options_of(Config)]
-    for unknown in config.keys() - set(names):
-        problems.append(Problem("config", str(unknown), None, "there is no such list; there are " + ", ".join(names)))
-    parts = {kind.plural: _parse_list(kind, config.get(kind.plural) or (), problems) for kind in TYPES}
+    problems = _unknown_lists(config)
+    parts = {kind.plural: _parse_list(kind, config, problems) for kind in TYPES}
     if problems:
         raise ValidationError(problems)
     return Gateway(**parts)
 
 
-def _parse_list(kind: ObjectType, raw_items: Any, problems: list[Problem]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _unknown_lists(config: Mapping[str, Any]) -> list[Problem]:
+    names = [opt.name for opt in options_of(Config)]
+    wanted = "there is no such list; there are " + ", ".join(names)
+    return [Problem("config", str(unknown), None, wanted) for unknown in config.keys() - set(names)]
+
+
+def _entries(
+    kind: ObjectType, config: Mapping[str, Any], problems: list[Problem]
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield how messages name each entry of a list of `config`, and the entry; what is no dictionary is a problem."""
+    raw_items = config.get(kind.plural) or ()
     if not isinstance(raw_items, (list, tuple)):
         problems.append(Problem("config", kind.plural, raw_items, "a list is needed"))
-        return found
+        return
     for index, raw in enumerate(raw_items):
-        if not isinstance(raw, Mapping):
+        if isinstance(raw, Mapping):
+            yield _where(kind, raw, index), raw
+        else:
             problems.append(Problem("config", f"{kind.plural}[{index}]", raw, "a dictionary is needed"))
-            continue
-        item = parse_one(kind, raw, where=_where(kind, raw, index), problems=problems)
+
+
+def _parse_list(kind: ObjectType, config: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for where, raw in _entries(kind, config, problems):
+        item = parse_one(kind, raw, where=where, problems=problems)
         if item is None:
             continue
         key = kind.key(item)
@@ -119,6 +162,28 @@ def _parse_list(kind: ObjectType, raw_items: Any, problems: list[Problem]) -> di
                 Problem(item.where, "name", item.name, f"it stands twice among {kind.plural}; each name once")
             )
         found[key] = item
+    return found
+
+
+def parse_names(config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the keys of the objects that `config` names, by sort; of an object only what identifies it is looked at.
+
+    Raises `ValidationError` with all names that are missing or wrong.
+    """
+    problems = _unknown_lists(config)
+    found: dict[str, list[str]] = {}
+    for kind in TYPES:
+        for where, raw in _entries(kind, config, problems):
+            before = len(problems)
+            values = {
+                opt.name: parse_option(opt, raw, where=where, problems=problems)
+                for opt in options_of(kind.cls)
+                if opt.identifies
+            }
+            if len(problems) == before:
+                found.setdefault(kind.plural, []).append(_stored_key(kind, values))
+    if problems:
+        raise ValidationError(problems)
     return found
 
 

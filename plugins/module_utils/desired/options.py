@@ -36,7 +36,10 @@ class Kind:
 
 @dataclass(frozen=True)
 class Option:
-    """One option of an object: its name, kind, default and documentation (paragraphs in Ansible's markup)."""
+    """One option of an object: its name, kind, default and documentation (paragraphs in Ansible's markup).
+
+    One that `identifies` is needed even to name the object; the others only to make it.
+    """
 
     name: str
     kind: Kind
@@ -44,11 +47,30 @@ class Option:
     required: bool
     text: tuple[str, ...]
     shown_default: Any = None
+    identifies: bool = False
 
 
-def option(kind: Kind, *text: str, default: Any = None, required: bool = False, shown_default: Any = None) -> Any:
-    """Declare a dataclass field that is an option; `shown_default` is the default as a user would write it."""
-    declared = Option(name="", kind=kind, default=default, required=required, text=text, shown_default=shown_default)
+def option(
+    kind: Kind,
+    *text: str,
+    default: Any = None,
+    required: bool = False,
+    shown_default: Any = None,
+    identifies: bool = False,
+) -> Any:
+    """Declare a dataclass field that is an option; `shown_default` is the default as a user would write it.
+
+    An option that `identifies` its object is required.
+    """
+    declared = Option(
+        name="",
+        kind=kind,
+        default=default,
+        required=required or identifies,
+        text=text,
+        shown_default=shown_default,
+        identifies=identifies,
+    )
     # Imported under its whole name: ansible-test's pylint takes a bare field() outside a class body for a mistake.
     return dataclass_field(default=default, metadata={"option": declared})
 
@@ -87,17 +109,22 @@ def parse_object(
     values: dict[str, Any] = {}
     known = options_of(cls)
     for opt in known:
-        written = raw.get(opt.name)
-        if written is None:
-            if opt.required:
-                problems.append(Problem(where, prefix + opt.name, None, "is required"))
-            continue
-        values[opt.name] = _parse_value(opt.kind, written, where=where, option=prefix + opt.name, problems=problems)
+        if raw.get(opt.name) is not None or opt.required:
+            values[opt.name] = parse_option(opt, raw, where=where, prefix=prefix, problems=problems)
     if len(raw) > len(known) or not raw.keys() <= {opt.name for opt in known}:
         _refuse_unknown(raw, known, where=where, prefix=prefix, problems=problems)
     if len(problems) > before:
         return None
     return cls(**values)
+
+
+def parse_option(opt: Option, raw: Mapping[str, Any], *, where: str, prefix: str = "", problems: list[Problem]) -> Any:
+    """Return the value of one option of what a user wrote; a missing or wrong one is added to `problems`."""
+    written = raw.get(opt.name)
+    if written is None:
+        problems.append(Problem(where, prefix + opt.name, None, "is required"))
+        return None
+    return _parse_value(opt.kind, written, where=where, option=prefix + opt.name, problems=problems)
 
 
 def _parse_value(kind: Kind, written: Any, *, where: str, option: str, problems: list[Problem]) -> Any:

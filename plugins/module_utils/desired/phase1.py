@@ -24,7 +24,7 @@ ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")  # noqa: S104  # the page's word
 class Phase1:
     """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
 
-    name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", required=True)
+    name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", identifies=True)
     interfaces: tuple[str, ...] = option(
         list_of(kinds.LOCAL_INTERFACE),
         "Where this end sends from: interface names, addresses of this host, or V(any) for whatever the routes say.",

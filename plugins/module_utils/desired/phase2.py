@@ -21,8 +21,8 @@ MOST_SELECTORS = 254
 class Phase2:
     """A CHILD_SA: what it protects, with which algorithms, for how long."""
 
-    name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", required=True)
-    phase1: str = option(kinds.NAME, "Name of the phase 1 that it belongs to.", required=True)
+    name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", identifies=True)
+    phase1: str = option(kinds.NAME, "Name of the phase 1 that it belongs to.", identifies=True)
     local_networks: tuple[str, ...] = option(
         list_of(kinds.SELECTOR),
         "Networks on this side, or V(dynamic) for the endpoint's own address.",

@@ -11,13 +11,13 @@ from .options import Kind, Option, options_of
 
 
 def argument_spec(cls: type[Any], *, required: bool | None = None) -> dict[str, Any]:
-    """Return the argument spec of an object class; `required` false leaves the demand to a `required_if` of the caller."""
+    """Return the argument spec of an object class; `required` false demands no more than what identifies the object."""
     return {opt.name: _argument(opt, required) for opt in options_of(cls)}
 
 
 def _argument(opt: Option, required: bool | None) -> dict[str, Any]:
     spec = kind_spec(opt.kind)
-    if opt.required and required is not False:
+    if opt.required and (required is not False or opt.identifies):
         spec["required"] = True
     default = plain_default(opt)
     if default is not None:

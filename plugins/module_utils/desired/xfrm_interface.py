@@ -41,7 +41,7 @@ class Route:
 class XfrmInterface:
     """An XFRM interface with its addresses and routes."""
 
-    name: str = option(kinds.INTERFACE_NAME, "Name of the link, at most 15 characters.", required=True)
+    name: str = option(kinds.INTERFACE_NAME, "Name of the link, at most 15 characters.", identifies=True)
     if_id: int | None = option(
         kinds.integer(1, MAX_IF_ID),
         "Number that ties the link to its SAs. When not given, one is allotted once and kept.",

@@ -12,12 +12,14 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
     PHASE1,
     PHASE2,
+    TYPES,
     XFRM_INTERFACES,
     Gateway,
     dump_gateway,
     dump_secrets,
     load_gateway,
     parse_gateway,
+    parse_names,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import (
     FIRST_ALLOTTED_IF_ID,
@@ -61,6 +63,43 @@ def test_taking_away(kind: Any, key: str, left: list[str]) -> None:
     before = parse_gateway(TWO)
     assert keys(before.without(kind, key)) == left
     assert before == parse_gateway(TWO)
+
+
+def test_taking_many_away_at_once() -> None:
+    gone = {"phase1": ["rome", "oslo"], "xfrm_interfaces": ["ipsec-paris"]}
+    assert keys(parse_gateway(TWO).without_all(gone)) == ["paris", "paris/lan"]
+    assert parse_gateway(TWO).without_all({}) == parse_gateway(TWO)
+
+
+def test_secrets_are_left_out_of_a_copy() -> None:
+    gateway = parse_gateway(TWO)
+    without = gateway.secrets_left_out()
+    assert dump_gateway(without) == dump_gateway(gateway)
+    assert {each["psk"] for each in dump_secrets(without)["phase1"].values()} == {"*** left out ***"}
+    assert {each["psk"] for each in dump_secrets(gateway)["phase1"].values()} == {"s3cret", "another"}
+
+
+def test_names_are_read_of_objects_that_are_not_whole() -> None:
+    named = {
+        "phase1": [{"name": "paris", "lifetime": "x"}],
+        "phase2": [{"name": 7, "phase1": "rome"}],
+        "xfrm_interfaces": None,
+    }
+    assert parse_names(named) == {"phase1": ["paris"], "phase2": ["rome/7"]}
+    assert parse_names(TWO) == {kind.plural: list(parse_gateway(TWO).of(kind)) for kind in TYPES}
+    assert parse_names({"phase1": []}) == {}
+
+
+def test_names_that_are_wrong_are_told_together() -> None:
+    with pytest.raises(ValidationError) as refused:
+        parse_names({"phase1": [{"name": "a b"}, {}, 7], "phase2": [{"name": "lan"}], "tunnels": []})
+    assert str(refused.value).splitlines() == [
+        "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces",
+        "phase1 a b: name is 'a b': a name of letters, digits, '_' and '-' is needed, at most 100 characters",
+        "phase1[1]: name: is required",
+        "config: phase1[2] is 7: a dictionary is needed",
+        "phase2 lan: phase1: is required",
+    ]
 
 
 def test_an_empty_gateway_is_empty() -> None:
