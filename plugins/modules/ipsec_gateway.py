@@ -26,9 +26,33 @@ options:
       - V(merged) adds the objects of O(config) to those of the host; one of the same name is replaced as a whole.
       - V(overridden) makes O(config) all there is. What this collection manages and O(config) does not name goes away,
         its SAs too. An empty O(config) is refused then.
+      - V(deleted) removes the objects that O(config) names, with their SAs, and with a phase 1 its phase 2 objects. A
+        name that is not there is no error. What is left must still be right, so that an XFRM interface that a phase 1
+        goes on using is refused.
+      - V(gathered) returns what this collection manages on the host, in RV(gathered).
+      - V(rendered) returns the files that O(config) would become on this host, in RV(rendered). Interface names stand for
+        the addresses that they have now, and the numbers of XFRM interfaces are those that a run would give.
+      - V(parsed) returns what the text in O(running_config) says, in RV(parsed).
+      - With V(gathered), V(rendered) and V(parsed) nothing is changed, the lock of the host is not taken, and no daemon is
+        needed.
     type: str
-    choices: [merged, overridden]
+    choices: [merged, overridden, deleted, gathered, rendered, parsed]
     default: merged
+  everything:
+    description:
+      - With O(state=deleted), instead of O(config), removes all that this collection manages on the host.
+    type: bool
+    default: false
+  running_config:
+    description:
+      - The text of a C(swanctl.conf). Required when O(state=parsed), and only used then.
+      - C(include) is followed on the host that the task runs on, relative paths from C(/etc/swanctl) on. References between
+        sections are resolved, sections that stand twice are one, and an empty assignment takes a value away, as for
+        charon.
+      - Nothing of the text is passed over. A section or key that no option stands for, and a value that no option can keep,
+        is an error with file, line and key. A key that says its default is understood.
+      - Pre-shared keys of the text may be in it, and are not returned.
+    type: str
 seealso:
   - module: swanfleet.ipsec.ipsec_info
 """
@@ -51,12 +75,94 @@ EXAMPLES = r"""
           phase1: paris
           local_networks: [10.1.0.0/24]
           remote_networks: [10.2.0.0/24]
+
+- name: Without the tunnel to Paris
+  swanfleet.ipsec.ipsec_gateway:
+    state: deleted
+    config:
+      phase1:
+        - name: paris
+      xfrm_interfaces:
+        - name: ipsec-paris
+
+- name: Without any tunnel
+  swanfleet.ipsec.ipsec_gateway:
+    state: deleted
+    everything: true
+
+- name: Read what is managed on the host
+  swanfleet.ipsec.ipsec_gateway:
+    state: gathered
+  register: ipsec
+
+- name: Read a file that was written by hand
+  swanfleet.ipsec.ipsec_gateway:
+    state: parsed
+    running_config: "{{ lookup('ansible.builtin.file', 'swanctl.conf') }}"
+  register: byhand
+
+- name: Show the files that this becomes
+  swanfleet.ipsec.ipsec_gateway:
+    state: rendered
+    config:
+      phase1:
+        - name: paris
+          remote_endpoints: [198.51.100.2]
+          psk: "{{ vault_psk_paris }}"
+      phase2:
+        - name: lan
+          phase1: paris
+          local_networks: [10.1.0.0/24]
+          remote_networks: [10.2.0.0/24]
 """
 
 RETURN = r"""
+gathered:
+  description:
+    - What this collection manages on the host, in the form of O(config), without secrets.
+    - Options that have no value are left out.
+  returned: when O(state=gathered)
+  type: dict
+  sample:
+    phase1:
+      - name: paris
+        remote_endpoints: [198.51.100.2]
+        lifetime: 28800
+    phase2:
+      - name: lan
+        phase1: paris
+        remote_networks: [10.2.0.0/24]
+    xfrm_interfaces: []
+rendered:
+  description:
+    - The text of each file by its path on the host. In the place of a secret stands a placeholder.
+    - The end of a secret's name depends on its value, so that it is not the one that a run would give.
+  returned: when O(state=rendered)
+  type: dict
+  sample:
+    /etc/swanctl/conf.d/swanfleet.conf: "connections {\n  paris {\n    version = \"2\"\n  }\n}\n"
+parsed:
+  description:
+    - What O(running_config) says, in the form of O(config), without secrets.
+    - A warning tells for which phase 1 the text has a pre-shared key, which must be added before this is used as O(config).
+      Another tells the names that were made up for XFRM interfaces, of which C(swanctl.conf) has only numbers.
+  returned: when O(state=parsed)
+  type: dict
+  sample:
+    phase1:
+      - name: paris
+        remote_endpoints: [198.51.100.2]
+        lifetime: 28800
+    phase2:
+      - name: lan
+        phase1: paris
+        remote_networks: [10.2.0.0/24]
+    xfrm_interfaces:
+      - name: xfrm-7
+        if_id: 7
 plan:
   description: The steps from the host as it was found to what is wanted, in order; in check mode those that a run would take.
-  returned: success
+  returned: success, when O(state) is V(merged), V(overridden) or V(deleted)
   type: list
   elements: dict
   sample:

@@ -80,6 +80,10 @@ def _through_the_door(name: str, arguments: dict[str, Any]) -> str | None:
     refused = _refused(door.spec, door.required_if, arguments)
     if refused:
         return refused
+    if arguments.get("state") in door.readings:
+        if "config" in arguments:
+            check_gateway(parse_gateway(arguments["config"]))
+        return None
     after = door.change(_validated(door.spec, door.required_if, arguments).validated_parameters)(Gateway())
     try:
         check_gateway(after)

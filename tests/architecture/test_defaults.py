@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import plain_default
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
@@ -40,10 +41,8 @@ def declared(checkout: Path) -> Defaults:
     for name, cls in [*((kind.singular, kind.cls) for kind in TYPES), ("route", Route)]:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():
-        found.update(
-            ((name, option), door.spec[option]["default"])
-            for option in ("state", "daemon", "allow_disruption", "diff_limit")
-        )
+        known = ("state", "everything", *(opt.name for opt in options_of(RunOptions)))
+        found.update(((name, option), door.spec[option]["default"]) for option in known if option in door.spec)
     found.update((("ipsec_info", name), spec["default"]) for name, spec in INFO_SPEC.items())
     for file in sorted((checkout / "roles").glob("*/defaults/main.yml")):
         values = yaml.safe_load(file.read_text())

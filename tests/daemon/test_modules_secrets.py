@@ -21,6 +21,10 @@ pytestmark = [pytest.mark.charon, pytest.mark.root]
 
 CANARY = "canary-0d9e-never-shown"
 SECOND = "canary-4b1f-never-shown"
+BYHAND = """rome {
+    version = 2\n proposals = aes256-sha256-modp2048\n rekey_time = 25920\n over_time = 2880\n remote_addrs = 198.51.100.3
+    local { auth = psk }\n remote { auth = psk }
+}"""
 TRACES = [CANARY, SECOND, *(base64.b64encode(each.encode()).decode() for each in (CANARY, SECOND))]
 
 
@@ -48,16 +52,27 @@ def play(sandbox: Sandbox, *options: str) -> str:
         {**one, "psk": "{{ first }}\nx"},
         {**one, "psk": ["{{ first }}"], "lifetime": "1x"},
     ]
+    text = "connections {{ {} }} secrets {{ ike-1 {{ secret = {} }} }}".format
+    texts = [
+        text("", '"{{ first }}'),
+        text("", "0s{{ first | b64encode }}"),
+        text("", "x}{{ first }}=y {"),
+        {"secrets": {"ike": "{{ first }}"}},
+    ]
     tasks = [
         task("ipsec_phase1", one),
         task("ipsec_gateway", {"config": config, "state": "overridden"}),
         task("ipsec_gateway", {"config": config, "state": "overridden"}),
+        task("ipsec_gateway", {"config": config, "state": "rendered"}),
+        task("ipsec_gateway", {"state": "gathered"}),
+        task("ipsec_gateway", {"state": "parsed", "running_config": text(BYHAND, '"{{ first }}"')}),
+        *(task("ipsec_gateway", {"state": "parsed", "running_config": each}, fails=True) for each in texts),
         task("ipsec_info", {}),
         *(task("ipsec_phase1", each, fails=True) for each in wrong),
         *(task("ipsec_gateway", {"config": {"phase1": [each]}}, fails=True) for each in wrong),
         task("ipsec_gateway", {"config": {"phase1": {"psk": "{{ first }}"}}}, fails=True),
         task("ipsec_gateway", {"config": {"phase1": [{**one, "pskk": "{{ first }}"}]}}, fails=True),
-        task("ipsec_phase1", {"name": "paris", "state": "absent"}),
+        task("ipsec_gateway", {"config": config, "state": "deleted"}),
     ]
     path = sandbox.directory / "play.json"
     path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")

@@ -16,13 +16,14 @@ from typing import Any, cast
 
 from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, Gateway, check_gateway, parse_one
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from ..desired.owners import owners
 from ..desired.phase1 import Phase1, address_family
 from ..desired.secret import LEFT_OUT
 from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
 from .connections import START_ACTION, connection_trees
 from .inverse_problems import no_value_here, not_kept, not_known, told
-from .keys import CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, value_of
+from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .references import referred, resolved
 from .settings import Section, Value
@@ -190,11 +191,11 @@ def _object(kind: Any, raw: Mapping[str, Any], part: _Part, problems: list[Probl
 def _phase1_options(connection: _Connection) -> dict[str, Any]:
     whole = connection.whole
     local, remote = whole["local_addrs"], whole["remote_addrs"]
-    ip_type = "ipv6" if "%any6" in remote or 6 in map(address_family, local + remote) else "ipv4"
-    endpoints = [_ANYONE[ip_type] if each in ("%any", "%any6") else each for each in remote]
+    ip_type = "ipv6" if 6 in map(address_family, local + remote) else "ipv4"
+    endpoints = [_ANYONE[ip_type] if each == ANY_ADDRESS else each for each in remote]
     options: dict[str, Any] = {
         "name": connection.name,
-        "interfaces": ["any"] if local == ("%any",) else list(local),
+        "interfaces": ["any"] if _is_any(local) else list(local),
         "ip_type": ip_type,
         "ike_version": whole["version"],
         "init_type": _init_type(connection),
@@ -211,11 +212,15 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
     return options
 
 
+def _is_any(addresses: Sequence[str]) -> bool:
+    return all(each in (ANY_ADDRESS, *_ANYONE.values()) for each in addresses)
+
+
 def _init_type(connection: _Connection) -> str:
-    """Return what starts the tunnel; a connection without children shows only whether anything does."""
+    """Return what starts the tunnel; a connection without children starts nothing."""
     for child in connection.children.values():
         return _INIT_TYPE[child["start_action"]]
-    return "none" if connection.whole["keyingtries"] else "start_on_demand"
+    return "none"
 
 
 def _local_id(identity: str, addresses: Sequence[str]) -> str:
@@ -255,7 +260,7 @@ def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
     yield from _unlike(connection.whole, tree)
     local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
     addresses = connection.whole["local_addrs"]
-    own = f"address:{addresses[0]}" if len(addresses) == 1 and addresses[0] != "%any" else ANY
+    own = f"address:{addresses[0]}" if len(addresses) == 1 and not _is_any(addresses) else ANY
     # Our own identity is our address where none is given.
     mine = connection.local
     if mine["id"] == ANY:
@@ -275,6 +280,13 @@ def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
     }
     would = {name: part.keys[name].read(text) for name, text in texts.items()}
     for name in dict.fromkeys((*part.given, *would)):
-        if part[name] != value_of(part.keys, name, would):
+        if _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
             value = part.section.values.get(name, Value(None, *part.section.place))
             yield not_kept(value, f"{part.path}.{name}", part.keys[name].hint, texts.get(name))
+
+
+def _meaning(name: str, value: Any) -> Any:
+    """Return a value so that equal ones mean the same here, where a connection has one family: it says which anyone is meant."""
+    if name in ("local_addrs", "remote_addrs"):
+        return tuple(ANY_ADDRESS if _is_any((each,)) else each for each in value)
+    return value

@@ -104,12 +104,16 @@ def _listed(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     return parse
 
 
+ANY_ADDRESS = "%any"
+_ANYONE = {"%any4": "0.0.0.0", "0.0.0.0/0": "0.0.0.0", "%any6": "::", "::/0": "::"}  # noqa: S104  # no address to bind to
+
+
 def _local_address(text: str) -> str:
-    return text if text == "%any" else kinds.parse_address(text)
+    return text if text == ANY_ADDRESS else kinds.parse_address(_ANYONE.get(text, text))
 
 
 def _remote_address(text: str) -> str:
-    return text if text in ("%any", "%any6") else kinds.parse_endpoint(text)
+    return text if text == ANY_ADDRESS else kinds.parse_endpoint(_ANYONE.get(text, text))
 
 
 def _rekey_time(given: Given) -> int:
@@ -134,13 +138,13 @@ _CHILD_LIFETIME = (
 )
 _ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
 _ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
-_TRIES = "0 belongs to a start_action that starts or traps, and 1, the default, to none"
+_TRIES = "0 is what every connection has here: whoever initiates does not give up"
 
 # First the keys that options stand for, then those that are understood as long as they say their default.
 CONNECTION_KEYS: dict[str, Key] = {
     "version": Key(_version, needed="without it charon takes both versions; 1 or 2 is needed"),
-    "local_addrs": Key(_listed(_local_address), ("%any",)),
-    "remote_addrs": Key(_listed(_remote_address), ("%any",)),
+    "local_addrs": Key(_listed(_local_address), (ANY_ADDRESS,)),
+    "remote_addrs": Key(_listed(_remote_address), (ANY_ADDRESS,)),
     "proposals": Key(
         _listed(proposals.parse_ike_proposal), needed="charon's own choice depends on its release; name the algorithms"
     ),

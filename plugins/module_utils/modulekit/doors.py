@@ -5,40 +5,38 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..apply.transaction import Change, Outcome, run_transaction
-from ..desired.gateway import (
-    CONFIG,
-    PHASE1,
-    PHASE2,
-    XFRM_INTERFACES,
-    ObjectType,
-    parse_gateway,
-    parse_one,
-)
+from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, parse_one
 from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
-from ..desired.spec import argument_spec, kind_spec
+from ..desired.spec import argument_spec
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
 from .diff import object_diff
 from .info import INFO_SPEC, gather
 from .module import EngineModule
+from .states import CONFIG_NEEDED, GATEWAY_READINGS, GATEWAY_SPEC, Reading, gateway_change
 
 Params = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Door:
-    """A module that changes the gateway: its arguments, and the change that they ask for."""
+    """A module that changes the gateway: its arguments, and the change that they ask for.
+
+    `readings` are the states in which it changes nothing and only tells.
+    """
 
     spec: dict[str, Any]
     change: Callable[[Params], Change]
     required_if: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    readings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
 
 
 def run_door(name: str) -> None:
@@ -49,7 +47,11 @@ def run_door(name: str) -> None:
     else:
         door = DOORS[name]
         module = EngineModule(door.spec, required_if=door.required_if)
-        _told(module, lambda host: _transact(module, door, host))
+        reading = door.readings.get(module.params["state"])
+        if reading is None:
+            _told(module, lambda host: _transact(module, door, host))
+        else:
+            _told(module, lambda host: _read(module, reading, host))
 
 
 def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
@@ -64,6 +66,13 @@ def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
     finally:
         host.charon.close()
     module.exit_json(**result)
+
+
+def _read(module: EngineModule, reading: Reading, host: Host) -> dict[str, Any]:
+    result, warnings = reading(module.params, host)
+    for warning in warnings:
+        module.warn(warning)
+    return {"changed": False, **result}
 
 
 def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
@@ -92,8 +101,6 @@ def _result(outcome: Outcome, *, diff_limit: int | None) -> dict[str, Any]:
 def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
     options = options_of(kind.cls)
     spec = argument_spec(kind.cls, required=False)
-    for key in keys:
-        spec[key]["required"] = True
     spec["state"] = {"type": "str", "choices": ["present", "absent"], "default": "present"}
     spec.update(argument_spec(RunOptions))
     needed = tuple(opt.name for opt in options if opt.required and opt.name not in keys)
@@ -112,34 +119,11 @@ def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
     return Door(spec, change, required_if=(("state", "present", needed),) if needed else ())
 
 
-def _gateway_change(params: Params) -> Change:
-    config = parse_gateway(params["config"])
-    if params["state"] == "merged":
-        return lambda gateway: gateway.merged(config)
-    if config.empty:
-        raise ValidationError(
-            [
-                Problem(
-                    "config",
-                    "state",
-                    "overridden",
-                    "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused",
-                )
-            ]
-        )
-    return lambda _gateway: config
-
-
 DOORS: dict[str, Door] = {
     "ipsec_phase1": _object_door(PHASE1, ("name",)),
     "ipsec_phase2": _object_door(PHASE2, ("name", "phase1")),
     "xfrm_interface": _object_door(XFRM_INTERFACES, ("name",)),
     "ipsec_gateway": Door(
-        spec={
-            "config": {**kind_spec(CONFIG), "required": True},
-            "state": {"type": "str", "choices": ["merged", "overridden"], "default": "merged"},
-            **argument_spec(RunOptions),
-        },
-        change=_gateway_change,
+        {**GATEWAY_SPEC, **argument_spec(RunOptions)}, gateway_change, CONFIG_NEEDED, GATEWAY_READINGS
     ),
 }

@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import get_deprecation_messages, get_warning_messages
 
+# What Ansible itself echoes in the place of an option with secrets.
+NOT_SHOWN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+
 
 class EngineModule(AnsibleModule):
     """An `AnsibleModule` that tells of `config` how many objects it has, not which, in its log and in its result.
@@ -49,11 +52,12 @@ class EngineModule(AnsibleModule):
 
 
 def short_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a module's parameters with the numbers of objects in the place of `config`."""
+    """Return a module's parameters with the numbers of objects in the place of `config`, and no text of secrets."""
     config = params.get("config")
     lists = config if isinstance(config, Mapping) else {}
     counts = {str(kind): len(items) for kind, items in lists.items() if isinstance(items, (list, tuple))}
-    return {**params, "config": counts}
+    hidden = {"running_config": NOT_SHOWN} if params.get("running_config") is not None else {}
+    return {**params, "config": counts, **hidden}
 
 
 def occurring(values: Iterable[str], result: Any) -> set[str]:

@@ -72,9 +72,9 @@ def test_every_option_is_described(name: str) -> None:
     check(documentation(name), "")
 
 
-@pytest.mark.parametrize("name", ["ipsec_phase1", "ipsec_gateway"])
-def test_secrets_are_known_to_ansible(name: str) -> None:
-    assert secret_options(spec_of(name)) == {"psk"}
+@pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", {"psk"}), ("ipsec_gateway", {"psk", "running_config"})])
+def test_secrets_are_known_to_ansible(name: str, secret: set[str]) -> None:
+    assert secret_options(spec_of(name)) == secret
 
 
 PROGRAM = """

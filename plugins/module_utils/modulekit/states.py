@@ -1,0 +1,166 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The states of `ipsec_gateway`: those that ask for a change, and those that only tell, without the lock and the daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Callable
+
+from ..apply.transaction import Change, with_numbers
+from ..artifacts.compute import artifacts
+from ..artifacts.inverse import read_gateway
+from ..artifacts.settings import parse_settings
+from ..artifacts.tokens import Include
+from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
+from ..desired.spec import argument_spec, kind_spec
+from ..drivers.files import Files
+from ..drivers.host import Host
+from ..errors import Problem, ValidationError
+from ..observed.read import observe, read_stored
+
+Params = Mapping[str, Any]
+# From a module's parameters and the host to a result, and warnings.
+Reading = Callable[[Params, Host], "tuple[dict[str, Any], Sequence[str]]"]
+
+
+def _config_spec() -> dict[str, Any]:
+    """Return the argument spec of `config`; what identifies an object is demanded, the rest by the engine where needed."""
+    spec = kind_spec(CONFIG)
+    for kind in TYPES:
+        spec["options"][kind.plural]["options"] = argument_spec(kind.cls, required=False)
+    return spec
+
+
+GATEWAY_SPEC: dict[str, Any] = {
+    "config": _config_spec(),
+    "state": {
+        "type": "str",
+        "choices": ["merged", "overridden", "deleted", "gathered", "rendered", "parsed"],
+        "default": "merged",
+    },
+    "everything": {"type": "bool", "default": False},
+    "running_config": {"type": "str", "no_log": True},
+}
+CONFIG_NEEDED = (
+    ("state", "merged", ("config",)),
+    ("state", "overridden", ("config",)),
+    ("state", "rendered", ("config",)),
+    ("state", "parsed", ("running_config",)),
+)
+
+
+def gateway_change(params: Params) -> Change:
+    """Return the change that `merged`, `overridden` or `deleted` asks for; raises `ValidationError`."""
+    state = params["state"]
+    config = params["config"] or {}
+    if state == "deleted":
+        return _deletion(config, everything=params["everything"])
+    if params["everything"]:
+        raise _refusal("everything", True, f"it belongs to state deleted, and this is state {state}")
+    wanted = parse_gateway(config)
+    if state == "merged":
+        return lambda gateway: gateway.merged(wanted)
+    if wanted.empty:
+        raise _refusal(
+            "state",
+            state,
+            "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused "
+            "(state deleted with everything: true removes all)",
+        )
+    return lambda _gateway: wanted
+
+
+def _deletion(config: Mapping[str, Any], *, everything: bool) -> Change:
+    names = parse_names(config)
+    if everything:
+        if names:
+            raise _refusal("everything", True, "either it, or the names of what is to go")
+        return lambda _gateway: Gateway()
+    if not names:
+        raise _refusal(
+            "state",
+            "deleted",
+            "the names of what is to go are needed, such as phase1: [{name: paris}]; to remove all that this collection "
+            "has on the host, set everything: true instead of config",
+        )
+    return lambda gateway: gateway.without_all(names)
+
+
+def _refusal(option: str, value: object, wanted: str) -> ValidationError:
+    return ValidationError([Problem("config", option, value, wanted)])
+
+
+def _gathered(_params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
+    return {"gathered": as_config(read_stored(host).gateway)}, ()
+
+
+def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
+    """Return the files of `config` alone, in the situation of this host, with a placeholder for each secret."""
+    gateway = parse_gateway(params["config"] or {})
+    check_gateway(gateway)
+    # No key of the host: it would only make the ids of placeholders look like those of the secrets.
+    observed = observe(host, host_key=b"", with_daemon=False)
+    found = artifacts(gateway.secrets_left_out(), with_numbers(observed, gateway))
+    texts = {host.paths.managed[role]: file.text for role, file in found.files.items() if file.needed}
+    return {"rendered": texts}, found.warnings
+
+
+def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
+    text = params["running_config"]
+    if not text or text.isspace():
+        raise ValidationError([Problem("running_config", "text", None, "the text of a swanctl.conf is needed")])
+    warnings: list[str] = []
+    include = _including(host.files, warnings)
+    root = parse_settings(text, file="running_config", directory=host.paths.swanctl, include=include)
+    found = read_gateway(root)
+    if found.with_secret:
+        warnings.append(
+            f"psk is left out of the result, since no result shows secrets: {_names(found.with_secret)}. Add it before "
+            "using the result as config; where the text has it in the form 0s… or 0x…, decoded"
+        )
+    if found.without_secret:
+        warnings.append(f"the text has no pre-shared key for these: {_names(found.without_secret)}")
+    if found.made_up_interfaces:
+        warnings.append(
+            "swanctl.conf knows XFRM interfaces by their numbers only, so these names are made up, and addresses and "
+            f"routes are not known: {', '.join(found.made_up_interfaces)}"
+        )
+    return {"parsed": as_config(found.gateway)}, warnings
+
+
+def _names(phase1: Sequence[str]) -> str:
+    return "phase1 " + ", ".join(phase1)
+
+
+def _including(files: Files, warnings: list[str]) -> Include:
+    def include(pattern: str) -> Sequence[tuple[str, str]]:
+        paths = files.matching(pattern)
+        if not paths:
+            if not set(pattern) & set("*?["):
+                raise ValueError("there is no such file on this host")
+            warnings.append(f"include {pattern}: no file on this host matches")
+        found = ((path, files.read(path)) for path in paths)
+        return [(path, file.content.decode("utf-8", "surrogateescape")) for path, file in found if file is not None]
+
+    return include
+
+
+GATEWAY_READINGS: Mapping[str, Reading] = {"gathered": _gathered, "rendered": _rendered, "parsed": _parsed}
+
+
+def as_config(gateway: Gateway) -> dict[str, Any]:
+    """Return a gateway as `config` takes it: without its secrets, and without options that have no value."""
+    return {
+        kind: [{name: _valued(value) for name, value in item.items() if value is not None} for item in items]
+        for kind, items in dump_gateway(gateway).items()
+    }
+
+
+def _valued(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_valued(each) for each in value]
+    if isinstance(value, dict):
+        return {name: each for name, each in value.items() if each is not None}
+    return value
