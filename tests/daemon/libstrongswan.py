@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 LIBRARY = "/usr/lib/ipsec/libstrongswan.so.0"
@@ -134,7 +134,7 @@ def _text(raw: bytes) -> str:
 def main() -> None:
     """Read texts from standard input, as JSON, and write what they say as JSON."""
     parser = _Parser()
-    does = {
+    does: dict[str, Callable[[str], Any]] = {
         "identity_types": parser.identity_type,
         "files": lambda text: parser.read(text, file=True),
         "texts": lambda text: parser.read(text, file=False),

@@ -26,6 +26,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities
         ("rfc822:me@example.com", "email:me@example.com"),
         ("C=CH, O=a: b @ c", "dn:C=CH, O=a: b @ c"),
         ("keyid:x y: z", "keyid:x y: z"),
+        ("*.example.com", "fqdn:*.example.com"),
         ("branch:7", "keyid:branch:7"),
         ("%any", "any"),
         ("", "any"),
@@ -39,7 +40,7 @@ def test_a_text_is_understood(text: str, identity: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "*.example.com", "10.0.0.0/8", "192.0.2.1-192.0.2.9", "ipv4:192.0.2.1", "asn1dn:C=CH", "xmppaddr:a@b", "keyid:#0102",
+        "10.0.0.0/8", "192.0.2.1-192.0.2.9", "ipv4:192.0.2.1", "asn1dn:C=CH", "xmppaddr:a@b", "keyid:#0102",
         "@#0102", "{11}:x", "keyid: x", "a b", "fqdn:", "email:me", "300.0.0.1",
     ],
 )  # fmt: skip
