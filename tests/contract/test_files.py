@@ -12,7 +12,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files, FileTrouble, LocalFiles
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import (
+    Files,
+    FileTrouble,
+    LocalFiles,
+    NewFile,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy
 from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
 
@@ -67,6 +72,25 @@ def test_a_pattern_finds_files_in_order(files: Files, root: str, pattern: str, f
     files.point(f"{root}/two.conf", "one.conf")
     files.point(f"{root}/dangling.conf", "nothing")
     assert files.matching(f"{root}/{pattern}") == [f"{root}/{name}" for name in found]
+
+
+def test_several_files_are_replaced_together(files: Files, root: str) -> None:
+    files.replace(f"{root}/a/x", b"old", 0o644)
+    files.replace_all([NewFile(f"{root}/a/x", b"new", 0o600), NewFile(f"{root}/b/y", b"", 0o644)])
+    found = [files.read(f"{root}/{name}") for name in ("a/x", "b/y")]
+    assert [(file.content, file.mode) for file in found if file] == [(b"new", 0o600), (b"", 0o644)]
+    assert (files.names(f"{root}/a"), files.names(f"{root}/b")) == (["x"], ["y"])
+
+
+def test_none_of_several_files_is_replaced_where_one_cannot_be_written(files: Files, root: str) -> None:
+    files.replace(f"{root}/x", b"old", 0o644)
+    files.replace(f"{root}/file", b"", 0o644)
+    with pytest.raises(FileTrouble, match=r"cannot write .*/file/y"):
+        files.replace_all([NewFile(f"{root}/x", b"new", 0o600), NewFile(f"{root}/file/y", b"", 0o644)])
+    found = files.read(f"{root}/x")
+    assert found is not None
+    assert found.content == b"old"
+    assert files.names(root) == ["file", "x"]
 
 
 def test_a_link_in_the_way_is_replaced_and_what_it_points_to_is_not_written(files: Files, root: str) -> None:

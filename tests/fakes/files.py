@@ -10,10 +10,10 @@ import fnmatch
 import hashlib
 import os
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState, FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState, FileTrouble, NewFile
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy
 
 DIRECTORY_MODE = 0o755
@@ -49,11 +49,16 @@ class FakeFiles:
         return self.files.get(self._followed(path))
 
     def replace(self, path: str, content: bytes, mode: int) -> None:
-        if path in self.directories:
-            raise FileTrouble(f"cannot write {path}: Is a directory")
-        self._make_parents(path, "write")
-        self.links.pop(path, None)
-        self.files[path] = FileState(content, mode, self.now)
+        self.replace_all([NewFile(path, content, mode)])
+
+    def replace_all(self, files: Sequence[NewFile]) -> None:
+        for file in files:
+            self._make_parents(file.path, "write")
+        for file in files:
+            if file.path in self.directories:
+                raise FileTrouble(f"cannot write {file.path}: Is a directory")
+            self.links.pop(file.path, None)
+            self.files[file.path] = FileState(file.content, file.mode, self.now)
 
     def append(self, path: str, content: bytes) -> None:
         found = self.read(path)

@@ -24,7 +24,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeU
 # When FakeCharon says that it was started; files that are older were read by it.
 CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
 WRITING = frozenset(
-    "replace append remove make_directory point run load_connection unload_connection load_shared unload_shared "
+    "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
     "terminate initiate rekey".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Callable, cast
 
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
+from ..drivers.files import NewFile
 from ..drivers.host import Host
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head
 from ..observed.values import Observed
@@ -34,8 +35,8 @@ class StepFailed(Exception):
 def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, gently: bool = False) -> list[str]:
     """Carry out every step in order, and return warnings about peers that did not follow.
 
-    Consecutive steps of the kernel go in one batch, those of connections and their SAs in groups. Raises `StepFailed` at
-    the first failure. `gently` forbids to end an SA that the plan has promised to renew.
+    Consecutive steps of the kernel go in one batch, files are written together, connections and their SAs go in groups.
+    Raises `StepFailed` at the first failure. `gently` forbids to end an SA that the plan has promised to renew.
     """
     warnings: list[str] = []
     if any(step.layer in CONNECTION_LAYERS for step in steps.steps):
@@ -44,6 +45,9 @@ def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *,
         try:
             if group[0].layer in KERNEL_LAYERS:
                 host.kernel.run([command for step in group for command in step.commands])
+            elif _writes_file(group[0]):
+                files = [(host.paths.managed[step.name], wanted.files[step.name]) for step in group]
+                host.files.replace_all([NewFile(path, file.encoded, file.mode) for path, file in files])
             elif group[0].layer in CONNECTION_LAYERS:
                 warnings += _carry_out_connections(group, wanted, observed, host, gently=gently)
             else:
@@ -72,7 +76,12 @@ def _grouped(steps: Plan) -> list[list[Step]]:
 
 
 def _in_one_batch(step: Step, last: list[Step]) -> bool:
-    return step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
+    in_kernel = step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
+    return in_kernel or (_writes_file(step) and _writes_file(last[0]))
+
+
+def _writes_file(step: Step) -> bool:
+    return (step.verb, step.layer) == ("write", "file")
 
 
 def _in_one_group(step: Step, last: list[Step]) -> bool:
@@ -146,9 +155,8 @@ def _connections_file(host: Host) -> bytes:
     return file.content if file else b""
 
 
-def _write_file(step: Step, wanted: Artifacts, host: Host) -> None:
-    file = wanted.files[step.name]
-    host.files.replace(host.paths.managed[step.name], file.encoded, file.mode)
+def _remove_file(step: Step, _wanted: Artifacts, host: Host) -> None:
+    host.files.remove(host.paths.managed[step.name])
 
 
 def _load_secret(step: Step, wanted: Artifacts, host: Host) -> None:
@@ -183,7 +191,7 @@ def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
-    ("write", "file"): _write_file,
+    ("remove", "file"): _remove_file,
     ("load", "secret"): _load_secret,
     ("unload", "secret"): _unload_secret,
     ("load", "connection"): _load_connection,

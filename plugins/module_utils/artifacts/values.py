@@ -84,7 +84,7 @@ class Link:
 
 @dataclass(frozen=True)
 class FileText:
-    """A whole file: its mode, its text, and whether it must exist even where it says nothing."""
+    """A whole file: its mode, its text, and whether it is needed; one that says nothing goes away."""
 
     mode: int
     text: str

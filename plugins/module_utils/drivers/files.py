@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import glob
@@ -15,7 +16,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +24,15 @@ from ..errors import IpsecError, LockBusy
 
 # The names of files on their way into place: hidden, and with an end that swanctl's include of *.conf passes over.
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.swanfleet")
+
+
+_REMEDIES = {
+    errno.ENOSPC: ": make room on its file system, see 'df' and 'df -i'",
+    errno.EDQUOT: ": make room within the quota",
+    errno.EROFS: ": mount it writable; where the kernel has made it read-only, 'dmesg' says why",
+    errno.EACCES: ": run as root (become: true), and see whether a security policy forbids it",
+    errno.EPERM: ": run as root (become: true), and see whether it is immutable ('lsattr')",
+}
 
 
 def _temporary_name(name: str) -> str:
@@ -42,6 +52,15 @@ class FileState:
     modified: float
 
 
+@dataclass(frozen=True)
+class NewFile:
+    """A file as it is to be: path, content, permission bits."""
+
+    path: str
+    content: bytes = dataclasses.field(repr=False)
+    mode: int
+
+
 class Files(Protocol):
     """What the engine needs of a file system."""
 
@@ -50,6 +69,9 @@ class Files(Protocol):
 
     def replace(self, path: str, content: bytes, mode: int) -> None:
         """Write a whole file so that every reader, and a crash, sees the old or the new one; makes its directory."""
+
+    def replace_all(self, files: Sequence[NewFile]) -> None:
+        """Write several files as `replace` does; none takes its place before all of them lie ready on the disk."""
 
     def append(self, path: str, content: bytes) -> None:
         """Add to the end of a 0600 file, made if need be with its directory; it survives this process, not the host."""
@@ -94,23 +116,27 @@ class LocalFiles:
 
     def replace(self, path: str, content: bytes, mode: int) -> None:
         """Write a whole file atomically and durably: a private temporary file, fsync, rename, fsync of the directory."""
-        directory, name = os.path.split(path)
-        temporary = os.path.join(directory, _temporary_name(name))
-        with _told(path, "write"):
-            os.makedirs(directory, mode=0o755, exist_ok=True)
-            try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-                with os.fdopen(descriptor, "wb") as handle:
-                    handle.write(content)
-                    handle.flush()
-                    os.fchmod(handle.fileno(), mode)
-                    os.fsync(handle.fileno())
-                os.rename(temporary, path)
-            except BaseException:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
-                raise
-            _sync_directory(directory)
+        self.replace_all([NewFile(path, content, mode)])
+
+    def replace_all(self, files: Sequence[NewFile]) -> None:
+        """Write several files; a disk that is full or read-only shows before the first is in place."""
+        ready: list[tuple[str, str]] = []
+        try:
+            for file in files:
+                with _told(file.path, "write"):
+                    ready.append((_prepared(file), file.path))
+            while ready:
+                temporary, path = ready[0]
+                with _told(path, "write"):
+                    os.rename(temporary, path)
+                del ready[0]
+        except BaseException:
+            for temporary, _path in ready:
+                _forget(temporary)
+            raise
+        for directory in sorted({os.path.dirname(file.path) for file in files}):
+            with _told(directory, "write"):
+                _sync_directory(directory)
 
     def append(self, path: str, content: bytes) -> None:
         """Add to the end of a 0600 file, without waiting for the disk."""
@@ -155,7 +181,11 @@ class LocalFiles:
         temporary = os.path.join(os.path.dirname(link), _temporary_name(os.path.basename(link)))
         with _told(link, "link"):
             os.symlink(target, temporary)
-            os.rename(temporary, link)
+            try:
+                os.rename(temporary, link)
+            except BaseException:
+                _forget(temporary)
+                raise
             _sync_directory(os.path.dirname(link))
 
     def target(self, link: str) -> str | None:
@@ -184,6 +214,29 @@ class LocalFiles:
             yield
         finally:
             os.close(descriptor)
+
+
+def _prepared(file: NewFile) -> str:
+    """Write a file beside its place, readable for root only until it is whole, and return its temporary path."""
+    directory, name = os.path.split(file.path)
+    temporary = os.path.join(directory, _temporary_name(name))
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(file.content)
+            handle.flush()
+            os.fchmod(handle.fileno(), file.mode)
+            os.fsync(handle.fileno())
+    except BaseException:
+        _forget(temporary)
+        raise
+    return temporary
+
+
+def _forget(temporary: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(temporary)
 
 
 def sweep_temporaries(files: Files, directories: Iterable[str]) -> None:
@@ -223,4 +276,5 @@ def _told(path: str, operation: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise FileTrouble(f"cannot {operation} {path}: {error.strerror or error}") from error
+        reason = f"{error.strerror or error}{_REMEDIES.get(error.errno or 0, '')}"
+        raise FileTrouble(f"cannot {operation} {path}: {reason}") from error

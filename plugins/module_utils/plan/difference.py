@@ -30,8 +30,8 @@ def _files(wanted: Artifacts, observed: Observed) -> list[Step]:
     steps = []
     for role, file in sorted(wanted.files.items(), reverse=True):
         present = observed.files.get(role)
-        if present is None or present.content != file.encoded or present.mode != file.mode:
-            if present is None and not file.needed:
-                continue
+        if not file.needed:
+            steps += [Step("remove", "file", role)] * (present is not None)
+        elif present is None or present.content != file.encoded or present.mode != file.mode:
             steps.append(Step("write", "file", role))
     return steps

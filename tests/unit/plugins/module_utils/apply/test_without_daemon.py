@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     DaemonState,
     DaemonUnavailable,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import NewFile
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, DependencyMissing
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import loaded_parts
@@ -120,14 +122,14 @@ def test_a_charon_that_runs_and_does_not_answer_is_an_error_all_the_same(
 
 def test_a_charon_that_starts_during_the_run_and_has_not_loaded_it_fails_the_run() -> None:
     host = without_charon(ONE)
-    replace = host.files.replace
+    replace_all = host.files.replace_all
 
-    def starting(path: str, content: bytes, mode: int) -> None:
-        replace(path, content, mode)
-        if path == host.paths.connections_file:
+    def starting(files: Sequence[NewFile]) -> None:
+        replace_all(files)
+        if host.paths.connections_file in {file.path for file in files}:
             host.charon.unavailable = None
 
-    host.files.replace = starting  # type: ignore[method-assign]
+    host.files.replace_all = starting  # type: ignore[method-assign]
     with pytest.raises(ApplyError, match=r"verification: .*load connection rome.*; the host is as before the run$"):
         optional(host, TWO)
     assert sorted(host.charon.loaded) == ["paris"]

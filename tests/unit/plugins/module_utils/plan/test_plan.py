@@ -92,7 +92,8 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
             *FILES, "unload secret ike-paris", "unload connection paris", "remove link ipsec-paris"],
             id="a tunnel goes, the link last"),
         pytest.param(NOTHING, there(ROME_ONLY), [
-            *FILES, "unload secret ike-rome", "unload connection rome"], id="the last goes"),
+            "remove file secrets", "remove file connections", "unload secret ike-rome", "unload connection rome"],
+            id="the last goes, and the files with it"),
         pytest.param(config([{**ROME, "lifetime": "2h"}], [ROME_LAN]), there(ROME_ONLY), [
             "write file connections", "reload connection rome"], id="a changed one is loaded in its place"),
         pytest.param(config([{**ROME, "psk": "new"}], [ROME_LAN]), there(ROME_ONLY), [
