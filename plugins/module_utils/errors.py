@@ -65,17 +65,12 @@ class LockBusy(IpsecError):
 
 
 class ApplyError(IpsecError):
-    """A step of a plan failed; `step` is its text, `restored` says whether the host is as before the run."""
+    """A step of a plan failed; `step` is its text, `restored` says whether the host is as before the run, `state` how so."""
 
-    def __init__(self, step: str, reason: str, *, restored: bool) -> None:
+    def __init__(self, step: str, reason: str, *, restored: bool, state: str) -> None:
         self.step = step
         self.reason = reason
         self.restored = restored
-        state = (
-            "the host is as before the run"
-            if restored
-            else "the host could NOT be brought back to its state before the run"
-        )
         super().__init__(f"{step}: {reason}; {state}")
 
 

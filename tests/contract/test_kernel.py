@@ -190,6 +190,7 @@ def test_a_batch_stops_at_the_command_that_is_refused_and_names_it(kernel: Kerne
     with pytest.raises(KernelRefused) as refused:
         run(kernel, A1, command, A2)
     assert str(refused.value) in {f"ip {command}: {each}" for each in (reason, OLDER_WORDS.get(reason, reason))}
+    assert refused.value.number == 1
     assert seen(kernel)[0] == ("10.255.0.1/30",)
 
 

@@ -19,7 +19,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
-from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeUnits
+from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
 
 class KeptKernel(FakeKernel):
@@ -46,7 +46,7 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0) -> Host:
         files=LocalFiles(),
         kernel=KeptKernel(root / "kernel"),
         charon=ViciCharon(uri, timeout=timeout),
-        units=FakeUnits({"strongswan.service": RUNNING}),
+        units=FakeUnits(without_systemd=True),
         paths=Paths(root=str(root), vici_uri=uri),
     )
 

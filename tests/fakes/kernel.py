@@ -109,11 +109,11 @@ class FakeKernel:
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         self.batches.append([" ".join(command) for command in commands])
-        for command in commands:
+        for number, command in enumerate(commands):
             try:
                 self._run(command[0], command[1], list(command[2:]))
             except _Refusal as refusal:
-                raise KernelRefused(f"ip {' '.join(command)}: {refusal}") from None
+                raise KernelRefused(f"ip {' '.join(command)}: {refusal}", number) from None
 
     def _run(self, layer: str, verb: str, rest: list[str]) -> None:
         if layer == "link":

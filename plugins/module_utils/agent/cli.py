@@ -16,7 +16,7 @@ from ..errors import IpsecError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, or 1 with one sentence on standard error."""
+    """Run one command; returns the exit status: 0, or 1 with what failed on standard error, a sentence a line."""
     parser = argparse.ArgumentParser(prog="swanfleet", description="The IPsec gateway's own program.")
     commands = parser.add_subparsers(dest="command", required=True)
     restoring = commands.add_parser("restore", help="put links, routes and files of the generation in force back")
@@ -34,4 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         host.charon.close()
     for step in done.steps:
         sys.stdout.write(f"{step}\n")
-    return 0
+    for sentence in (*done.notes, *done.failures):
+        sys.stderr.write(f"swanfleet: {sentence}\n")
+    if done.failures:
+        sys.stderr.write("swanfleet: everything else is in place\n")
+    return 1 if done.failures else 0

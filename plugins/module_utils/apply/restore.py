@@ -5,42 +5,96 @@
 
 from __future__ import annotations
 
+import dataclasses
+from dataclasses import dataclass
+from typing import Callable
+
 from ..artifacts.compute import artifacts, links_only
+from ..artifacts.values import Artifacts
+from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
-from ..errors import ApplyError, ValidationError
+from ..errors import IpsecError, ValidationError
 from ..observed.read import observe
-from ..plan.steps import Plan
-from .steps import StepFailed, carry_out
-from .transaction import LOCK_TIMEOUT_S, host_key_of, planned, with_numbers
+from ..observed.values import Observed
+from ..plan.difference import plan
+from ..plan.steps import Step
+from .going_back import tidy
+from .piecewise import carry_out_each
+from .planning import planned, with_numbers
+from .transaction import LOCK_TIMEOUT_S, host_key_of
 
 
-def restore(host: Host, *, with_daemon: bool) -> Plan:
-    """Apply the generation in force and return the steps that it took.
+@dataclass(frozen=True)
+class Restored:
+    """What a restoring did: the steps that went through, what failed, and what is worth knowing, each in a sentence."""
+
+    steps: tuple[Step, ...] = ()
+    failures: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def restore(host: Host, *, with_daemon: bool) -> Restored:
+    """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
     At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
-    A generation that never reached its commit point is dropped. Raises `IpsecError`.
+    A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
+    can be done at all.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
-        host.sweep()
+        failures = _told(host.sweep)
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:
-            return Plan()
-        situation = with_numbers(observed, observed.stored.gateway)
-        complete = True
+            return Restored()
+        absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
+        wanted, trouble = _wanted(observed)
+        # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk, and
+        # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
+        if trouble:
+            observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
+        early = trouble and not with_daemon and not observed.stored.unfinished
+        wanted, observed, refused = _without_foreign(wanted, observed)
+        failures += [*(() if early else trouble), *refused]
         try:
-            wanted = artifacts(observed.stored.gateway, situation)
-        except ValidationError:
-            if with_daemon:
-                raise
-            # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk, and
-            # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
-            complete = False
-            wanted = links_only(observed.stored.gateway, situation)
-        steps = planned(host, wanted, observed)
-        try:
-            carry_out(steps, wanted, observed, host)
-        except StepFailed as failed:
-            raise ApplyError(failed.step, str(failed.cause), restored=False) from failed
-        if complete:
-            host.generations.prune()
-        return steps
+            steps = planned(host, wanted, observed)
+        except DaemonUnavailable as error:
+            failures.append(str(error))
+            observed = dataclasses.replace(observed, daemon=None)
+            steps = plan(wanted, observed)
+        work = carry_out_each(steps, wanted, observed, host)
+        failures += [str(failure) for failure in work.failures]
+        if not failures and not trouble and (observed.daemon is not None or observed.daemon_down):
+            number = observed.stored.number
+            failures += _told(lambda: tidy(host, number))
+        return Restored(tuple(work.done), (*failures, *absent), (*(trouble if early else ()), *work.warnings))
+
+
+def _told(work: Callable[[], None]) -> list[str]:
+    """Do what can be done without; returns what to say of it where it fails."""
+    try:
+        work()
+    except IpsecError as error:
+        return [str(error)]
+    return []
+
+
+def _wanted(observed: Observed) -> tuple[Artifacts, tuple[str, ...]]:
+    """Return the artifacts of the generation in force; where the situation makes that impossible, its links and why."""
+    gateway = observed.stored.gateway
+    situation = with_numbers(observed, gateway)
+    try:
+        return artifacts(gateway, situation), ()
+    except ValidationError as error:
+        return links_only(gateway, situation), (str(error),)
+
+
+def _without_foreign(wanted: Artifacts, observed: Observed) -> tuple[Artifacts, Observed, list[str]]:
+    """Leave out the links that something of others stands in the way of, wanted and present, and tell of them."""
+    try:
+        plan(wanted, observed)
+    except ValidationError as error:
+        where = {problem.where for problem in error.problems}
+        kept = {name: link for name, link in wanted.links.items() if f"xfrm_interface {name}" not in where}
+        there = {name: link for name, link in observed.links.items() if name in kept or name not in wanted.links}
+        told = [str(problem) for problem in error.problems]
+        return dataclasses.replace(wanted, links=kept), dataclasses.replace(observed, links=there), told
+    return wanted, observed, []

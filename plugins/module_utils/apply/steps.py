@@ -5,13 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Callable, cast
 
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
+from ..drivers.charon import DaemonRefused
 from ..drivers.files import NewFile
 from ..drivers.host import Host
+from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head
 from ..observed.values import Observed
 from ..plan.steps import Plan, Step
@@ -21,6 +23,9 @@ KERNEL_LAYERS = ("link", "address", "route")
 CONNECTION_LAYERS = ("connection", "sa")
 _TOGETHER = 64
 _HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}
+
+
+Refused = Callable[[Step, DaemonRefused], None]
 
 
 class StepFailed(Exception):
@@ -39,31 +44,65 @@ def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *,
     Raises `StepFailed` at the first failure. `gently` forbids to end an SA that the plan has promised to renew.
     """
     warnings: list[str] = []
-    if any(step.layer in CONNECTION_LAYERS for step in steps.steps):
-        _begin_journal(host)
-    for group in _grouped(steps):
+    if touches_connections(steps):
         try:
-            if group[0].layer in KERNEL_LAYERS:
-                host.kernel.run([command for step in group for command in step.commands])
-            elif _writes_file(group[0]):
-                files = [(host.paths.managed[step.name], wanted.files[step.name]) for step in group]
-                host.files.replace_all([NewFile(path, file.encoded, file.mode) for path, file in files])
-            elif group[0].layer in CONNECTION_LAYERS:
-                warnings += _carry_out_connections(group, wanted, observed, host, gently=gently)
-            else:
-                _ACTIONS[(group[0].verb, group[0].layer)](group[0], wanted, host)
+            begin_journal(host)
+        except Exception as error:
+            raise StepFailed("begin the journal of what is loaded", error) from error
+    for group in grouped(steps):
+        try:
+            warnings += perform(group, wanted, observed, host, gently=gently)
         except Exception as error:
             raise error if isinstance(error, StepFailed) else StepFailed(_told(group), error) from error
-    if any(step.layer in CONNECTION_LAYERS or CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps):
-        _record(steps, wanted, observed, host)
+    if needs_record(steps):
+        try:
+            record(steps, wanted, observed, host)
+        except Exception as error:
+            raise StepFailed("record what charon holds", error) from error
     return warnings
+
+
+def perform(
+    group: list[Step],
+    wanted: Artifacts,
+    observed: Observed,
+    host: Host,
+    *,
+    gently: bool = False,
+    refused: Refused | None = None,
+) -> list[str]:
+    """Carry out steps that go together, and return warnings about peers that did not follow.
+
+    A connection that charon refuses fails the group, unless `refused` is there to be told: the others go on then, also
+    where the journal cannot be written.
+    """
+    if group[0].layer in KERNEL_LAYERS:
+        host.kernel.run([command for step in group for command in step.commands])
+    elif _writes_file(group[0]):
+        files = [(host.paths.managed[step.name], wanted.files[step.name]) for step in group]
+        host.files.replace_all([NewFile(path, file.encoded, file.mode) for path, file in files])
+    elif group[0].layer in CONNECTION_LAYERS:
+        return _carry_out_connections(group, wanted, observed, host, gently=gently, refused=refused)
+    else:
+        _ACTIONS[(group[0].verb, group[0].layer)](group[0], wanted, host)
+    return []
+
+
+def touches_connections(steps: Plan) -> bool:
+    """Say whether steps change what charon holds, so that a journal is needed meanwhile."""
+    return any(step.layer in CONNECTION_LAYERS for step in steps.steps)
+
+
+def needs_record(steps: Plan) -> bool:
+    """Say whether what charon holds, now or at its next start, is another thing after the steps."""
+    return touches_connections(steps) or any(CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
 
 
 def _told(group: list[Step]) -> str:
     return "; ".join(str(step) for step in group[:3]) + (" …" if len(group) > 3 else "")
 
 
-def _grouped(steps: Plan) -> list[list[Step]]:
+def grouped(steps: Plan) -> list[list[Step]]:
     """Return the steps in groups that run together; all steps of one connection are in one group."""
     groups: list[list[Step]] = []
     for step in steps.steps:
@@ -90,19 +129,22 @@ def _in_one_group(step: Step, last: list[Step]) -> bool:
 
 
 def _carry_out_connections(
-    group: list[Step], wanted: Artifacts, observed: Observed, host: Host, *, gently: bool
+    group: list[Step], wanted: Artifacts, observed: Observed, host: Host, *, gently: bool, refused: Refused | None
 ) -> list[str]:
     """Load and unload a group of connections, then settle their SAs; no more at once, so that no SA is rekeyed in between."""
     becomes = {step.name: wanted.parts.get(step.name) for step in group}
-    host.files.append(host.paths.journal, journal_begun(becomes))
+    _write_journal(host, journal_begun(becomes), needed=refused is None)
     old = snapshot(host, group)
     for step in group:
-        if step.layer == "connection":
+        if step.layer == "connection" and step.name in becomes:
             try:
                 _ACTIONS[(step.verb, step.layer)](step, wanted, host)
             except Exception as error:
-                raise StepFailed(str(step), error) from error
-    settling = [step for step in group if step.layer == "sa"]
+                if refused is None or not isinstance(error, DaemonRefused):
+                    raise StepFailed(str(step), error) from error
+                refused(step, error)
+                del becomes[step.name]
+    settling = [step for step in group if step.layer == "sa" and step.name in becomes]
     try:
         warnings = settle_all(host, settling, old, wanted.connections, gently=gently)
     except PeerDeclined as error:
@@ -113,46 +155,58 @@ def _carry_out_connections(
         raise StepFailed(_told(settling), error) from error
     except Exception as error:
         raise StepFailed(_told(settling), error) from error
-    host.files.append(host.paths.journal, journal_done(becomes))
+    _write_journal(host, journal_done(becomes), needed=refused is None)
     return warnings
 
 
-def _begin_journal(host: Host) -> None:
+def begin_journal(host: Host) -> None:
     """Begin the journal of connections that this run touches; what an earlier run left there and still holds stays."""
     head = journal_head(host.files.read(host.paths.loaded_record))
     found = host.files.read(host.paths.journal)
     if found is None or not found.content.startswith(head):
-        try:
-            host.files.remove(host.paths.journal)
-            host.files.append(host.paths.journal, head)
-        except Exception as error:
-            raise StepFailed("begin the journal of what is loaded", error) from error
+        host.files.remove(host.paths.journal)
+        host.files.append(host.paths.journal, head)
 
 
-def _record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> None:
+def _write_journal(host: Host, line: bytes, *, needed: bool) -> None:
+    """Add to the journal. Where it is not `needed`, no record at all is as true as one with it: nothing is proven then."""
+    try:
+        host.files.append(host.paths.journal, line)
+    except IpsecError:
+        if needed:
+            raise
+        host.files.remove(host.paths.loaded_record)
+
+
+def record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, undone: Set[str] = frozenset()) -> None:
     """Record what charon holds now. The journal of this run says nothing beside the new record, and goes.
 
-    While charon is down the record belongs to no start of it; the next start loads the file, and so makes it true. Of
-    one that does not answer nothing new is known, and the record stays what it was before the steps.
+    `undone` are connections of which not every step went through. While charon is down the record belongs to no start
+    of it; the next start loads the file, and so makes it true. Of one that does not answer nothing new is known, and
+    the record stays what it was before the steps.
     """
     if observed.daemon is None and not observed.daemon_down:
         return
-    try:
-        start_id, loaded = "", dict(wanted.parts)
-        if observed.daemon is not None:
-            touched = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS}
-            start_id = observed.daemon.state.start_id
-            loaded = {name: parts for name, parts in observed.daemon.loaded.items() if name not in touched}
-            loaded.update((name, wanted.parts[name]) for name in touched if name in wanted.parts)
-        host.files.replace(host.paths.loaded_record, encode_record(start_id, _connections_file(host), loaded), 0o600)
-        host.files.remove(host.paths.journal)
-    except Exception as error:
-        raise StepFailed("record what charon holds", error) from error
+    start_id, loaded = "", dict(wanted.parts)
+    if observed.daemon is not None:
+        touched = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS}
+        start_id = observed.daemon.state.start_id
+        loaded = {name: parts for name, parts in observed.daemon.loaded.items() if name not in touched}
+        loaded.update((name, wanted.parts[name]) for name in touched - undone if name in wanted.parts)
+    file = _connections_file(host)
+    content = encode_record(start_id, file if file == _what_starts_load(wanted) else None, loaded)
+    host.files.replace(host.paths.loaded_record, content, 0o600)
+    host.files.remove(host.paths.journal)
 
 
 def _connections_file(host: Host) -> bytes:
     file = host.files.read(host.paths.connections_file)
     return file.content if file else b""
+
+
+def _what_starts_load(wanted: Artifacts) -> bytes:
+    file = wanted.files[CONNECTIONS_FILE]
+    return file.encoded if file.needed else b""
 
 
 def _remove_file(step: Step, _wanted: Artifacts, host: Host) -> None:

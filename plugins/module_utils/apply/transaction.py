@@ -15,15 +15,16 @@ from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway, changed_options, check_gateway, dump_gateway, dump_secrets
 from ..desired.running import OPTIONAL, RunOptions
-from ..desired.situation import Situation, allot_if_ids
+from ..desired.situation import Situation
 from ..drivers.host import Host
 from ..errors import ApplyError, DependencyMissing, DisruptionRefused, IpsecError, VerifyError
 from ..observed.read import observe
-from ..observed.sas import live_sas
 from ..observed.values import Observed
 from ..plan.difference import plan
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
+from .going_back import Back, go_back
+from .planning import planned, with_numbers
 from .steps import StepFailed, carry_out
 
 LOCK_TIMEOUT_S = 60.0
@@ -63,8 +64,6 @@ def run_transaction(host: Host, change: Change, *, check: bool, demands: RunOpti
         host.sweep()
         outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
         if outcome.changed:
-            host.files.make_directory(host.paths.state, 0o700)
-            _store_key(host, situation.host_key)
             warnings = _execute(host, outcome, wanted, observed, situation, gently=not demands.allow_disruption)
             outcome = dataclasses.replace(outcome, warnings=outcome.warnings + tuple(warnings))
         elif observed.stored.unfinished:
@@ -87,12 +86,6 @@ def _planned(
     if not demands.allow_disruption:
         _refuse_disruption(outcome)
     return outcome, wanted, observed, situation
-
-
-def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
-    """Return the plan; live SAs are only asked for where it touches connections that charon has loaded."""
-    first = plan(wanted, observed)
-    return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled))) if first.unsettled else first
 
 
 def _refuse_disruption(outcome: Outcome) -> None:
@@ -122,39 +115,50 @@ def _without_daemon(observed: Observed, *, check: bool, demands: RunOptions) -> 
     raise DependencyMissing(observed.daemon_trouble)
 
 
-def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
-    """Return the situation with an `if_id` for every XFRM interface of the gateway."""
-    foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
-    given = allot_if_ids(gateway, observed.stored.if_ids, foreign)
-    read = observed.situation
-    return Situation(read.host_key, read.addresses, read.default_interface, given)
-
-
 def _execute(
     host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed, situation: Situation, *, gently: bool
 ) -> list[str]:
     store = host.generations
-    number = store.write(
-        {"format": FORMAT, "objects": dump_gateway(outcome.after), "if_ids": dict(situation.if_ids)},
-        dump_secrets(outcome.after),
-    )
+    number = _store(host, outcome.after, situation, observed)
     try:
         warnings = carry_out(outcome.plan, wanted, observed, host, gently=gently)
         _verify(host, wanted, situation, without_daemon=observed.daemon is None)
         store.commit(number)
     except StepFailed as failed:
-        restored = _go_back(host, outcome.before, situation.host_key)
+        back = _back(host, observed, situation)
         if not isinstance(failed.cause, IpsecError):
             raise
-        raise ApplyError(failed.step, str(failed.cause), restored=restored) from failed
+        raise ApplyError(failed.step, str(failed.cause), restored=back.restored, state=back.said) from failed
     except IpsecError as error:
-        restored = _go_back(host, outcome.before, situation.host_key)
+        back = _back(host, observed, situation)
         step = "verification" if isinstance(error, VerifyError) else "verify and commit"
-        raise ApplyError(step, str(error), restored=restored) from error
+        raise ApplyError(step, str(error), restored=back.restored, state=back.said) from error
     with contextlib.suppress(IpsecError):
         # The new state stands; what is too old to keep is no reason to call the run failed.
         store.prune()
     return warnings
+
+
+def _store(host: Host, gateway: Gateway, situation: Situation, observed: Observed) -> int:
+    """Store what is wanted, not yet in force; what fails here has touched nothing and leaves nothing."""
+    untouched = observed.stored.number is None and not observed.stored.unfinished
+    try:
+        host.files.make_directory(host.paths.state, 0o700)
+        _store_key(host, situation.host_key)
+        return host.generations.write(
+            {"format": FORMAT, "objects": dump_gateway(gateway), "if_ids": dict(situation.if_ids)},
+            dump_secrets(gateway),
+        )
+    except IpsecError:
+        if untouched:
+            with contextlib.suppress(IpsecError):
+                host.files.remove(host.paths.state)
+        raise
+
+
+def _back(host: Host, observed: Observed, situation: Situation) -> Back:
+    was_down = observed.daemon is None
+    return go_back(host, number=observed.stored.number, host_key=situation.host_key, was_down=was_down)
 
 
 def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daemon: bool) -> None:
@@ -164,21 +168,6 @@ def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daem
     left = plan(wanted, observed)
     if left:
         raise VerifyError([str(step) for step in left.steps])
-
-
-def _go_back(host: Host, before: Gateway, host_key: bytes) -> bool:
-    """Apply the gateway of the generation in force again; returns whether the host is as it was."""
-    try:
-        observed = observe(host, host_key=host_key)
-        situation = with_numbers(observed, before)
-        wanted = artifacts(before, situation)
-        carry_out(planned(host, wanted, observed), wanted, observed, host)
-        _verify(host, wanted, situation, without_daemon=observed.daemon is None)
-    except (StepFailed, IpsecError):
-        return False
-    with contextlib.suppress(IpsecError):
-        host.generations.prune()
-    return True
 
 
 def host_key_of(host: Host) -> bytes:

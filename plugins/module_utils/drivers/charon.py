@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Protocol
 
 from .vici import ProtocolError, Section, Tree
-from .vici_session import DEFAULT_URI, DaemonAbsent, DaemonRefused, DaemonUnavailable, Session
+from .vici_session import DEFAULT_URI, DaemonAbsent, DaemonHung, DaemonRefused, DaemonUnavailable, Session
 
 __all__ = [
     "DEFAULT_URI",
     "READING_COMMANDS",
     "Charon",
     "DaemonAbsent",
+    "DaemonHung",
     "DaemonRefused",
     "DaemonState",
     "DaemonUnavailable",

@@ -62,15 +62,25 @@ class GenerationStore:
         number = max([*self.numbers(), self.current_number() or 0], default=0) + 1
         directory = f"{self._root}/{number}"
         self._files.make_directory(self._root, 0o700)
-        self._files.make_directory(directory, 0o700)
-        self._files.replace(f"{directory}/{_SECRETS}", _encode(secrets), 0o600)
-        self._files.replace(f"{directory}/{_OBJECTS}", _encode(objects), 0o600)
+        try:
+            self._files.make_directory(directory, 0o700)
+            self._files.replace(f"{directory}/{_SECRETS}", _encode(secrets), 0o600)
+            self._files.replace(f"{directory}/{_OBJECTS}", _encode(objects), 0o600)
+        except IpsecError:
+            with contextlib.suppress(IpsecError):
+                self._files.remove(directory)
+            raise
         return number
 
     def commit(self, number: int) -> None:
         """Put a stored generation in force: the commit point of a run. Those passed over were never in force, and go."""
         passed_over = [each for each in self.unfinished() if each < number]
-        self._files.point(f"{self._root}/{_CURRENT}", str(number))
+        try:
+            self._files.point(f"{self._root}/{_CURRENT}", str(number))
+        except IpsecError:
+            # It may have failed only after the link had moved; then the new state is in force.
+            if self.current_number() != number:
+                raise
         for each in passed_over:
             with contextlib.suppress(IpsecError):
                 self._files.remove(f"{self._root}/{each}")

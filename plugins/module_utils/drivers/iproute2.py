@@ -16,7 +16,15 @@ _TIMEOUT_S = 60.0
 
 
 class KernelRefused(IpsecError):
-    """The kernel, or ip(8), refused a command; the message holds the command and the reason."""
+    """The kernel, or ip(8), refused a command; the message holds the command and the reason.
+
+    `number` is the place of the command in its batch, from 0: those before it were carried out, it and those after it
+    were not. None where that is not known.
+    """
+
+    def __init__(self, message: str, number: int | None = None) -> None:
+        self.number = number
+        super().__init__(message)
 
 
 class Kernel(Protocol):
@@ -58,7 +66,7 @@ class IpRoute2:
         text = "".join(" ".join(command) + "\n" for command in commands)
         done = _ip(["-batch", "-"], text)
         if done.returncode != 0:
-            raise KernelRefused(_batch_failure(done.stderr, commands))
+            raise _batch_failure(done.stderr, commands)
 
     def _routes(self, flags: list[str], selector: list[str]) -> list[dict[str, Any]]:
         return [
@@ -92,13 +100,14 @@ def _ip(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
         raise KernelRefused(f"ip {' '.join(arguments)} did not end within {_TIMEOUT_S:g} seconds") from None
 
 
-def _batch_failure(stderr: str, commands: Sequence[Sequence[str]]) -> str:
+def _batch_failure(stderr: str, commands: Sequence[Sequence[str]]) -> KernelRefused:
     """Turn "reason / Command failed -:3" into the reason with the third command."""
     lines = [line for line in stderr.splitlines() if line.strip()]
-    number = 0
+    line_number = 0
     for line in lines:
         if line.startswith("Command failed -:"):
-            number = int(line.rpartition(":")[2])
+            line_number = int(line.rpartition(":")[2])
     reason = "; ".join(line for line in lines if not line.startswith("Command failed")) or "no reason given"
-    failed = " ".join(commands[number - 1]) if 0 < number <= len(commands) else "a batch"
-    return f"ip {failed}: {reason}"
+    if not 0 < line_number <= len(commands):
+        return KernelRefused(f"ip a batch: {reason}")
+    return KernelRefused(f"ip {' '.join(commands[line_number - 1])}: {reason}", line_number - 1)

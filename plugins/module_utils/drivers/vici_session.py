@@ -47,6 +47,10 @@ class DaemonAbsent(DaemonUnavailable):  # as above
     """Nobody listens: charon does not run, or has lost its socket."""
 
 
+class DaemonHung(DaemonUnavailable):  # as above
+    """charon let the time for an answer pass; asked again it may take as long again."""
+
+
 class DaemonRefused(IpsecError):  # as above
     """charon understood `command` about `subject` (a name, or empty) and declined; `errmsg` is its own reason."""
 
@@ -212,12 +216,9 @@ class Session:
         self.close()
         return ProtocolError(reason)
 
-    def _lost(self, reason: str) -> DaemonUnavailable:
+    def _hung(self, what: str, deadline: _Deadline) -> DaemonHung:
         self.close()
-        return DaemonUnavailable(reason)
-
-    def _hung(self, what: str, deadline: _Deadline) -> DaemonUnavailable:
-        return self._lost(
+        return DaemonHung(
             f"charon did not answer '{what}' on {self.path} within {deadline.seconds:g} s: it hangs, is stopped, or its"
             " answer is over 512 KiB, which it drops; see 'journalctl -u strongswan', or restart it with"
             " 'systemctl restart strongswan'"
@@ -225,7 +226,8 @@ class Session:
 
     def _gone(self, what: str, error: OSError | None = None) -> DaemonUnavailable:
         reason = f" ({error.strerror})" if error is not None and error.strerror else ""
-        return self._lost(
+        self.close()
+        return DaemonUnavailable(
             f"charon closed {self.path} before it had answered '{what}'{reason}: it was stopped or has crashed;"
             " see 'journalctl -u strongswan'"
         )

@@ -51,7 +51,7 @@ def loaded_parts(
     if recorded is not None and state.start_id and recorded.start == state.start_id:
         if journal is not None and journal.content.startswith(journal_head(record)):
             return _journalled(journal, record, recorded.loaded)
-        if file is None or _sha(file.content) == recorded.file:
+        if file is None or recorded.file in ("", _sha(file.content)):
             return recorded.loaded
         by_hand = _in_file(file)
         return {name: parts for name, parts in recorded.loaded.items() if by_hand is None or by_hand.get(name) == parts}
@@ -92,11 +92,14 @@ def _sha(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def encode_record(start_id: str, file: bytes, loaded: Mapping[str, Parts]) -> bytes:
-    """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_parts` to read."""
+def encode_record(start_id: str, file: bytes | None, loaded: Mapping[str, Parts]) -> bytes:
+    """Return the record of what was loaded into the start of charon named by `start_id`, for `loaded_parts` to read.
+
+    `file` is the file that holds the same, which a later start of charon loads; None where none does.
+    """
     document = {
         "start": start_id,
-        "file": _sha(file),
+        "file": "" if file is None else _sha(file),
         "connections": {name: parts.as_data() for name, parts in loaded.items()},
     }
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()

@@ -71,7 +71,8 @@ def _why_absent(host: Host, error: DaemonAbsent) -> tuple[str, bool]:
         ), False
     return (
         f"charon does not listen on {host.paths.vici_uri.removeprefix('unix://')} though {said}: its socket was removed, "
-        "or it runs without its plugin vici; restart it with 'systemctl restart strongswan'"
+        "it has just crashed, or it runs without its plugin vici; see 'journalctl -u strongswan', and restart it with "
+        "'systemctl restart strongswan'"
     ), False
 
 
