@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         connections=names,
         loaded={name: parts for name, parts in proven.items() if name in names},
         shared=frozenset(charon.shared_ids()),
+        unloaded=left_open(record, journal) - names,
     )
 
 
@@ -121,17 +122,33 @@ def journal_done(loaded: Mapping[str, Parts | None]) -> bytes:
     return (json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
+def left_open(record: FileState | None, journal: FileState | None) -> frozenset[str]:
+    """Return the connections that a run has begun to change and not come to an end with."""
+    names: set[str] = set()
+    for told in _journal_lines(record, journal):
+        names = names - told.keys() if isinstance(told, dict) else names | set(told)
+    return frozenset(names)
+
+
 def _journalled(journal: FileState, record: FileState | None, recorded: Mapping[str, Parts]) -> dict[str, Parts]:
     """Return the recorded parts as a run has changed them since; without those of which it did not come to know."""
     loaded = dict(recorded)
-    for line in journal.content[len(journal_head(record)) :].splitlines():
-        try:
-            told: Any = json.loads(line)
-        except ValueError:
-            # Torn: the run died while it wrote the line, before it did anything else.
-            break
+    for told in _journal_lines(record, journal):
         for name in told:
             loaded.pop(name, None)
         if isinstance(told, dict):
             loaded.update((name, parts_from_data(data)) for name, data in told.items() if data is not None)
     return loaded
+
+
+def _journal_lines(record: FileState | None, journal: FileState | None) -> Iterator[Any]:
+    """Yield the lines of the journal that belongs to a record: lists of names that were begun, mappings of those done."""
+    head = journal_head(record)
+    if journal is None or not journal.content.startswith(head):
+        return
+    for line in journal.content[len(head) :].splitlines():
+        try:
+            yield json.loads(line)
+        except ValueError:
+            # Torn: the run died while it wrote the line, before it did anything else.
+            return

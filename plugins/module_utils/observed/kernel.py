@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from ..desired.xfrm_interface import LINK_ALIAS
@@ -16,27 +16,36 @@ _UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
 
 
 def parse_links(
-    interfaces: Sequence[Mapping[str, Any]], routes: Sequence[Mapping[str, Any]]
+    interfaces: Sequence[Mapping[str, Any]],
+    routes: Sequence[Mapping[str, Any]],
+    recorded: Set[tuple[str, int]] = frozenset(),
 ) -> dict[str, ObservedLink]:
-    """Return every link by name; routes are those of our own protocol number."""
+    """Return every link by name; routes are those of our own protocol number.
+
+    A link gets its mark after it was made, since the kernel takes no alias together with a new link. One without any
+    that is `recorded`, by name and number, is ours too: the run that made it was stopped in between.
+    """
     by_device: dict[str, list[ObservedRoute]] = {}
     for route in routes:
         by_device.setdefault(str(route.get("dev", "")), []).append(_route(route))
     return {
-        str(entry["ifname"]): _link(entry, tuple(by_device.get(str(entry["ifname"]), ())))
+        str(entry["ifname"]): _link(entry, tuple(by_device.get(str(entry["ifname"]), ())), recorded)
         for entry in interfaces
         if "ifname" in entry
     }
 
 
-def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...]) -> ObservedLink:
+def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...], recorded: Set[tuple[str, int]]) -> ObservedLink:
     info = entry.get("linkinfo") or {}
     data = info.get("info_data") or {}
+    name, kind, if_id = str(entry["ifname"]), str(info.get("info_kind", "")), _number(data.get("if_id", 0))
+    unmarked = "ifalias" not in entry and kind == "xfrm" and (name, if_id) in recorded
     return ObservedLink(
-        name=str(entry["ifname"]),
-        kind=str(info.get("info_kind", "")),
-        ours=entry.get("ifalias") == LINK_ALIAS,
-        if_id=_number(data.get("if_id", 0)),
+        name=name,
+        kind=kind,
+        ours=entry.get("ifalias") == LINK_ALIAS or unmarked,
+        unmarked=unmarked,
+        if_id=if_id,
         parent=_parent(entry),
         mtu=int(entry.get("mtu", 0)),
         up="UP" in entry.get("flags", ()),

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..desired.gateway import load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
@@ -32,7 +35,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observe
             if_ids=stored.if_ids,
         ),
         files={role: host.files.read(path) for role, path in host.paths.managed.items()},
-        links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL)),
+        links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),
         daemon=daemon,
         daemon_trouble=trouble,
         daemon_down=down,
@@ -82,24 +85,29 @@ def read_stored(host: Host) -> Stored:
     number = store.current_number()
     unfinished = store.unfinished()
     names: frozenset[str] = frozenset()
+    links: frozenset[tuple[str, int]] = frozenset()
     for each in unfinished:
-        names |= _names_of(host, each)
+        objects = _objects_of(host, each)
+        names |= {str(item["name"]) for item in objects.get("objects", {}).get("phase1", ())}
+        links |= _links_of(objects)
     if number is None:
-        return Stored(unfinished=bool(unfinished), unfinished_connections=names)
+        return Stored(unfinished=bool(unfinished), unfinished_connections=names, recorded_links=links)
     generation = store.read(number)
     return Stored(
         number=number,
         gateway=load_gateway(generation.objects.get("objects", {}), generation.secrets),
         if_ids=dict(generation.objects.get("if_ids", {})),
         unfinished_connections=names,
+        recorded_links=links | _links_of(generation.objects),
         unfinished=bool(unfinished),
     )
 
 
-def _names_of(host: Host, number: int) -> frozenset[str]:
-    """Return the connections of a generation that was never committed; a torn one was killed before its first step."""
+def _objects_of(host: Host, number: int) -> Mapping[str, Any]:
+    """Return the objects of a generation that was never committed; a torn one was killed before its first step."""
     found = host.files.read(f"{host.paths.generations}/{number}/objects.json")
-    if found is None:
-        return frozenset()
-    objects = host.generations.read(number).objects
-    return frozenset(str(item["name"]) for item in objects.get("objects", {}).get("phase1", ()))
+    return {} if found is None else host.generations.read(number).objects
+
+
+def _links_of(objects: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
+    return frozenset((str(name), int(number)) for name, number in objects.get("if_ids", {}).items())

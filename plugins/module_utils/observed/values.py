@@ -28,7 +28,10 @@ class ObservedRoute:
 
 @dataclass(frozen=True)
 class ObservedLink:
-    """A link as the kernel has it; `kind` is "xfrm" for XFRM interfaces, `ours` says that it carries our mark."""
+    """A link as the kernel has it; `kind` is "xfrm" for XFRM interfaces.
+
+    `ours` says that it carries our mark, or would if the run that made it had not been stopped just then (`unmarked`).
+    """
 
     name: str
     kind: str
@@ -39,19 +42,22 @@ class ObservedLink:
     up: bool = False
     addresses: tuple[str, ...] = ()
     routes: tuple[ObservedRoute, ...] = ()
+    unmarked: bool = False
 
 
 @dataclass(frozen=True)
 class ObservedDaemon:
     """What charon holds: its state, names of loaded connections, what is proven of them, ids of shared secrets.
 
-    A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well.
+    A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well. Those in
+    `unloaded` such a run has unloaded; their SAs may be up, with nothing that they belong to.
     """
 
     state: DaemonState
     connections: frozenset[str]
     loaded: Mapping[str, Parts]
     shared: frozenset[str]
+    unloaded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -78,12 +84,16 @@ LiveSas = Mapping[str, "tuple[LiveSa, ...]"]
 
 @dataclass(frozen=True)
 class Stored:
-    """What this collection keeps on the host: the gateway in force, allotted numbers, names of an unfinished run."""
+    """What this collection keeps on the host: the gateway in force with allotted numbers, names of an unfinished run.
+
+    `recorded_links` are names and numbers of XFRM interfaces of both.
+    """
 
     number: int | None = None
     gateway: Gateway = dataclasses.field(default_factory=Gateway)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
     unfinished_connections: frozenset[str] = frozenset()
+    recorded_links: frozenset[tuple[str, int]] = frozenset()
     unfinished: bool = False
 
 

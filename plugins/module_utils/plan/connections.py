@@ -31,45 +31,56 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     outdated = {secret_name(key) for key in stale}
     replaced = {key for key in fresh if secret_name(key) in outdated}
     for name in wanted.connections:
-        if name not in daemon.connections:
+        if name not in daemon.connections | daemon.unloaded:
             steps.append(Step("load", "connection", name))
             disruption[name] = NONE
     for change in _changes(wanted, daemon, owned, replaced):
+        there = change.name in daemon.connections
         if live is None:
             unsettled.append(change.name)
-            steps += _loading(change, None)
+            steps += _loading(change, None, there=there)
             continue
         told = outlook(change, live.get(change.name, ()))
         disruption[change.name] = told.disruption
-        steps += _loading(change, told.settlement)
+        steps += _loading(change, told.settlement, there=there)
         if told.settlement is not None:
             steps.append(Step(told.verb, "sa", change.name, settlement=told.settlement))
     return Plan(tuple(steps), disruption, tuple(unsettled))
 
 
 def _changes(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str], replaced: Set[str]) -> list[Change]:
-    """Return every loaded connection that is to be another one, or has another secret; those that go last."""
+    """Return every loaded connection that is to be another one, or has another secret; those that go last.
+
+    One that a killed run has unloaded is such a one too, for its SAs may be up.
+    """
     found = []
     for name, parts in wanted.parts.items():
-        if name not in daemon.connections:
+        if name not in daemon.connections | daemon.unloaded:
             continue
         loaded = daemon.loaded.get(name)
         new_key = wanted.secret_of.get(name) in replaced
         if new_key or loaded is None or loaded.whole != parts.whole:
             found.append(Change(name, loaded, parts, new_key, may_initiate=name in wanted.initiators))
-    gone = sorted(daemon.connections & owned - wanted.connections.keys())
+    gone = sorted((daemon.connections & owned | daemon.unloaded) - wanted.connections.keys())
     return found + [Change(name, daemon.loaded.get(name), None) for name in gone]
 
 
-def _loading(change: Change, settlement: Settlement | None) -> list[Step]:
-    """Return how charon is given a changed connection; where something is held, the last load belongs to the SAs' step."""
+def _loading(change: Change, settlement: Settlement | None, *, there: bool) -> list[Step]:
+    """Return how charon is given a changed connection; where something is held, the last load belongs to the SAs' step.
+
+    `there` says that charon has it loaded, so that there is something to unload.
+    """
+    unload = ("unload",) if there else ()
     if change.wanted is None:
-        return [Step("unload", "connection", change.name)]
-    if not change.loads:
-        return []
-    if settlement is not None and settlement.held:
-        return [Step("unload" if change.afresh else "hold", "connection", change.name, settlement=settlement)]
-    return [Step(verb, "connection", change.name) for verb in (("unload", "load") if change.afresh else ("reload",))]
+        verbs: tuple[str, ...] = unload
+    elif not change.loads:
+        verbs = ()
+    elif settlement is not None and settlement.held:
+        verbs = unload if change.afresh else ("hold",)
+    else:
+        verbs = (*unload, "load") if change.afresh else ("reload",)
+    held = settlement if settlement is not None and settlement.held else None
+    return [Step(verb, "connection", change.name, settlement=held) for verb in verbs]
 
 
 def _owned(observed: Observed, daemon: ObservedDaemon) -> Set[str]:

@@ -124,7 +124,7 @@ def _create(link: Link) -> tuple[Command, ...]:
 
 def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
     commands: list[Command] = []
-    if not there.ours:
+    if not there.ours or there.unmarked:
         commands.append(("link", "set", "dev", link.name, "alias", LINK_ALIAS))
     mtu = link.mtu or (_DEFAULT_MTU if link.parent is None else there.mtu)
     if there.mtu != mtu:

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon im
     journal_begun,
     journal_done,
     journal_head,
+    left_open,
     loaded_parts,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.sas import sas_as_data
@@ -123,6 +124,31 @@ def test_a_journal_says_what_an_unfinished_run_has_touched(
 def test_beside_the_journal_of_a_run_its_own_file_is_nobodys_edit() -> None:
     journal = file(journal_head(file(RECORD)) + BEGUN)
     assert loaded_parts(SAME, file(RECORD), file(EDITED, 3000), journal) == {"paris": parts("a")}
+
+
+@pytest.mark.parametrize(
+    ("record", "lines", "left"),
+    [
+        pytest.param(file(RECORD), b"", set(), id="nothing was touched"),
+        pytest.param(file(RECORD), BEGUN, {"oslo", "rome"}, id="begun"),
+        pytest.param(file(RECORD), BEGUN + DONE, set(), id="settled"),
+        pytest.param(file(RECORD), BEGUN + journal_done({"oslo": None}), {"rome"}, id="settled in part"),
+        pytest.param(None, BEGUN, {"oslo", "rome"}, id="in the first run of a host"),
+    ],
+)
+def test_a_journal_says_what_an_unfinished_run_has_left_open(
+    record: FileState | None, lines: bytes, left: set[str]
+) -> None:
+    assert left_open(record, file(journal_head(record) + lines)) == left
+    assert left_open(record, file(journal_head(file(b"other")) + lines)) == set()
+    assert left_open(record, None) == set()
+
+
+def test_a_record_that_no_file_holds_ends_with_its_start_of_charon() -> None:
+    record = file(encode_record("boot/7/100", None, LOADED))
+    edited = file(EDITED, 1000)
+    assert loaded_parts(SAME, record, edited, None) == LOADED
+    assert loaded_parts(LATER, record, edited, None) == IN_EDITED
 
 
 def test_a_record_is_the_same_bytes_for_the_same_content() -> None:

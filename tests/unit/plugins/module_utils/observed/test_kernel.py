@@ -68,6 +68,26 @@ def test_links(shown: dict[str, Any], seen: ObservedLink) -> None:
 
 
 @pytest.mark.parametrize(
+    ("shown", "recorded", "seen"),
+    [
+        pytest.param(changed(ifalias=None), ("ipsec0", 0x5F000001), link(unmarked=True), id="made by a run of ours"),
+        pytest.param(changed(ifalias=None), ("ipsec0", 7), link(ours=False), id="of another number"),
+        pytest.param(changed(ifalias=None), ("ipsec1", 0x5F000001), link(ours=False), id="of another name"),
+        pytest.param(changed(ifalias="uplink"), ("ipsec0", 0x5F000001), link(ours=False), id="marked by somebody"),
+        pytest.param(
+            changed(ifalias=None, linkinfo={"info_kind": "bridge"}), ("ipsec0", 0), link(kind="bridge", ours=False, if_id=0),
+            id="no XFRM interface",
+        ),
+        pytest.param(IPSEC0, ("ipsec0", 0x5F000001), LINK, id="marked"),
+    ],
+)  # fmt: skip
+def test_a_link_that_was_stopped_before_it_got_its_mark_is_ours_by_the_record(
+    shown: dict[str, Any], recorded: tuple[str, int], seen: ObservedLink
+) -> None:
+    assert parse_links([shown], [], {recorded}) == {"ipsec0": seen}
+
+
+@pytest.mark.parametrize(
     ("shown", "seen"),
     [
         ({"dst": "10.2.0.0/24"}, ("10.2.0.0/24", 0, 254, None)),

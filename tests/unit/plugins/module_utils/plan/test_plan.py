@@ -17,6 +17,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileState
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import (
+    LiveChild,
+    LiveSa,
     Observed,
     ObservedDaemon,
     ObservedLink,
@@ -60,7 +62,7 @@ def there(wish: Config, **changes: Any) -> Observed:
         made.parts,
         frozenset(made.shared),
     )
-    of_daemon = {key: changes.pop(key) for key in ("connections", "loaded", "shared") if key in changes}
+    of_daemon = {key: changes.pop(key) for key in ("connections", "loaded", "shared", "unloaded") if key in changes}
     files = {role: FileState(file.encoded, file.mode, 0) if file.needed else None for role, file in made.files.items()}
     observed = Observed(
         stored=Stored(number=1, gateway=parse_gateway(wish)),
@@ -113,6 +115,10 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
         pytest.param(ROME_ONLY, there(ROME_ONLY, connections=frozenset({"rome", "half"}), stored=Stored(
                      1, parse_gateway(ROME_ONLY), unfinished_connections=frozenset({"half"}), unfinished=True)), [
                      "unload connection half"], id="what an unfinished run loaded goes"),
+        pytest.param(ROME_ONLY, there(ROME_ONLY, unloaded=frozenset({"old"})), [],
+                     id="what a killed run has unloaded is gone"),
+        pytest.param(ROME_ONLY, there(NOTHING, unloaded=frozenset({"rome"})), [
+                     *FILES, "load secret ike-rome", "load connection rome"], id="and comes again where it is wanted"),
         pytest.param(BOTH, there(BOTH, daemon=None), [], id="without a daemon only files and links"),
         pytest.param(BOTH, there(NOTHING, daemon=None), [*FILES, "add link ipsec-paris", ("add address 10.255.0.1/30 on "
                      "ipsec-paris"), "add route 10.2.0.0/24 by ipsec-paris"], id="without a daemon, files and links all the same"),
@@ -120,6 +126,15 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
 )  # fmt: skip
 def test_steps(wish: Config, present: Observed, expected: list[str]) -> None:
     assert steps(wish, present) == expected
+
+
+def test_sas_of_what_a_killed_run_has_unloaded_follow_all_the_same() -> None:
+    sa = LiveSa(1, established=True, busy=False, children=(LiveChild("lan", 2, up=True),))
+    observed = there(ROME_ONLY, unloaded=frozenset({"old", "rome"}), connections=frozenset(), loaded={})
+    assert plan(wanted(ROME_ONLY), observed).unsettled == ("rome", "old")
+    told = plan(wanted(ROME_ONLY), observed, {"old": (sa,), "rome": (sa,)})
+    assert [str(step) for step in told.steps] == ["restart sa rome", "end sa old"]
+    assert told.disruption == {"rome": "reestablish", "old": "end"}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +176,8 @@ LOST_ALL = ["address flush dev ipsec-paris to 10.255.0.1", "address replace 10.2
         pytest.param(INTERFACE, LINK, [], id="unchanged"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, up=False), ["link set dev ipsec-paris up", DEFAULT],
                      id="a link that is down has lost its routes"),
+        pytest.param(INTERFACE, dataclasses.replace(LINK, unmarked=True), ["link set dev ipsec-paris alias swanfleet"],
+            id="one that was stopped before its mark gets it"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, ours=False), ["link set dev ipsec-paris alias swanfleet"],
                      id="an XFRM interface of this name and number is taken over"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, if_id=6), ["link delete dev ipsec-paris", *ADD], id="if_id"),
