@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -200,6 +201,20 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         holder.kill()
     with LocalFiles().lock(path, 0.0):
         pass
+
+
+def test_what_cannot_be_appended_whole_is_not_appended_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    LocalFiles().append(str(path), b"first\n")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
+    try:
+        with pytest.raises(FileTrouble, match=r"cannot write .*/journal: File too large"):
+            LocalFiles().append(str(path), b"second\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    LocalFiles().append(str(path), b"third\n")
+    assert path.read_bytes() == b"first\nthird\n"
 
 
 def test_a_file_is_never_readable_by_others_while_it_is_written(

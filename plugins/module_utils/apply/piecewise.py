@@ -56,7 +56,8 @@ def carry_out_each(steps: Plan, wanted: Artifacts, observed: Observed, host: Hos
         try:
             begin_journal(host)
         except IpsecError as error:
-            _forget(host, work, error)
+            work.failures.append(StepFailed("begin the journal of what is loaded", error))
+            steps = Plan(tuple(step for step in steps.steps if step.layer not in CONNECTION_LAYERS))
     for group in grouped(steps):
         if group[0].layer in KERNEL_LAYERS:
             _run(group, host, work)
@@ -65,12 +66,13 @@ def carry_out_each(steps: Plan, wanted: Artifacts, observed: Observed, host: Hos
         else:
             for step in group:
                 _single(step, wanted, observed, host, work)
-    if needs_record(steps):
-        undone = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS and step not in work.done}
+    # Where anything is left undone, the record from before says with the journal what is known; and so it does where a
+    # new record cannot be written.
+    if needs_record(steps) and all(step in work.done for step in steps.steps if step.layer in CONNECTION_LAYERS):
         try:
-            record(steps, wanted, observed, host, undone=undone)
+            record(steps, wanted, observed, host)
         except IpsecError as error:
-            _forget(host, work, error)
+            work.warnings.append(f"record what charon holds: {error}")
     return work
 
 
@@ -128,11 +130,3 @@ def _subject(step: Step) -> tuple[str, str]:
         words = step.commands[0]
         return "kernel", words[words.index("dev") + 1]
     return "connection" if step.layer in CONNECTION_LAYERS else step.layer, step.key or step.name
-
-
-def _forget(host: Host, work: Work, error: IpsecError) -> None:
-    """Remove the record that cannot be kept true. Without one nothing counts as proven, and all is loaded again."""
-    try:
-        host.files.remove(host.paths.loaded_record)
-    except IpsecError:
-        work.failures.append(StepFailed("record what charon holds", error))

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Callable, cast
 
@@ -14,7 +14,7 @@ from ..drivers.charon import DaemonRefused
 from ..drivers.files import NewFile
 from ..drivers.host import Host
 from ..errors import IpsecError
-from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head
+from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
 from ..plan.steps import Plan, Step
 from .sas import PeerDeclined, settle_all, snapshot
@@ -73,8 +73,7 @@ def perform(
 ) -> list[str]:
     """Carry out steps that go together, and return warnings about peers that did not follow.
 
-    A connection that charon refuses fails the group, unless `refused` is there to be told: the others go on then, also
-    where the journal cannot be written.
+    A connection that charon refuses fails the group, unless `refused` is there to be told: the others go on then.
     """
     if group[0].layer in KERNEL_LAYERS:
         host.kernel.run([command for step in group for command in step.commands])
@@ -133,7 +132,7 @@ def _carry_out_connections(
 ) -> list[str]:
     """Load and unload a group of connections, then settle their SAs; no more at once, so that no SA is rekeyed in between."""
     becomes = {step.name: wanted.parts.get(step.name) for step in group}
-    _write_journal(host, journal_begun(becomes), needed=refused is None)
+    _open_journal(host, becomes, strict=refused is None)
     old = snapshot(host, group)
     for step in group:
         if step.layer == "connection" and step.name in becomes:
@@ -155,8 +154,23 @@ def _carry_out_connections(
         raise StepFailed(_told(settling), error) from error
     except Exception as error:
         raise StepFailed(_told(settling), error) from error
-    _write_journal(host, journal_done(becomes), needed=refused is None)
+    try:
+        host.files.append(host.paths.journal, journal_done(becomes))
+    except IpsecError:
+        # They stay uncertain, which is true and costs no more than that they are loaded afresh.
+        if refused is None:
+            raise
     return warnings
+
+
+def _open_journal(host: Host, names: Iterable[str], *, strict: bool) -> None:
+    """Note that what charon holds of connections is uncertain from now on; not `strict`, it may have been noted before."""
+    try:
+        host.files.append(host.paths.journal, journal_begun(names))
+    except IpsecError:
+        noted = left_open(host.files.read(host.paths.loaded_record), host.files.read(host.paths.journal))
+        if strict or not noted.issuperset(names):
+            raise
 
 
 def begin_journal(host: Host) -> None:
@@ -168,22 +182,11 @@ def begin_journal(host: Host) -> None:
         host.files.append(host.paths.journal, head)
 
 
-def _write_journal(host: Host, line: bytes, *, needed: bool) -> None:
-    """Add to the journal. Where it is not `needed`, no record at all is as true as one with it: nothing is proven then."""
-    try:
-        host.files.append(host.paths.journal, line)
-    except IpsecError:
-        if needed:
-            raise
-        host.files.remove(host.paths.loaded_record)
-
-
-def record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, undone: Set[str] = frozenset()) -> None:
+def record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> None:
     """Record what charon holds now. The journal of this run says nothing beside the new record, and goes.
 
-    `undone` are connections of which not every step went through. While charon is down the record belongs to no start
-    of it; the next start loads the file, and so makes it true. Of one that does not answer nothing new is known, and
-    the record stays what it was before the steps.
+    While charon is down the record belongs to no start of it; the next start loads the file, and so makes it true. Of
+    one that does not answer nothing new is known, and the record stays what it was before the steps.
     """
     if observed.daemon is None and not observed.daemon_down:
         return
@@ -192,7 +195,7 @@ def record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *, un
         touched = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS}
         start_id = observed.daemon.state.start_id
         loaded = {name: parts for name, parts in observed.daemon.loaded.items() if name not in touched}
-        loaded.update((name, wanted.parts[name]) for name in touched - undone if name in wanted.parts)
+        loaded.update((name, wanted.parts[name]) for name in touched if name in wanted.parts)
     file = _connections_file(host)
     content = encode_record(start_id, file if file == _what_starts_load(wanted) else None, loaded)
     host.files.replace(host.paths.loaded_record, content, 0o600)

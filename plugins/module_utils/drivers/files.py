@@ -144,7 +144,7 @@ class LocalFiles:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
-                os.write(descriptor, content)
+                _append(descriptor, content)
             finally:
                 os.close(descriptor)
 
@@ -232,6 +232,18 @@ def _prepared(file: NewFile) -> str:
         _forget(temporary)
         raise
     return temporary
+
+
+def _append(descriptor: int, content: bytes) -> None:
+    """Write all of it or, where the disk is full, nothing."""
+    size = os.fstat(descriptor).st_size
+    written = 0
+    try:
+        while written < len(content):
+            written += os.write(descriptor, content[written:])
+    except OSError:
+        os.ftruncate(descriptor, size)
+        raise
 
 
 def _forget(temporary: str) -> None:

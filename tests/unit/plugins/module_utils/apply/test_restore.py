@@ -10,11 +10,13 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
     DaemonAbsent,
     DaemonHung,
+    DaemonState,
     DaemonUnavailable,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
-from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, Config, apply, config
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import loaded_parts
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeLink
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import STOPPED
@@ -22,19 +24,18 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.units import STOPPED
 NAMES = ("athens", "berlin", "cairo")
 
 
-def tunnel(number: int, name: str) -> tuple[Config, Config, Config]:
-    endpoint, network = f"198.51.100.{number}", f"10.{number}.0.0/24"
-    interface = {"name": f"x-{name}", "addresses": [f"10.255.{number}.1/30"]}
-    if name == "berlin":
-        interface["parent"] = "wan1"
-    return (
-        {**PARIS, "name": name, "remote_endpoints": [endpoint], "xfrm_interface": f"x-{name}", "psk": name},
-        {**PARIS_LAN, "phase1": name, "remote_networks": [network]},
-        interface,
-    )
-
-
-THREE = config(*map(list, zip(*(tunnel(number, name) for number, name in enumerate(NAMES, start=2)), strict=True)))
+NUMBERS = dict(enumerate(NAMES, start=2))
+THREE = config(
+    [
+        {**PARIS, "name": name, "remote_endpoints": [f"198.51.100.{n}"], "xfrm_interface": f"x-{name}", "psk": name}
+        for n, name in NUMBERS.items()
+    ],
+    [{**PARIS_LAN, "phase1": name, "remote_networks": [f"10.{n}.0.0/24"]} for n, name in NUMBERS.items()],
+    [
+        {"name": f"x-{name}", "addresses": [f"10.255.{n}.1/30"], "parent": "wan1" if name == "berlin" else None}
+        for n, name in NUMBERS.items()
+    ],
+)
 
 
 @pytest.fixture
@@ -156,10 +157,13 @@ def test_a_disk_that_cannot_be_written_keeps_no_link_away_and_leaves_no_false_re
         raise FileTrouble("cannot write: No space left on device")
 
     host.files.replace_all = host.files.replace = full  # type: ignore[method-assign,assignment]
-    failures = restore(host.host, with_daemon=False).failures
-    assert failures == ("write file connections: cannot write: No space left on device",)
+    done = restore(host.host, with_daemon=False)
+    assert done.failures == ("write file connections: cannot write: No space left on device",)
+    assert done.notes == ("record what charon holds: cannot write: No space left on device",)
     assert {"x-athens", "x-berlin", "x-cairo"} <= host.kernel.links.keys()
-    assert host.files.read(host.paths.loaded_record) is None
+    record, file = map(host.files.read, (host.paths.loaded_record, host.paths.connections_file))
+    later = DaemonState("charon-systemd", "5.9.8", (), "", 0, start_id="later", started=4e9)
+    assert loaded_parts(later, record, file, None) == {}
 
 
 def test_a_hung_ip_is_not_asked_again(host: FakeHost) -> None:
