@@ -122,12 +122,17 @@ class FakeCharon:
         self.loaded, self.secrets, self._shown, self._sas = {}, {}, {}, []
         self._start += 1
 
+    @property
+    def start_id(self) -> str:
+        """Return the name of this start, also of a charon that does not answer."""
+        return f"boot/{1000 + self._start}/1"
+
     def state(self) -> DaemonState:
         self._command("version")
         self._command("stats")
         daemon, version, plugins = self._daemon
         since = f"Jan 01 00:{self._start // 60 % 60:02d}:{self._start % 60:02d} 2026"
-        return DaemonState(daemon, version, plugins, since, len(self._sas), start_id=f"boot/{1000 + self._start}/1")
+        return DaemonState(daemon, version, plugins, since, len(self._sas), start_id=self.start_id)
 
     def connections(self, names: Sequence[str] | None = None) -> dict[str, Section]:
         self._command("list-conns")

@@ -113,8 +113,9 @@ class FakeHost:
             "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if path in managed},
             "connections": dict(self.charon.loaded),
             "secrets": sorted(self.charon.secrets.values()),
-            "links": {name: repr(link) for name, link in self.kernel.links.items()},
-            "generation": current and kept.get(f"{self.paths.generations}/{current}/objects.json"),
+            "links": {name: link.told() for name, link in self.kernel.links.items()},
+            "generation": current
+            and [kept.get(f"{self.paths.generations}/{current}/{name}.json") for name in ("objects", "secrets")],
         }
 
     def _before(self, name: str) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
@@ -53,6 +53,10 @@ class FakeLink:
     up: bool = False
     addresses: list[str] = field(default_factory=list)
     routes: list[FakeRoute] = field(default_factory=list)
+
+    def told(self) -> str:
+        """Return all about the link, whatever the order in which it came to be so."""
+        return repr(replace(self, addresses=sorted(self.addresses), routes=sorted(self.routes, key=repr)))
 
     def drop_routes(self, family: int) -> None:
         self.routes = [route for route in self.routes if route.family != family]
