@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ..apply.transaction import Change, with_numbers
+from ..apply.in_force import with_numbers
+from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..artifacts.inverse import read_gateway
 from ..artifacts.settings import parse_settings
