@@ -176,16 +176,17 @@ def test_the_lock_is_free_again_after_an_error(files: Files, root: str) -> None:
         pass
 
     path = f"{root}/run/lock"
-    with pytest.raises(Bug), files.lock(path, 0.0):
+    with pytest.raises(Bug), files.lock(path, 0.0, "a test"):
         raise Bug
-    with files.lock(path, 0.0):
+    with files.lock(path, 0.0, "a test"):
         pass
 
 
 def test_a_held_lock_is_refused_with_its_holder(files: Files, root: str) -> None:
     path = f"{root}/run/lock"
-    with files.lock(path, 0.0), pytest.raises(LockBusy, match=rf"process \d+ since [\d:]+ holds {path} .* 0 seconds"):
-        files.lock(path, 0.0).__enter__()
+    said = rf"process \d+, a test, since [\d-]+ [\d:]+ holds {path} .* 0 seconds"
+    with files.lock(path, 0.0, "a test"), pytest.raises(LockBusy, match=said):
+        files.lock(path, 0.0, "another").__enter__()
 
 
 def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
@@ -197,9 +198,9 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path: Path) -> None:
         assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(LockBusy):
-            LocalFiles().lock(path, 0.0).__enter__()
+            LocalFiles().lock(path, 0.0, "a test").__enter__()
         holder.kill()
-    with LocalFiles().lock(path, 0.0):
+    with LocalFiles().lock(path, 0.0, "a test"):
         pass
 
 

@@ -101,13 +101,11 @@ class FakeFiles:
         return hashlib.sha256(f"draw {self._drawn}".encode()).digest()[:size]
 
     @contextlib.contextmanager
-    def lock(self, path: str, timeout: float) -> Iterator[None]:
+    def lock(self, path: str, timeout: float, program: str) -> Iterator[None]:
         if self.locked_by is not None:
-            raise LockBusy(
-                f"{self.locked_by} holds {path} and did not let go of it in {timeout:g} seconds; try again later"
-            )
+            raise LockBusy(f"{self.locked_by} holds {path} and did not let go of it in {timeout:g} seconds")
         self._make_parents(path, "lock")
-        self.locked_by = "process 1 since 00:00:00"
+        self.locked_by = f"process 1, {program}, since 2026-01-01 00:00:00"
         try:
             yield
         finally:

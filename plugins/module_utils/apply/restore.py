@@ -40,7 +40,7 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
     can be done at all.
     """
-    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore"):
         failures = _told(host.sweep)
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:

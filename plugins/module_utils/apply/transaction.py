@@ -51,16 +51,19 @@ class Outcome:
         return self.plan.disruption
 
 
-def run_transaction(host: Host, change: Change, *, check: bool, demands: RunOptions = _NO_DEMANDS) -> Outcome:
+def run_transaction(
+    host: Host, change: Change, *, check: bool, demands: RunOptions = _NO_DEMANDS, program: str = "a run"
+) -> Outcome:
     """Make the host what `change` makes of the gateway in force.
 
     In a check nothing is written, and the plan is the very one that a run would execute. Where `demands` allow it, a
     charon that is down is no error: files and links are applied, and charon loads the files when it starts. Raises
     `IpsecError`: before the first step the host is untouched, after it the error says whether it is as before.
+    `program` is what others are told that wait for this run.
     """
     if check:
         return _planned(host, change, host_key_of(host), check=True, demands=demands)[0]
-    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S):
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, program):
         host.sweep()
         outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
         if outcome.changed:

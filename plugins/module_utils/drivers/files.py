@@ -8,39 +8,27 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import errno
-import fcntl
 import glob
 import os
 import re
 import secrets
 import shutil
 import stat
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..errors import IpsecError, LockBusy
+from .file_trouble import FileTrouble, told
+from .lock import held_lock
+
+__all__ = ["FileState", "FileTrouble", "Files", "LocalFiles", "NewFile", "sweep_temporaries"]
 
 # The names of files on their way into place: hidden, and with an end that swanctl's include of *.conf passes over.
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.swanfleet")
 
 
-_REMEDIES = {
-    errno.ENOSPC: ": make room on its file system, see 'df' and 'df -i'",
-    errno.EDQUOT: ": make room within the quota",
-    errno.EROFS: ": mount it writable; where the kernel has made it read-only, 'dmesg' says why",
-    errno.EACCES: ": run as root (become: true), and see whether a security policy forbids it",
-    errno.EPERM: ": run as root (become: true), and see whether it is immutable ('lsattr')",
-}
-
-
 def _temporary_name(name: str) -> str:
     return f".{name}.{secrets.token_hex(6)}.swanfleet"
-
-
-class FileTrouble(IpsecError):
-    """The file system refused: the message names path, operation and reason."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +85,8 @@ class Files(Protocol):
     def random(self, size: int) -> bytes:
         """Return random bytes fit for a key."""
 
-    def lock(self, path: str, timeout: float) -> contextlib.AbstractContextManager[None]:
-        """Hold the exclusive lock; raises `LockBusy`, naming the holder, when it is not to be had in `timeout` seconds."""
+    def lock(self, path: str, timeout: float, program: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the exclusive lock as `program`; raises `LockBusy`, naming the holder, when that takes over `timeout` seconds."""
 
 
 class LocalFiles:
@@ -106,7 +94,7 @@ class LocalFiles:
 
     def read(self, path: str) -> FileState | None:
         """Return a file, or None when there is none."""
-        with _told(path, "read"):
+        with told(path, "read"):
             try:
                 with open(path, "rb") as handle:
                     status = os.fstat(handle.fileno())
@@ -123,11 +111,11 @@ class LocalFiles:
         ready: list[tuple[str, str]] = []
         try:
             for file in files:
-                with _told(file.path, "write"):
+                with told(file.path, "write"):
                     ready.append((_prepared(file), file.path))
             while ready:
                 temporary, path = ready[0]
-                with _told(path, "write"):
+                with told(path, "write"):
                     os.rename(temporary, path)
                 del ready[0]
         except BaseException:
@@ -135,12 +123,12 @@ class LocalFiles:
                 _forget(temporary)
             raise
         for directory in sorted({os.path.dirname(file.path) for file in files}):
-            with _told(directory, "write"):
+            with told(directory, "write"):
                 _sync_directory(directory)
 
     def append(self, path: str, content: bytes) -> None:
         """Add to the end of a 0600 file, without waiting for the disk."""
-        with _told(path, "write"):
+        with told(path, "write"):
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
@@ -150,7 +138,7 @@ class LocalFiles:
 
     def remove(self, path: str) -> None:
         """Remove a file, a link or a directory with all below it."""
-        with _told(path, "remove"):
+        with told(path, "remove"):
             if os.path.isdir(path) and not os.path.islink(path):
                 shutil.rmtree(path)
                 return
@@ -159,7 +147,7 @@ class LocalFiles:
 
     def names(self, directory: str) -> list[str]:
         """Return the sorted names in a directory."""
-        with _told(directory, "list"):
+        with told(directory, "list"):
             try:
                 return sorted(os.listdir(directory))
             except FileNotFoundError:
@@ -171,7 +159,7 @@ class LocalFiles:
 
     def make_directory(self, path: str, mode: int) -> None:
         """Make a directory and its parents."""
-        with _told(path, "make directory"):
+        with told(path, "make directory"):
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(path, mode)
@@ -179,7 +167,7 @@ class LocalFiles:
     def point(self, link: str, target: str) -> None:
         """Make a symbolic link point to `target` by renaming a new one over it."""
         temporary = os.path.join(os.path.dirname(link), _temporary_name(os.path.basename(link)))
-        with _told(link, "link"):
+        with told(link, "link"):
             os.symlink(target, temporary)
             try:
                 os.rename(temporary, link)
@@ -201,19 +189,9 @@ class LocalFiles:
         """Return random bytes from the kernel."""
         return secrets.token_bytes(size)
 
-    @contextlib.contextmanager
-    def lock(self, path: str, timeout: float) -> Iterator[None]:
-        """Hold flock(2) on `path`; the file names the holder while it is held."""
-        with _told(path, "lock"):
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            _await_lock(descriptor, path, timeout)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"process {os.getpid()} since {time.strftime('%H:%M:%S')}".encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)
+    def lock(self, path: str, timeout: float, program: str) -> contextlib.AbstractContextManager[None]:
+        """Hold flock(2) on `path`; the file names the holder, and is there only while it is held."""
+        return held_lock(path, timeout, program)
 
 
 def _prepared(file: NewFile) -> str:
@@ -259,34 +237,9 @@ def sweep_temporaries(files: Files, directories: Iterable[str]) -> None:
                 files.remove(f"{directory}/{name}")
 
 
-def _await_lock(descriptor: int, path: str, timeout: float) -> None:
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                holder = os.pread(descriptor, 200, 0).decode(errors="replace") or "another process"
-                raise LockBusy(
-                    f"{holder} holds {path} and did not let go of it in {timeout:g} seconds; try again later"
-                ) from None
-            # flock(2) has no timeout of its own, and a signal-driven one would be the process's, not ours.
-            time.sleep(0.05)
-
-
 def _sync_directory(directory: str) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _told(path: str, operation: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        reason = f"{error.strerror or error}{_REMEDIES.get(error.errno or 0, '')}"
-        raise FileTrouble(f"cannot {operation} {path}: {reason}") from error

@@ -49,7 +49,7 @@ def run_door(name: str) -> None:
         module = EngineModule(door.spec, required_if=door.required_if)
         reading = door.readings.get(module.params["state"])
         if reading is None:
-            _told(module, lambda host: _transact(module, door, host))
+            _told(module, lambda host: _transact(module, door, host, name))
         else:
             _told(module, lambda host: _read(module, reading, host))
 
@@ -75,13 +75,14 @@ def _read(module: EngineModule, reading: Reading, host: Host) -> dict[str, Any]:
     return {"changed": False, **result}
 
 
-def _transact(module: EngineModule, door: Door, host: Host) -> dict[str, Any]:
+def _transact(module: EngineModule, door: Door, host: Host, name: str) -> dict[str, Any]:
     problems: list[Problem] = []
     raw = {opt.name: module.params[opt.name] for opt in options_of(RunOptions)}
     demands = parse_object(RunOptions, raw, where="the run", problems=problems)
     if demands is None:
         raise ValidationError(problems)
-    outcome = run_transaction(host, door.change(module.params), check=module.check_mode, demands=demands)
+    change = door.change(module.params)
+    outcome = run_transaction(host, change, check=module.check_mode, demands=demands, program=name)
     for warning in outcome.warnings:
         module.warn(warning)
     return _result(outcome, diff_limit=demands.diff_limit if module._diff else None)

@@ -180,8 +180,10 @@ class TestBeforeTheFirstStep:
 
     def test_a_busy_lock_is_one_error(self) -> None:
         host = on(TWO)
-        host.files.locked_by = "process 7 since 09:00:00"
-        with pytest.raises(LockBusy, match="process 7 since 09:00:00 holds /run/swanfleet/lock"):
+        host.files.locked_by = "process 7, ipsec_gateway, since 2026-11-23 09:00:00"
+        with pytest.raises(
+            LockBusy, match="process 7, ipsec_gateway, since 2026-11-23 09:00:00 holds /run/swanfleet/lock"
+        ):
             apply(host, CHANGED)
         assert host.calls == []
         assert apply(host, CHANGED, check=True).changed
