@@ -84,14 +84,11 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
             f"xfrm_interface {name}",
             "name",
             name,
-            "the host has an XFRM interface of this name that is not ours, with another if_id or parent "
-            f"(if_id {present[name].if_id}, parent {present[name].parent or 'none'}); name that if_id, or choose another name",
+            f"the host has an XFRM interface of this name that is not ours (if_id {present[name].if_id}, parent "
+            f"{present[name].parent or 'none'}); choose another name, or remove it first with 'ip link delete dev {name}'",
         )
-        for name, link in wanted.items()
-        if name in present
-        and present[name].kind == "xfrm"
-        and not present[name].ours
-        and _must_be_made(link, present[name])
+        for name in wanted
+        if name in present and present[name].kind == "xfrm" and not present[name].ours
     )
     if problems:
         raise ValidationError(problems)
@@ -124,7 +121,7 @@ def _create(link: Link) -> tuple[Command, ...]:
 
 def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
     commands: list[Command] = []
-    if not there.ours or there.unmarked:
+    if there.unmarked:
         commands.append(("link", "set", "dev", link.name, "alias", LINK_ALIAS))
     mtu = link.mtu or (_DEFAULT_MTU if link.parent is None else there.mtu)
     if there.mtu != mtu:

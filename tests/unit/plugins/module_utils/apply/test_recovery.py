@@ -20,6 +20,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     config,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeLink
 
 ROME_ONLY = config([ROME], [ROME_LAN])
 
@@ -107,6 +108,72 @@ def test_a_generation_that_was_never_in_force_is_not_kept() -> None:
     host = killed(on(TWO), CHANGED, at="load_shared")
     apply(host, ROME_ONLY)
     assert (host.host.generations.numbers(), host.host.generations.current_number()) == ([1, 3], 3)
+
+
+def cut(host: FakeHost, after: int, error: BaseException) -> None:
+    """Let the kernel carry out so many commands and then raise, also in the middle of a batch; once."""
+    carry_out, left = host.kernel._run, [after]
+
+    def cutting(layer: str, verb: str, rest: list[str]) -> None:
+        if left[0] == 0:
+            host.kernel._run = carry_out  # type: ignore[method-assign]
+            raise error
+        left[0] -= 1
+        carry_out(layer, verb, rest)
+
+    host.kernel._run = cutting  # type: ignore[method-assign]
+
+
+MADE = ("the link", "its mark", "its state", "its address", "its route")
+
+
+@pytest.mark.parametrize("done", range(len(MADE)), ids=["nothing", *MADE[:-1]])
+@pytest.mark.parametrize("then", ["the same again", "another number", "without it", "restore"])
+def test_a_link_of_a_run_that_was_killed_while_it_made_it_is_ours(done: int, then: str) -> None:
+    host = on(ROME_ONLY)
+    cut(host, done, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        apply(host, TWO)
+    assert ("ipsec-paris" in host.kernel.links) == (done > 0)
+    host.reset()
+    wanted = ROME_ONLY
+    if then == "restore":
+        restore(host.host, with_daemon=True)
+    else:
+        other = config(TWO["phase1"], TWO["phase2"], [{**TWO["xfrm_interfaces"][0], "if_id": 9}])
+        wanted = {"the same again": TWO, "another number": other, "without it": ROME_ONLY}[then]
+        apply(host, wanted)
+    assert host.state()["links"] == on(wanted).state()["links"]
+    assert host.host.generations.unfinished() == []
+
+
+@pytest.mark.parametrize("done", range(len(MADE)), ids=["nothing", *MADE[:-1]])
+def test_a_link_whose_making_is_refused_halfway_goes_again(done: int) -> None:
+    host = on(ROME_ONLY)
+    cut(host, done, KernelRefused("no memory"))
+    with pytest.raises(ApplyError, match=r"no memory; the host is as before"):
+        apply(host, TWO)
+    assert host.state() == on(ROME_ONLY).state()
+
+
+def test_a_link_that_lost_its_mark_gets_it_again() -> None:
+    host = on(TWO)
+    host.kernel.links["ipsec-paris"].alias = None
+    assert told(restore(host.host, with_daemon=True)) == ["change link ipsec-paris"]
+    assert host.state() == on(TWO).state()
+
+
+def test_a_link_that_somebody_else_made_is_neither_taken_nor_removed() -> None:
+    host = on(ROME_ONLY)
+    host.kernel.links["ipsec-paris"] = FakeLink("xfrm", if_id=9)
+    before = host.state()
+    wanted = config(TWO["phase1"], TWO["phase2"], [{**TWO["xfrm_interfaces"][0], "if_id": 9}])
+    for _attempt in range(2):
+        with pytest.raises(ValidationError, match=r"has an XFRM interface of this name that is not ours \(if_id 9"):
+            apply(host, wanted)
+        assert host.state() == before
+    restore(host.host, with_daemon=True)
+    assert host.state() == before
 
 
 class TestBoot:

@@ -177,9 +177,9 @@ LOST_ALL = ["address flush dev ipsec-paris to 10.255.0.1", "address replace 10.2
         pytest.param(INTERFACE, dataclasses.replace(LINK, up=False), ["link set dev ipsec-paris up", DEFAULT],
                      id="a link that is down has lost its routes"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, unmarked=True), ["link set dev ipsec-paris alias swanfleet"],
-            id="one that was stopped before its mark gets it"),
-        pytest.param(INTERFACE, dataclasses.replace(LINK, ours=False), ["link set dev ipsec-paris alias swanfleet"],
-                     id="an XFRM interface of this name and number is taken over"),
+                     id="a link that a killed run left without our mark"),
+        pytest.param(INTERFACE, dataclasses.replace(LINK, unmarked=True, if_id=6), ["link delete dev ipsec-paris", *ADD],
+                     id="one with a number that is not wanted any more"),
         pytest.param(INTERFACE, dataclasses.replace(LINK, if_id=6), ["link delete dev ipsec-paris", *ADD], id="if_id"),
         pytest.param({**INTERFACE, "parent": "wan0", "mtu": 1400}, LINK, [
             "link delete dev ipsec-paris", "link add dev ipsec-paris type xfrm dev wan0 if_id 7", ADD[1],
@@ -228,6 +228,14 @@ def test_links(interface: Config, link: ObservedLink, expected: list[str]) -> No
         pytest.param(there(NOTHING, links={"ipsec-paris": ObservedLink("ipsec-paris", "", ours=True)}),
                      "xfrm_interface ipsec-paris: name is 'ipsec-paris': the host has a link of this name that is no XFRM "
                      "interface (a device); choose another name", id="a device, whatever its alias"),
+        pytest.param(there(NOTHING, links={"ipsec-paris": dataclasses.replace(LINK, ours=False)}),
+                     "xfrm_interface ipsec-paris: name is 'ipsec-paris': the host has an XFRM interface of this name that is not "
+                     "ours (if_id 7, parent none); choose another name, or remove it first with 'ip link delete dev ipsec-paris'",
+                     id="an XFRM interface, also with the wanted number"),
+        pytest.param(there(NOTHING, links={"ipsec-paris": ObservedLink("ipsec-paris", "xfrm", False, if_id=6, parent="wan0")}),
+                     "xfrm_interface ipsec-paris: name is 'ipsec-paris': the host has an XFRM interface of this name that is not "
+                     "ours (if_id 6, parent wan0); choose another name, or remove it first with 'ip link delete dev ipsec-paris'",
+                     id="an XFRM interface with another number"),
         pytest.param(there(NOTHING, links={"x": ObservedLink("x", "xfrm", ours=False, if_id=7)}),
                      "xfrm_interface ipsec-paris: if_id is 7: link x of the host, which is not ours, has this number; choose "
                      "another, or leave it out", id="an if_id"),
