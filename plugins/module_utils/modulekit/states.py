@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
-from ..apply.in_force import with_numbers
+from ..apply.planning import with_numbers
 from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..artifacts.inverse import read_gateway

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import Restored, restore
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     CHANGED,
     ONE,
