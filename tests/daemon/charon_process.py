@@ -17,8 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
+from ansible_collections.swanfleet.ipsec.tests.daemon import releases
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT, HOST
 
-ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 PREFIX = "swf-"
 _numbers = itertools.count(1)
 
@@ -72,25 +73,13 @@ def missing() -> str:
     return ""
 
 
-def unprofiled(program: str, directory: Path) -> str:
-    """Copy a program into `directory` and return the copy's path.
-
-    Debian's AppArmor profiles go by path and keep charon and swanctl out of a test's directory.
-    """
-    found = shutil.which(program, path=ENVIRONMENT["PATH"])
-    assert found, missing()
-    copy = directory / program
-    if not copy.exists():
-        shutil.copy(found, copy)
-    return str(copy)
-
-
 def _sweep() -> None:
     """Remove namespaces of test processes that were killed; their charons died with them (see `start`)."""
     for path in Path("/run/netns").glob(PREFIX + "*"):
         owner = path.name.removeprefix(PREFIX).partition("-")[0]
         if owner.isdigit() and not Path("/proc", owner).exists():
-            run("ip", "netns", "del", path.name)
+            # No complaint: another run of the tests may be sweeping as well.
+            subprocess.run(["ip", "netns", "del", path.name], capture_output=True, check=False, env=ENVIRONMENT)
 
 
 @contextmanager
@@ -107,9 +96,13 @@ def namespace() -> Iterator[str]:
 
 
 class CharonProcess:
-    """One charon in `netns`; `directory` must be short, for the path of a unix socket has at most 107 bytes."""
+    """One charon in `netns`, of the Debian release named (see `releases`).
 
-    def __init__(self, *, directory: Path, netns: str, extra: str = "") -> None:
+    `directory` lies below /tmp, which all releases see, and is short: a unix socket's path has at most 107 bytes.
+    """
+
+    def __init__(self, *, directory: Path, netns: str, extra: str = "", release: str = HOST) -> None:
+        self.release = release
         self.directory = directory
         self.netns = netns
         self.uri = f"unix://{directory}/vici"
@@ -128,7 +121,7 @@ class CharonProcess:
         self.started_at = time.time()
         with (self.directory / "output.log").open("ab") as output:
             self.process = subprocess.Popen(
-                [*argv, unprofiled("charon-systemd", self.directory)],
+                [*argv, *releases.program(self.release, "charon-systemd", self.directory)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -203,14 +196,18 @@ class CharonProcess:
         return ViciCharon(self.uri, timeout=timeout)
 
     def swanctl(self, configuration: Path, *arguments: str) -> str:
-        """Run swanctl on `configuration`, a directory with swanctl.conf, against this charon; return its output."""
+        """Run the release's swanctl on `configuration`, a directory with swanctl.conf, against this charon."""
+        inside = self.release != HOST
         return run(
-            unprofiled("swanctl", self.directory),
+            *releases.program(self.release, "swanctl", self.directory, swanctl=configuration),
             *arguments,
             "--uri",
             self.uri,
             timeout=60,
-            environment={"SWANCTL_DIR": str(configuration), "STRONGSWAN_CONF": str(self.settings_path)},
+            environment={
+                "SWANCTL_DIR": "/etc/swanctl" if inside else str(configuration),
+                "STRONGSWAN_CONF": str(self.settings_path),
+            },
         )
 
     def inside(self, *argv: str, timeout: float = 10.0) -> str:
@@ -229,14 +226,14 @@ def clean(charon: ViciCharon) -> None:
 
 
 @contextmanager
-def running(extra: str = "", *, netns: str | None = None) -> Iterator[CharonProcess]:
+def running(extra: str = "", *, netns: str | None = None, release: str = HOST) -> Iterator[CharonProcess]:
     """Run a charon, in a namespace of its own unless one is named; nothing of it is left at the end."""
     if netns is None:
-        with namespace() as made, running(extra, netns=made) as process:
+        with namespace() as made, running(extra, netns=made, release=release) as process:
             yield process
         return
     directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir="/tmp"))  # short on purpose, see CharonProcess
-    process = CharonProcess(directory=directory, netns=netns, extra=extra)
+    process = CharonProcess(directory=directory, netns=netns, extra=extra, release=release)
     try:
         process.start()
         yield process
@@ -246,13 +243,14 @@ def running(extra: str = "", *, netns: str | None = None) -> Iterator[CharonProc
 
 
 @contextmanager
-def wired(extra: str = "") -> Iterator[tuple[CharonProcess, CharonProcess]]:
+def wired(extra: str = "", *, release: str = HOST) -> Iterator[tuple[CharonProcess, CharonProcess]]:
     """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1."""
     with namespace() as here, namespace() as there:
         run("ip", "link", "add", "wan", "netns", here, "type", "veth", "peer", "name", "wan", "netns", there)
         for number, name in enumerate((here, there), start=1):
             _configure(name, [f"192.0.2.{number}/24"], [f"10.{number}.0.1/32"])
-        with running(extra, netns=here) as one, running(extra, netns=there) as two:
+        ends = [running(extra, netns=netns, release=release) for netns in (here, there)]
+        with ends[0] as one, ends[1] as two:
             yield one, two
 
 

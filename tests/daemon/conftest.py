@@ -5,15 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
-from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, releases
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import HOST
 
 Pair = tuple[CharonProcess, CharonProcess]
+T = TypeVar("T")
 _running: list[CharonProcess] = []
 _log_sizes: dict[Path, int] = {}
 
@@ -32,23 +36,45 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 
 @pytest.fixture(scope="session")
-def charon_process_once() -> Iterator[CharonProcess]:
-    """Run one charon for all tests; use `charon` or `charon_daemon`, which come without another test's leftovers."""
+def charon_of() -> Iterator[Callable[[str], CharonProcess]]:
+    """Return a function that gives the one charon of a release for all tests; it starts at the first call."""
+    with releases.of_each(lambda release: _shown(charon_process.running(release=release), lambda one: [one])) as of:
+        yield of
+
+
+@pytest.fixture(scope="session")
+def charon_pair_of() -> Iterator[Callable[[str], Pair]]:
+    """Return a function that gives two charons of a release with a cable between them, started at the first call."""
+    with releases.of_each(lambda release: _shown(charon_process.wired(release=release), list)) as of:
+        yield of
+
+
+@contextmanager
+def _shown(starting: AbstractContextManager[T], processes: Callable[[T], Sequence[CharonProcess]]) -> Iterator[T]:
+    """Start charons whose logs are shown for a test that fails."""
     reason = charon_process.missing()
     if reason:
         pytest.fail(reason)
-    with charon_process.running() as process:
-        _running.append(process)
-        yield process
-        _running.remove(process)
+    with starting as made:
+        _running.extend(processes(made))
+        yield made
+        for process in processes(made):
+            _running.remove(process)
+
+
+@pytest.fixture(scope="module")
+def release(request: pytest.FixtureRequest) -> str:
+    """Return the Debian release whose strongSwan is tested: the host's, or each in turn with `releases.EACH`."""
+    return str(getattr(request, "param", HOST))
 
 
 @pytest.fixture
-def charon_daemon(charon_process_once: CharonProcess) -> CharonProcess:
+def charon_daemon(charon_of: Callable[[str], CharonProcess], release: str) -> CharonProcess:
     """Return the process of a charon in which nothing is loaded."""
-    with charon_process_once.client() as client:
+    process = charon_of(release)
+    with process.client() as client:
         charon_process.clean(client)
-    return charon_process_once
+    return process
 
 
 @pytest.fixture
@@ -58,17 +84,10 @@ def charon(charon_daemon: CharonProcess) -> Iterator[ViciCharon]:
         yield client
 
 
-@pytest.fixture(scope="session")
-def charon_pair_once() -> Iterator[Pair]:
-    """Run two charons with a cable between them for all tests; use `charon_pair`."""
-    reason = charon_process.missing()
-    if reason:
-        pytest.fail(reason)
-    with charon_process.wired() as pair:
-        _running.extend(pair)
-        yield pair
-        for process in pair:
-            _running.remove(process)
+@pytest.fixture(scope="module")
+def charon_pair_once(charon_pair_of: Callable[[str], Pair], release: str) -> Pair:
+    """Return two charons that reach each other, with what other tests have left in them; see `charon_pair`."""
+    return charon_pair_of(release)
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici_session import DEFAULT_URI
-from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import ENVIRONMENT, missing, unprofiled
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import missing
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT, unprofiled
 
 # The package's own settings, with a log where a test can read it and nothing in the computer's journal.
 _SETTINGS = """\

@@ -17,9 +17,10 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
-from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import ENVIRONMENT, CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
