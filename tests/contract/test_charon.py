@@ -15,7 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     DaemonRefused,
     Tree,
 )
-from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, releases
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 
 BERLIN: dict[str, Any] = {
@@ -71,25 +71,29 @@ BERLIN_SHOWN = {
 }
 
 Process = charon_process.CharonProcess
-REAL = pytest.param("real", marks=[pytest.mark.charon, pytest.mark.root])
+VERSIONS = {"fake": "5.9.8", "12": "5.9.8", "13": "6.0.1"}
+REAL = [
+    pytest.param(release, marks=[pytest.mark.charon, pytest.mark.root], id=f"debian{release}")
+    for release in releases.RELEASES
+]
 
 
 @pytest.fixture(scope="module")
-def pair() -> Iterator[tuple[Process, Process]]:
+def pair_of() -> Iterator[Callable[[str], tuple[Process, Process]]]:
     reason = charon_process.missing()
     if reason:
         pytest.fail(reason)
-    with charon_process.wired() as processes:
-        yield processes
+    with releases.of_each(lambda release: charon_process.wired(release=release)) as of:
+        yield of
 
 
-@pytest.fixture(params=["fake", REAL])
+@pytest.fixture(params=["fake", *REAL])
 def charon(request: pytest.FixtureRequest) -> Iterator[Charon]:
     """Give an empty daemon; the real one has a peer at 192.0.2.2, which accepts BERLIN's other half."""
     if request.param == "fake":
         yield FakeCharon()
         return
-    near, far = request.getfixturevalue("pair")
+    near, far = request.getfixturevalue("pair_of")(request.param)
     with near.client() as here, far.client() as there:
         charon_process.clean(here)
         charon_process.clean(there)
@@ -118,9 +122,10 @@ def with_child(**changes: Any) -> Tree:
     return {**BERLIN, "children": {"lan": {**BERLIN["children"]["lan"], **changes}}}
 
 
-def test_an_empty_daemon_has_nothing_and_says_who_it_is(charon: Charon) -> None:
+def test_an_empty_daemon_has_nothing_and_says_who_it_is(charon: Charon, request: pytest.FixtureRequest) -> None:
     state = charon.state()
-    assert (state.daemon, state.version, state.ike_sas) == ("charon-systemd", "5.9.8", 0)
+    version = VERSIONS[request.node.callspec.params["charon"]]
+    assert (state.daemon, state.version, state.ike_sas) == ("charon-systemd", version, 0)
     assert "vici" in state.plugins
     assert state.start_id
     assert state == charon.state()
