@@ -51,7 +51,7 @@ def test_a_dead_charon_is_one_error_in_bounded_time(own: CharonProcess, tmp_path
     getattr(own, harm)()
     host.charon.close()
     started = time.monotonic()
-    with pytest.raises(DependencyMissing, match=r"did not answer|does not listen") as failed:
+    with pytest.raises(DependencyMissing, match=r"did not answer|does not run") as failed:
         run(host, NEW)
     assert time.monotonic() - started < 3
     assert len(str(failed.value).splitlines()) == 1

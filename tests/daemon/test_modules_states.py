@@ -32,7 +32,6 @@ defaults {
 }
 connections {
     byhand : defaults {
-        keyingtries = 0
         remote_addrs = 198.51.100.7 , 198.51.100.8
         remote { id = @peer.example.org }
         children {

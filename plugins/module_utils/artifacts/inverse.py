@@ -68,6 +68,11 @@ class _Connection:
     remote: _Part
     children: Mapping[str, _Part]
 
+    @property
+    def starts(self) -> bool:
+        """Say whether any child is ever set up from this end without being asked."""
+        return any(child["start_action"] for child in self.children.values())
+
 
 def read_gateway(text: Section) -> Parsed:
     """Return the gateway that a text describes.
@@ -257,7 +262,9 @@ def _numbers(gateway: Gateway) -> dict[str, int]:
 
 def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
     """Yield what the found options would not say as the text says it."""
-    yield from _unlike(connection.whole, tree)
+    # How often charon tries means nothing where it never begins by itself.
+    idle = () if connection.starts else ("keyingtries",)
+    yield from _unlike(connection.whole, tree, apart=idle)
     local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
     addresses = connection.whole["local_addrs"]
     own = f"address:{addresses[0]}" if len(addresses) == 1 and not _is_any(addresses) else ANY
@@ -272,7 +279,7 @@ def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
         yield from _unlike(child, trees[name])
 
 
-def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
+def _unlike(part: _Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator[Problem]:
     texts = {
         name: each if isinstance(each, str) else ",".join(each)
         for name, each in tree.items()
@@ -280,7 +287,7 @@ def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
     }
     would = {name: part.keys[name].read(text) for name, text in texts.items()}
     for name in dict.fromkeys((*part.given, *would)):
-        if _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
+        if name not in apart and _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
             value = part.section.values.get(name, Value(None, *part.section.place))
             yield not_kept(value, f"{part.path}.{name}", part.keys[name].hint, texts.get(name))
 
