@@ -12,6 +12,12 @@ class ModuleDocFragment:
     DOCUMENTATION = r"""
 options: {}
 attributes:
+  async:
+    description: Can run in the background, with C(async) and C(poll) of the task.
+    support: none
+    details:
+      - A task with C(async) fails before anything is sent to the host. A job in the background is killed when its time is
+        over, at whatever step it may be, and its program and its result are kept in files.
   check_mode:
     description: Can run in check mode and tell what would change, without changing anything.
     support: full
@@ -31,6 +37,12 @@ attributes:
     READING = r"""
 options: {}
 attributes:
+  async:
+    description: Can run in the background, with C(async) and C(poll) of the task.
+    support: none
+    details:
+      - A task with C(async) fails before anything is sent to the host. A job in the background is killed when its time is
+        over, at whatever step it may be, and its program and its result are kept in files.
   check_mode:
     description: Can run in check mode.
     support: full

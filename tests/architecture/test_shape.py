@@ -137,6 +137,12 @@ def test_the_action_group_holds_every_module(checkout: Path) -> None:
     assert sorted(group) == sorted(module.stem for module in (checkout / "plugins/modules").glob("*.py"))
 
 
+def test_every_module_goes_by_the_action_that_refuses_async(checkout: Path) -> None:
+    routing = yaml.safe_load((checkout / "meta/runtime.yml").read_text())["plugin_routing"]["modules"]
+    modules = [module.stem for module in (checkout / "plugins/modules").glob("*.py")]
+    assert routing == {module: {"action_plugin": "swanfleet.ipsec.ipsec_gateway"} for module in modules}
+
+
 PROMISE = (
     'class P{base}:\n    """Do."""\n    def f(self):\n        """Do."""\nclass A:\n    """Do."""\n    def f(self): ...'
 )
