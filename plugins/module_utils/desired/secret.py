@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Container
+
+# Shorter ones are found by trying: 8 characters of a keyboard are 52 bits.
+SHORTEST = 8
 
 
 class Secret:
@@ -18,6 +22,15 @@ class Secret:
     def reveal(self) -> str:
         """Return the text; call it only where the value is written to a 0600 file or sent to charon."""
         return self._text
+
+    @property
+    def length(self) -> int:
+        """Return the number of characters."""
+        return len(self._text)
+
+    def is_among(self, texts: Container[str]) -> bool:
+        """Say whether the text is one of `texts`, which are in lower case."""
+        return self._text.lower() in texts
 
     def keyed_hash(self, key: bytes, *context: str) -> str:
         """Return 16 hexadecimal digits (HMAC-SHA-256, truncated) over the value and `context`: proves equality, shows nothing."""

@@ -11,53 +11,92 @@ from typing import Any, NoReturn
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import get_deprecation_messages, get_warning_messages
 
-# What Ansible itself echoes in the place of an option with secrets.
-NOT_SHOWN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+from ..desired.secret import SHORTEST
+
+# Ansible's own word for it.
+_HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 class EngineModule(AnsibleModule):
-    """An `AnsibleModule` that tells of `config` how many objects it has, not which, in its log and in its result.
+    """An `AnsibleModule` that echoes its parameters without secrets, and of `config` the numbers of objects.
 
     Ansible's own log of a thousand tunnels and their echo take longer than the work, and its search of a result for
-    secrets takes time by the number of secrets times the number of texts.
+    secrets takes time by the number of secrets times the number of texts. Its echo hides a secret by looking for its
+    text, and so shows one that was given as a list, which has other quotes and backslashes when it is printed.
     """
 
     def __init__(self, spec: dict[str, Any], *, required_if: Sequence[Any] = ()) -> None:
+        self._accepted = False
         AnsibleModule.__init__(self, argument_spec=spec, required_if=required_if, supports_check_mode=True)
+        self._accepted = True
 
     def _log_invocation(self) -> None:
         if isinstance(self.params.get("config"), Mapping):
-            told = " ".join(f"{name}={value}" for name, value in short_arguments(self.params).items())
+            told = " ".join(f"{name}={value}" for name, value in self._told_arguments().items())
             AnsibleModule.log(self, f"Invoked with {told}")
         else:
             AnsibleModule._log_invocation(self)
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the process with a result."""
-        self._shorten(kwargs)
+        self._prepare(kwargs)
         super().exit_json(**kwargs)
         raise AssertionError("exit_json has come back")
 
     def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
         """End the process with an error."""
-        self._shorten(kwargs, msg)
+        self._prepare(kwargs, msg)
         super().fail_json(msg, **kwargs)
         raise AssertionError("fail_json has come back")
 
-    def _shorten(self, result: dict[str, Any], message: str = "") -> None:
-        if "config" in self.params:
-            result.setdefault("invocation", {"module_args": short_arguments(self.params)})
-            told = [message, result, get_warning_messages(), get_deprecation_messages()]
-            self.no_log_values = occurring(self.no_log_values, told)
+    def _prepare(self, result: dict[str, Any], message: str = "") -> None:
+        told = [message, result, get_warning_messages(), get_deprecation_messages()]
+        found = occurring(self.no_log_values, told)
+        # Before the parameters are accepted a message is Ansible's own, and may quote what was given.
+        if found and self._accepted:
+            found = hidden(found, shown_arguments(self.params, self.argument_spec))
+        self.no_log_values = found
+        result.setdefault("invocation", {"module_args": self._told_arguments()})
+
+    def _told_arguments(self) -> dict[str, Any]:
+        return told_arguments(self.params, self.argument_spec)
 
 
-def short_arguments(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a module's parameters with the numbers of objects in the place of `config`, and no text of secrets."""
-    config = params.get("config")
-    lists = config if isinstance(config, Mapping) else {}
-    counts = {str(kind): len(items) for kind, items in lists.items() if isinstance(items, (list, tuple))}
-    hidden = {"running_config": NOT_SHOWN} if params.get("running_config") is not None else {}
-    return {**params, "config": counts, **hidden}
+def told_arguments(params: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a module's parameters without secrets, and with the numbers of objects in the place of `config`."""
+    told = shown_arguments({name: value for name, value in params.items() if name != "config"}, spec)
+    if "config" in params:
+        lists = params["config"] if isinstance(params["config"], Mapping) else {}
+        told["config"] = {str(kind): len(items) for kind, items in lists.items() if isinstance(items, (list, tuple))}
+    return told
+
+
+def shown_arguments(params: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters without secrets, nor what the spec does not know: it may be one under a mistyped name."""
+    return {name: _shown(value, spec.get(name)) for name, value in params.items()}
+
+
+def _shown(value: Any, argument: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return None
+    if argument is None or argument.get("no_log"):
+        return _HIDDEN
+    if "options" not in argument:
+        return value
+    if isinstance(value, Mapping):
+        return shown_arguments(value, argument["options"])
+    return [_shown(item, argument) for item in value] if isinstance(value, (list, tuple)) else _HIDDEN
+
+
+def hidden(found: Iterable[str], shown: Any) -> set[str]:
+    """Return those secrets that Ansible shall replace in a result of ours in which they were found.
+
+    No result of ours has a secret in it, so this only guards against a mistake. A short text, or one that stands among
+    the parameters that are shown, is there for another reason; to replace it would make the result wrong, and would
+    tell that this very name is the secret.
+    """
+    public = "\n".join(set(_texts(shown)))
+    return {secret for secret in found if len(secret) >= SHORTEST and secret not in public}
 
 
 def occurring(values: Iterable[str], result: Any) -> set[str]:
