@@ -15,6 +15,7 @@ from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, parse
 from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
 from ..desired.spec import argument_spec
+from ..desired.strength import weak_keys
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
@@ -83,7 +84,7 @@ def _transact(module: EngineModule, door: Door, host: Host, name: str) -> dict[s
         raise ValidationError(problems)
     change = door.change(module.params)
     outcome = run_transaction(host, change, check=module.check_mode, demands=demands, program=name)
-    for warning in outcome.warnings:
+    for warning in (*outcome.warnings, *weak_keys(outcome.after)):
         module.warn(warning)
     return _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
 
