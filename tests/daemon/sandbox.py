@@ -93,6 +93,10 @@ class Sandbox:
         """Return the argument list that runs a program inside; it replaces its own process but for one fork."""
         return ["nsenter", f"--target={self._pid}", "--mount", "--net", "--pid", "--", *argv]
 
+    def inside(self, path: str) -> Path:
+        """Return where a path of the sandbox, such as one below its `/run`, is to be had from outside."""
+        return Path(f"/proc/{self._pid}/root{path}")
+
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the environment of programs inside: a home and a place for temporary files that go with the sandbox."""
         own = {"HOME": str(self.directory / "home"), "TMPDIR": str(self.directory / "tmp")}

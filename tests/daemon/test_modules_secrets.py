@@ -1,114 +1,197 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A secret that is easy to find, after playbook runs that tell all they can: it stands in 0600 files of the target only."""
+"""Secrets that are easy to find, after playbook runs that tell all they can: they stand in 0600 files of the target only."""
 
 from __future__ import annotations
 
-import base64
 import json
-import stat
-import sys
+import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.tests.daemon.module_programs import COLLECTIONS_PATH, TARGET_PYTHON
-from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import Sandbox, opened
+from ansible_collections.swanfleet.ipsec.tests.daemon import secret_plays
+from ansible_collections.swanfleet.ipsec.tests.daemon.secret_plays import SEARCH, Call, Gateway, Task, told
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
-CANARY = "canary-0d9e-never-shown"
-SECOND = "canary-4b1f-never-shown"
-BYHAND = """rome {
+ONE: dict[str, Any] = {
+    "name": "paris",
+    "remote_endpoints": ["198.51.100.2"],
+    "psk": "{{ first }}",
+    "init_type": "none",
+}
+CONFIG: dict[str, Any] = {
+    "phase1": [{**ONE, "psk": "{{ second }}"}],
+    "phase2": [{"name": "lan", "phase1": "paris"}],
+}
+WRONG: list[dict[str, Any]] = [
+    {**ONE, "name": "a b"},
+    {**ONE, "pskk": "{{ second }}"},
+    {**ONE, "psk": "{{ first }}\nx"},
+    {**ONE, "psk": ["{{ first }}"], "lifetime": "1x"},
+    {**ONE, "psk": {"of": "{{ first }}"}, "lifetime": "1x"},
+    {**ONE, "psk": None, "preshared_key": "{{ first }}"},
+]
+MISPLACED: list[Any] = [
+    {"phase1": {"psk": "{{ first }}"}},
+    {"phase1": ["{{ first }}"]},
+    {"phase1": ["name=paris psk={{ first }}"]},
+    {"psk": "{{ first }}"},
+]
+BYHAND = """connections {{ rome {{
     version = 2\n proposals = aes256-sha256-modp2048\n rekey_time = 25920\n over_time = 2880\n remote_addrs = 198.51.100.3
-    local { auth = psk }\n remote { auth = psk }
-}"""
-TRACES = [CANARY, SECOND, *(base64.b64encode(each.encode()).decode() for each in (CANARY, SECOND))]
+    local {{ auth = psk }}\n remote {{ auth = psk }}
+}} }} secrets {{ ike-1 {{ secret = {} }} }}""".format
+BROKEN = "connections {{ }} secrets {{ ike-1 {{ secret = {} }} }}".format
+RIGHT: list[Call] = [
+    ("ipsec_phase1", ONE, "ok"),
+    ("ipsec_gateway", {"config": CONFIG, "state": "overridden"}, "ok"),
+    ("ipsec_gateway", {"config": CONFIG, "state": "overridden"}, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [{**ONE, "name": "rome"}]}, "state": "merged"}, "ok"),
+    ("ipsec_gateway", {"config": CONFIG, "state": "rendered"}, "ok"),
+    ("ipsec_gateway", {"state": "gathered"}, "ok"),
+    ("ipsec_gateway", {"state": "parsed", "running_config": BYHAND('"{{ first }}"')}, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [{"name": "rome"}]}, "state": "deleted"}, "ok"),
+    ("ipsec_info", {}, "ok"),
+    ("ipsec_phase1", {"name": "paris", "state": "absent"}, "ok"),
+]
+TEXTS: list[Any] = [
+    BROKEN('"{{ first }}'),
+    BROKEN("0s{{ first | b64encode }}"),
+    BROKEN("x}{{ first }}=y {"),
+    {"secrets": {"ike": "{{ first }}"}},
+]
+FEW = told(*RIGHT, *(("ipsec_phase1", each, "failed") for each in WRONG))
+ALL = told(
+    *RIGHT,
+    *(("ipsec_phase1", each, "failed") for each in WRONG),
+    *(("ipsec_gateway", {"config": {"phase1": [each]}}, "failed") for each in WRONG),
+    *(("ipsec_gateway", {"config": each}, "failed") for each in MISPLACED),
+    *(("ipsec_gateway", {"state": "parsed", "running_config": each}, "failed") for each in TEXTS),
+)
 
 
 @pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with opened() as opened_once:
-        yield opened_once
+def opened_once() -> Iterator[Gateway]:
+    with secret_plays.gateway() as opened:
+        yield opened
 
 
-def task(module: str, arguments: dict[str, Any], *, fails: bool = False, **more: Any) -> dict[str, Any]:
-    """Return a task that registers its result, and one more that asserts whether it failed."""
-    block: list[dict[str, Any]] = [
-        {f"swanfleet.ipsec.{module}": arguments, "register": "told", "ignore_errors": True, **more},
-        {"ansible.builtin.assert": {"that": "told is failed" if fails else "told is not failed"}},
-    ]
-    return {"block": block}
+@pytest.fixture
+def gateway(opened_once: Gateway) -> Gateway:
+    """Return a gateway on which nothing was ever applied."""
+    opened_once.sandbox.fresh()
+    return opened_once
 
 
-def play(sandbox: Sandbox, *options: str) -> str:
-    """Run a playbook with all our ways of taking a secret, and return all that it printed."""
-    one = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": "{{ first }}", "init_type": "none"}
-    config = {"phase1": [{**one, "psk": "{{ second }}"}], "phase2": [{"name": "lan", "phase1": "paris"}]}
-    wrong = [
-        {**one, "name": "a b"},
-        {**one, "psk": "{{ first }}\nx"},
-        {**one, "psk": ["{{ first }}"], "lifetime": "1x"},
-    ]
-    text = "connections {{ {} }} secrets {{ ike-1 {{ secret = {} }} }}".format
-    texts = [
-        text("", '"{{ first }}'),
-        text("", "0s{{ first | b64encode }}"),
-        text("", "x}{{ first }}=y {"),
-        {"secrets": {"ike": "{{ first }}"}},
-    ]
-    tasks = [
-        task("ipsec_phase1", one),
-        task("ipsec_gateway", {"config": config, "state": "overridden"}),
-        task("ipsec_gateway", {"config": config, "state": "overridden"}),
-        task("ipsec_gateway", {"config": config, "state": "rendered"}),
-        task("ipsec_gateway", {"state": "gathered"}),
-        task("ipsec_gateway", {"state": "parsed", "running_config": text(BYHAND, '"{{ first }}"')}),
-        *(task("ipsec_gateway", {"state": "parsed", "running_config": each}, fails=True) for each in texts),
-        task("ipsec_info", {}),
-        *(task("ipsec_phase1", each, fails=True) for each in wrong),
-        *(task("ipsec_gateway", {"config": {"phase1": [each]}}, fails=True) for each in wrong),
-        task("ipsec_gateway", {"config": {"phase1": {"psk": "{{ first }}"}}}, fails=True),
-        task("ipsec_gateway", {"config": {"phase1": [{**one, "pskk": "{{ first }}"}]}}, fails=True),
-        task("ipsec_gateway", {"config": config, "state": "deleted"}),
-    ]
-    path = sandbox.directory / "play.json"
-    path.write_text(json.dumps([{"hosts": "all", "gather_facts": False, "tasks": tasks}]), encoding="utf-8")
-    secrets = sandbox.directory / "controller.json"
-    secrets.touch(0o600)
-    secrets.write_text(json.dumps({"first": CANARY, "second": SECOND}), encoding="utf-8")
-    done = sandbox.run(
-        [
-            str(Path(sys.executable).parent / "ansible-playbook"),
-            *("-i", "target,", "-c", "local", "-e", f"ansible_python_interpreter={TARGET_PYTHON}", "-e", f"@{secrets}"),
-            *options,
-            str(path),
-        ],
-        timeout=180,
-        environment={"ANSIBLE_COLLECTIONS_PATH": COLLECTIONS_PATH, "LC_ALL": "C.UTF-8"},
+def test_a_run_shows_no_secret_and_keeps_it_in_private_files_of_the_target(gateway: Gateway) -> None:
+    run = gateway.play(ALL)
+    assert "psk: ***" in run.printed, "the diff does not show that a secret changes"
+    assert any(b"Invoked with" in message and b"name=paris" in message for message in gateway.heard)
+    assert gateway.leaks(run) == []
+    swanctl = gateway.sandbox.swanctl / "conf.d" / "swanfleet-secrets.conf"
+    generations = set((gateway.sandbox.state / "generations").glob("*/secrets.json"))
+    assert swanctl in gateway.files()
+    assert gateway.files().keys() - generations == {swanctl}
+
+
+def test_a_check_shows_no_secret_and_writes_none(gateway: Gateway) -> None:
+    settings = {"ANSIBLE_PIPELINING": "true", "ANSIBLE_CALLBACK_RESULT_FORMAT": "yaml"}
+    run = gateway.play(FEW, "--check", **settings, ANSIBLE_DISPLAY_ARGS_TO_STDOUT="true")
+    assert "psk: ***" in run.printed
+    assert gateway.leaks(run) == []
+    assert gateway.files() == {}
+    assert [call.target for call in run.carrying(SEARCH) if call.target.startswith("/")] == []
+
+
+def test_a_run_in_which_a_step_fails_shows_no_secret(gateway: Gateway) -> None:
+    place = "/etc/swanctl/conf.d"
+    for argv in (["mount", "--bind", place, place], ["mount", "-o", "remount,ro,bind", place]):
+        assert gateway.sandbox.run(argv).returncode == 0
+    try:
+        run = gateway.play(told(("ipsec_phase1", ONE, "failed"), ("ipsec_gateway", {"config": CONFIG}, "failed")))
+    finally:
+        gateway.sandbox.run(["umount", place])
+    assert re.search(r'"step": "write file', run.printed), run.printed
+    assert gateway.leaks(run) == []
+    assert gateway.files() == {}
+
+
+def test_a_run_without_charon_shows_no_secret(gateway: Gateway) -> None:
+    gateway.sandbox.stop_charon()
+    run = gateway.play(told(("ipsec_phase1", ONE, "failed"), ("ipsec_gateway", {"config": CONFIG}, "failed")))
+    assert "systemctl start strongswan" in run.printed
+    assert gateway.leaks(run) == []
+    assert gateway.files() == {}
+
+
+@pytest.mark.parametrize("wrong", ["{{ first }}", ["{{ first }}"], [{"psk": "{{ first }}"}]])
+def test_a_configuration_that_the_role_refuses_is_not_shown(gateway: Gateway, wrong: Any) -> None:
+    role = {"ansible.builtin.include_role": {"name": "swanfleet.ipsec.gateway"}, "vars": {"gateway_config": wrong}}
+    run = gateway.play(
+        [{"block": [role], "rescue": [{"ansible.builtin.debug": {"msg": "refused as it should be"}}]}], "--check"
     )
-    printed = done.stdout + done.stderr
-    assert done.returncode == 0, printed[-3000:]
-    return printed
+    assert "refused as it should be" in run.printed
+    assert "argument 'gateway_config' is of type" in run.printed
+    assert gateway.leaks(run) == []
 
 
-def test_a_secret_is_in_no_output_and_only_in_private_files(sandbox: Sandbox) -> None:
-    printed = play(sandbox, "-vvv", "--diff")
-    assert "psk: ***" in printed, "the diff does not show that a secret changes"
-    assert [line for line in printed.splitlines() if any(trace in line for trace in TRACES)] == []
-    holding = [
-        path
-        for path in sandbox.directory.rglob("*")
-        if path.is_file() and any(trace.encode() in path.read_bytes() for trace in TRACES)
+@pytest.mark.parametrize("poll", [0, 1])
+def test_no_module_runs_in_the_background(gateway: Gateway, poll: int) -> None:
+    calls: list[Call] = [
+        ("ipsec_phase1", ONE, "failed"),
+        ("ipsec_phase2", {"name": "lan", "phase1": "paris"}, "failed"),
+        ("xfrm_interface", {"name": "ipsec-paris"}, "failed"),
+        ("ipsec_gateway", {"config": CONFIG}, "failed"),
+        ("ipsec_info", {}, "failed"),
     ]
-    assert sandbox.directory / "controller.json" in holding, "the search does not find what is there"
-    assert any(sandbox.state in path.parents for path in holding), "no generation holds the secret"
-    assert {oct(stat.S_IMODE(path.stat().st_mode)) for path in holding} == {"0o600"}
+    before, heard = gateway.sandbox.digest(), len(gateway.heard)
+    run = gateway.play(told(*calls, **{"async": 60, "poll": poll}))
+    refused = re.findall(r'"msg": "(swanfleet\.ipsec\.\w+): async is 60: .*remove async and poll', run.printed)
+    assert {f"swanfleet.ipsec.{call[0]}" for call in calls} == set(refused)
+    assert "ansible_job_id" not in run.printed
+    assert gateway.leaks(run) == []
+    assert [call.target for call in run.carrying(SEARCH) if call.target.startswith("/")] == []
+    assert gateway.heard[heard:] == [], "a module was started"
+    assert not (gateway.sandbox.directory / "home" / ".ansible_async").exists()
+    assert gateway.sandbox.digest() == before
 
 
-def test_a_secret_is_in_no_output_of_a_check(sandbox: Sandbox) -> None:
-    sandbox.fresh()
-    printed = play(sandbox, "-vvv", "--diff", "--check")
-    assert [line for line in printed.splitlines() if any(trace in line for trace in TRACES)] == []
+def test_artifacts_and_events_of_ansible_runner_show_no_secret(gateway: Gateway) -> None:
+    private = gateway.sandbox.directory / "runner"
+    (private / "project").mkdir(parents=True)
+    gateway.write(FEW, facts=True).rename(private / "project" / "play.json")
+    argv = ["ansible-runner", "run", str(private), "-p", "play.json", "-i", "canary", "-vvvv", "--cmdline=--diff"]
+    run = gateway.watch([*argv, f"--inventory={gateway.inventory}"], gateway.environment({}))
+    artifacts = private / "artifacts" / "canary"
+    events = [json.loads(path.read_text()) for path in (artifacts / "job_events").glob("*.json")]
+    assert {event["event"] for event in events} >= {"runner_on_ok", "runner_on_failed", "playbook_on_stats"}
+    assert {path.name for path in artifacts.iterdir()} >= {"stdout", "command", "fact_cache"}
+    assert gateway.leaks(run) == []
+    assert SEARCH.files(artifacts) == {}
+
+
+def test_the_same_look_finds_a_secret_that_is_shown(gateway: Gateway) -> None:
+    shown = gateway.sandbox.directory / "shown"
+    tasks: list[Task] = [
+        {"ansible.builtin.command": {"argv": ["echo", "{{ first }}"]}},
+        {"ansible.builtin.copy": {"content": "{{ second | b64encode }}", "dest": str(shown), "mode": "0640"}},
+        *told(("ipsec_phase1", ONE, "ok")),
+    ]
+    leaks = gateway.leaks(gateway.play(tasks, ANSIBLE_KEEP_REMOTE_FILES="true"))
+    try:
+        for beginning in (
+            "printed: ",
+            "in the system's log: ",
+            "at a program's start: ",
+            f"write to {gateway.log}: ",
+            f"{gateway.log} has mode 06",
+            f"{gateway.results}/",
+            f"{shown} has mode 0640",
+        ):
+            assert any(leak.startswith(beginning) for leak in leaks), (beginning, leaks)
+        assert any(path.name == "AnsiballZ_ipsec_phase1.py" for path in gateway.files())
+    finally:
+        gateway.forget(shown)

@@ -52,12 +52,6 @@ def test_objects_are_told_by_their_number() -> None:
     assert told_arguments(params, SPEC) == {"config": {"phase1": 1}, "state": "merged"}
 
 
-def test_a_text_with_secrets_is_not_told() -> None:
-    told = short_arguments({"config": None, "running_config": "secret = hunter2"})
-    assert told == {"config": {}, "running_config": "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"}
-    assert short_arguments({"running_config": None}) == {"config": {}, "running_config": None}
-
-
 @pytest.mark.parametrize("config", ["hunter2", ["hunter2"], None])
 def test_a_config_of_the_wrong_type_is_not_told(config: Any) -> None:
     assert told_arguments({"config": config}, SPEC) == {"config": {}}
