@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.tests.daemon.canary import Canary, Search
-from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import ENVIRONMENT
 from ansible_collections.swanfleet.ipsec.tests.daemon.module_programs import COLLECTIONS_PATH, TARGET_PYTHON
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT
 from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import Sandbox, opened
 from ansible_collections.swanfleet.ipsec.tests.daemon.syslog import syslog
 from ansible_collections.swanfleet.ipsec.tests.daemon.tracing import SystemCall, Traced, traced
