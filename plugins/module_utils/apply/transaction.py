@@ -13,7 +13,7 @@ from typing import Callable
 
 from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
-from ..desired.gateway import Gateway, changed_options, check_gateway, dump_gateway, dump_secrets
+from ..desired.gateway import Gateway, changed_options, check_gateway, dump_gateway, dump_secrets, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation
 from ..drivers.host import Host
@@ -31,6 +31,7 @@ LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
 FORMAT = 1
 _NO_DEMANDS = RunOptions()
+_ASSUMED = "This check assumes that an earlier task makes it, and its plan leaves this object out"
 
 Change = Callable[[Gateway], Gateway]
 
@@ -52,17 +53,24 @@ class Outcome:
 
 
 def run_transaction(
-    host: Host, change: Change, *, check: bool, demands: RunOptions = _NO_DEMANDS, program: str = "a run"
+    host: Host,
+    change: Change,
+    *,
+    check: bool,
+    demands: RunOptions = _NO_DEMANDS,
+    program: str = "a run",
+    partial: bool = False,
 ) -> Outcome:
     """Make the host what `change` makes of the gateway in force.
 
     In a check nothing is written, and the plan is the very one that a run would execute. Where `demands` allow it, a
     charon that is down is no error: files and links are applied, and charon loads the files when it starts. Raises
     `IpsecError`: before the first step the host is untouched, after it the error says whether it is as before.
-    `program` is what others are told that wait for this run.
+    `program` is what others are told that wait for this run. `partial` says that other runs before this one may make what
+    an object refers to: a check, before which they have made nothing, leaves that object out and warns.
     """
     if check:
-        return _planned(host, change, host_key_of(host), check=True, demands=demands)[0]
+        return _planned(host, change, host_key_of(host), check=True, demands=demands, assuming=partial)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, program):
         host.sweep()
         outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
@@ -75,15 +83,17 @@ def run_transaction(
 
 
 def _planned(
-    host: Host, change: Change, host_key: bytes, *, check: bool, demands: RunOptions
+    host: Host, change: Change, host_key: bytes, *, check: bool, demands: RunOptions, assuming: bool = False
 ) -> tuple[Outcome, Artifacts, Observed, Situation]:
     observed = observe(host, host_key=host_key)
     warnings = _without_daemon(observed, check=check, demands=demands)
     before = observed.stored.gateway
     after = change(before)
-    check_gateway(after)
-    situation = with_numbers(observed, after)
-    wanted = artifacts(after, situation)
+    complete, missing = without_dangling(after) if assuming else (after, [])
+    check_gateway(complete)
+    warnings += tuple(f"{problem}. {_ASSUMED}" for problem in missing)
+    situation = with_numbers(observed, complete)
+    wanted = artifacts(complete, situation)
     steps = planned(host, wanted, observed)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings + wanted.warnings)
     if not demands.allow_disruption:

@@ -20,16 +20,17 @@ def cross_problems(
     phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2], interfaces: Mapping[str, XfrmInterface]
 ) -> Iterator[Problem]:
     """Yield every problem between the objects of one gateway."""
-    yield from _references(phase1, phase2, interfaces)
+    yield from missing_references(phase1, phase2, interfaces)
     yield from _numbers_twice(interfaces)
     yield from _overlaps(phase1, phase2)
     yield from _small_mtus(phase1, phase2, interfaces)
     yield from key_problems(phase1)
 
 
-def _references(
+def missing_references(
     phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2], interfaces: Mapping[str, XfrmInterface]
 ) -> Iterator[Problem]:
+    """Yield a problem for every object that refers to one that is not there."""
     for child in phase2.values():
         if child.phase1 not in phase1:
             yield Problem(child.where, "phase1", child.phase1, _nothing_named(child.phase1, "phase 1", list(phase1)))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..errors import Problem, ValidationError
-from .checks import cross_problems
+from .checks import cross_problems, missing_references
 from .options import (
     Kind,
     dump_object,
@@ -210,6 +210,15 @@ def check_gateway(gateway: Gateway) -> None:
     problems = list(cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
     if problems:
         raise ValidationError(problems)
+
+
+def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
+    """Return a gateway without the objects that refer to one that is not there, nor what hangs on them; and the problems."""
+    problems = list(missing_references(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
+    links = {None, *gateway.xfrm_interfaces}
+    phase1 = {name: each for name, each in gateway.phase1.items() if each.xfrm_interface in links}
+    phase2 = {key: each for key, each in gateway.phase2.items() if each.phase1 in phase1}
+    return dataclasses.replace(gateway, phase1=phase1, phase2=phase2), problems
 
 
 def changed_options(before: Gateway, after: Gateway, name: str) -> list[str]:

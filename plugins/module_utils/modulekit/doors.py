@@ -31,13 +31,14 @@ Params = Mapping[str, Any]
 class Door:
     """A module that changes the gateway: its arguments, and the change that they ask for.
 
-    `readings` are the states in which it changes nothing and only tells.
+    `readings` are the states in which it changes nothing and only tells. `partial`: it sets one object of several.
     """
 
     spec: dict[str, Any]
     change: Callable[[Params], Change]
     required_if: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     readings: Mapping[str, Reading] = dataclasses.field(default_factory=dict)
+    partial: bool = False
 
 
 def run_door(name: str) -> None:
@@ -83,7 +84,9 @@ def _transact(module: EngineModule, door: Door, host: Host, name: str) -> dict[s
     if demands is None:
         raise ValidationError(problems)
     change = door.change(module.params)
-    outcome = run_transaction(host, change, check=module.check_mode, demands=demands, program=name)
+    outcome = run_transaction(
+        host, change, check=module.check_mode, demands=demands, program=name, partial=door.partial
+    )
     for warning in (*outcome.warnings, *weak_keys(outcome.after)):
         module.warn(warning)
     return _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
@@ -118,7 +121,7 @@ def _object_door(kind: ObjectType, keys: tuple[str, ...]) -> Door:
             raise ValidationError(problems)
         return lambda gateway: gateway.with_object(kind, item)
 
-    return Door(spec, change, required_if=(("state", "present", needed),) if needed else ())
+    return Door(spec, change, required_if=(("state", "present", needed),) if needed else (), partial=True)
 
 
 DOORS: dict[str, Door] = {

@@ -143,7 +143,7 @@ def test_an_object_is_set_as_a_whole(call: Call) -> None:
             "phase1 a b: name is 'a b': a name of letters", id="name",
         ),
         pytest.param(
-            "ipsec_phase2", PARIS_LAN,
+            "ipsec_gateway", {"config": config([], [PARIS_LAN])},
             "phase2 paris/lan: phase1 is 'paris': there is no phase 1 of this name", id="reference",
         ),
         pytest.param(
@@ -237,3 +237,14 @@ def test_info_tells_objects_connections_sas_and_the_daemon(call: Call, host: Fak
     ]
     assert (result["daemon"]["version"], result["changed"], host.calls) == ("5.9.8", False, [])
     assert set(call("ipsec_info", gather=["sas"])) & {"objects", "connections", "daemon"} == set()
+
+
+def test_a_check_of_one_object_assumes_what_other_tasks_will_make(call: Call, host: FakeHost) -> None:
+    result = call("ipsec_phase2", check=True, **PARIS_LAN)
+    assert (result["changed"], result["plan"]) == (True, [])
+    [warning] = result["warnings"]
+    assert "phase2 paris/lan: phase1 is 'paris': there is no phase 1 of this name" in str(warning)
+    assert "This check assumes that an earlier task makes it, and its plan leaves this object out" in str(warning)
+    assert "there is no XFRM interface" in str(call("ipsec_phase1", check=True, **PARIS_SECRET)["warnings"])
+    assert call("ipsec_phase2", **PARIS_LAN)["failed"]
+    assert host.calls == []
