@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
@@ -38,18 +39,18 @@ class Killed(BaseException):
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a run: `number` of the driver's call, and how much of it is `done`.
+    """A place in a run: which call of a driver by its name, the first being 0, and how much of it is `done`.
 
     Nothing (0) or all (1) of a call; of a batch of the kernel, so many of its commands.
     """
 
-    number: int
     driver: str
     name: str
+    number: int
     done: int = 0
 
     def __str__(self) -> str:
-        return f"call {self.number}, {self.driver}.{self.name}, {self.done} done"
+        return f"{self.driver}.{self.name} no. {self.number}, {self.done} done"
 
     @property
     def writes(self) -> bool:
@@ -66,7 +67,7 @@ class Wires:
     def __init__(self, host: Host, strike: Strike | None = None) -> None:
         self.places: list[Place] = []
         self._strike = strike
-        self._calls = 0
+        self._calls: Counter[tuple[str, str]] = Counter()
         wired = {name: _Wired(self, name, getattr(host, name)) for name in _DRIVERS}
         self.host = Host(
             files=cast(Files, wired["files"]),
@@ -77,10 +78,10 @@ class Wires:
             clock=host.clock,
         )
 
-    def begin(self) -> int:
-        """Count one more call, and return its number."""
-        self._calls += 1
-        return self._calls - 1
+    def begin(self, driver: str, name: str) -> Place:
+        """Count one more call, and return the place before it."""
+        self._calls[driver, name] += 1
+        return Place(driver, name, self._calls[driver, name] - 1)
 
     def at(self, place: Place) -> None:
         """Note a place, and raise what happens there."""
@@ -103,11 +104,11 @@ class _Wired:
             return found
 
         def call(*arguments: Any, **named: Any) -> Any:
-            number = self._wires.begin()
-            self._wires.at(Place(number, self._driver, name))
+            place = self._wires.begin(self._driver, name)
+            self._wires.at(place)
             answer = found(*arguments, **named)
-            if name not in READING:
-                self._wires.at(Place(number, self._driver, name, 1))
+            if place.writes:
+                self._wires.at(replace(place, done=1))
             return answer
 
         return call
@@ -115,16 +116,16 @@ class _Wired:
     @contextlib.contextmanager
     def lock(self, *arguments: Any, **named: Any) -> Iterator[None]:
         """Take the lock, which is a call like any other, and let go of it whatever happens, as the kernel does."""
-        self._wires.at(Place(self._wires.begin(), self._driver, "lock"))
+        self._wires.at(self._wires.begin(self._driver, "lock"))
         with self._real.lock(*arguments, **named):
             yield
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Run a batch command by command, so that a place lies before, between and after all of them."""
-        number = self._wires.begin()
+        place = self._wires.begin(self._driver, "run")
         for done, command in enumerate([*commands, None]):
             try:
-                self._wires.at(Place(number, self._driver, "run", done))
+                self._wires.at(replace(place, done=done))
                 if command is not None:
                     self._real.run([command])
             except KernelRefused as refused:
