@@ -46,16 +46,15 @@ def pair(charon_pair: tuple[CharonProcess, CharonProcess]) -> CharonProcess:
     with there.client() as peer:
         peer.load_shared(id="any", kind="ike", owners=[], data=b"s3cret")
         for number in (2, 3):
-            local = {"auth": "psk", "id": f"fqdn:gw{number}.example.org"}
-            selectors = {"local_ts": [f"10.{number}.0.0/24"], "remote_ts": ["10.1.0.0/24"]}
-            tree = {
+            tree: dict[str, Any] = {
                 "version": "2",
                 "proposals": ["aes256-sha256-curve25519"],
-                "local": local,
+                "local": {"auth": "psk", "id": f"fqdn:gw{number}.example.org"},
                 "remote": {"auth": "psk"},
             }
-            lan = {"lan": {**selectors, "esp_proposals": ["aes256gcm16"]}}
-            peer.load_connection(f"t{number}", {**tree, "children": lan})
+            selectors = {"local_ts": [f"10.{number}.0.0/24"], "remote_ts": ["10.1.0.0/24"]}
+            lan = {**selectors, "esp_proposals": ["aes256gcm16"]}
+            peer.load_connection(f"t{number}", {**tree, "children": {"lan": lan}})
     return here
 
 

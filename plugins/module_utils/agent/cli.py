@@ -37,5 +37,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for sentence in (*done.notes, *done.failures):
         sys.stderr.write(f"swanfleet: {sentence}\n")
     if done.failures:
-        sys.stderr.write("swanfleet: everything else is in place\n")
+        sys.stderr.write("swanfleet: all else that could be done is done\n")
     return 1 if done.failures else 0
