@@ -22,6 +22,7 @@ ONE: dict[str, Any] = {
     "psk": "{{ first }}",
     "init_type": "none",
 }
+ROME = {"name": "rome", "remote_endpoints": ["198.51.100.3"]}
 CONFIG: dict[str, Any] = {
     "phase1": [{**ONE, "psk": "{{ second }}"}],
     "phase2": [{"name": "lan", "phase1": "paris"}],
@@ -49,10 +50,10 @@ RIGHT: list[Call] = [
     ("ipsec_phase1", ONE, "ok"),
     ("ipsec_gateway", {"config": CONFIG, "state": "overridden"}, "ok"),
     ("ipsec_gateway", {"config": CONFIG, "state": "overridden"}, "ok"),
-    ("ipsec_gateway", {"config": {"phase1": [{**ONE, "name": "rome"}]}, "state": "merged"}, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [{**ONE, **ROME}]}, "state": "merged"}, "ok"),
     ("ipsec_gateway", {"config": CONFIG, "state": "rendered"}, "ok"),
     ("ipsec_gateway", {"state": "gathered"}, "ok"),
-    ("ipsec_gateway", {"state": "parsed", "running_config": BYHAND('"{{ first }}"')}, "ok"),
+    ("ipsec_gateway", {"state": "parsed", "running_config": BYHAND("0s{{ first | b64encode }}")}, "ok"),
     ("ipsec_gateway", {"config": {"phase1": [{"name": "rome"}]}, "state": "deleted"}, "ok"),
     ("ipsec_info", {}, "ok"),
     ("ipsec_phase1", {"name": "paris", "state": "absent"}, "ok"),

@@ -49,12 +49,18 @@ def _acquired(path: str, timeout: float) -> int:
 
 
 def _opened(path: str) -> int:
+    directory = os.path.dirname(path)
     with told(path, "lock"):
         while True:
-            os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-            # Without the directory, the last holder has just tidied up.
-            with contextlib.suppress(FileNotFoundError):
+            # The last holder may tidy up at any moment: after the directory was made, or just when it was seen to be there.
+            try:
+                os.makedirs(directory, mode=0o755, exist_ok=True)
                 return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            except FileNotFoundError:
+                continue
+            except FileExistsError:
+                if os.path.lexists(directory) and not os.path.isdir(directory):
+                    raise
 
 
 def _await(descriptor: int, path: str, timeout: float, deadline: float) -> None:

@@ -242,9 +242,9 @@ def test_info_tells_objects_connections_sas_and_the_daemon(call: Call, host: Fak
 def test_a_check_of_one_object_assumes_what_other_tasks_will_make(call: Call, host: FakeHost) -> None:
     result = call("ipsec_phase2", check=True, **PARIS_LAN)
     assert (result["changed"], result["plan"]) == (True, [])
-    [warning] = result["warnings"]
-    assert "phase2 paris/lan: phase1 is 'paris': there is no phase 1 of this name" in str(warning)
-    assert "This check assumes that an earlier task makes it, and its plan leaves this object out" in str(warning)
+    warnings = json.dumps(result["warnings"])
+    assert "phase2 paris/lan: phase1 is 'paris': there is no phase 1 of this name" in warnings
+    assert "This check assumes that an earlier task makes it, and its plan leaves this object out" in warnings
     assert "there is no XFRM interface" in str(call("ipsec_phase1", check=True, **PARIS_SECRET)["warnings"])
     assert call("ipsec_phase2", **PARIS_LAN)["failed"]
     assert host.calls == []
