@@ -55,6 +55,7 @@ RIGHT: list[Call] = [
     ("ipsec_gateway", {"state": "gathered"}, "ok"),
     ("ipsec_gateway", {"state": "parsed", "running_config": BYHAND("0s{{ first | b64encode }}")}, "ok"),
     ("ipsec_gateway", {"config": {"phase1": [{"name": "rome"}]}, "state": "deleted"}, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [{**ONE, **ROME}]}, "state": "merged"}, "ok"),
     ("ipsec_info", {}, "ok"),
     ("ipsec_phase1", {"name": "paris", "state": "absent"}, "ok"),
 ]
