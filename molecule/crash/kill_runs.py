@@ -4,11 +4,13 @@
 """Kill runs of the engine at random moments on a real gateway, and see that each leaves the old or the new state.
 
 Runs on the gateway itself, with the engine out of the installed program. Arguments: number of kills, seed. Prints one
-JSON object: for each kill its moment, the state found after recovery, and whether the next run completed.
+JSON object: for each kill its moment, how it was recovered (by `swanfleet restore`, or by the next run alone), the state
+found then, and whether the next run completed.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -21,39 +23,66 @@ PROGRAM = "/usr/local/sbin/swanfleet"
 sys.path.insert(0, PROGRAM)
 
 from swanfleet.apply.transaction import run_transaction  # noqa: E402  # the path above comes first
-from swanfleet.desired.gateway import parse_gateway  # noqa: E402
+from swanfleet.desired.gateway import (  # noqa: E402
+    dump_gateway,
+    dump_secrets,
+    load_gateway,
+    parse_gateway,
+)
 from swanfleet.drivers.host import local_host  # noqa: E402
 from swanfleet.drivers.paths import Paths  # noqa: E402
 from swanfleet.observed.read import read_stored  # noqa: E402
 
 ADDED = 40
+OLD = "/run/kill-runs-old.json"
+# Of the playbook's tunnels this one changes with every run, and the other one must not notice any of them.
+CHANGED, UNTOUCHED = "paris", "paris-v6"
+
+
+def keep_old():
+    """Store the old state: what the playbook left, and an on-demand tunnel and a route that the new state changes."""
+    host = local_host(Paths())
+    try:
+        old = read_stored(host).gateway.merged(
+            parse_gateway(
+                {
+                    "xfrm_interfaces": [
+                        {"name": "left", "routes": [{"destination": "10.97.0.0/24"}]},
+                        {"name": "right", "addresses": ["10.253.0.1/30"]},
+                    ],
+                    "phase1": [
+                        {
+                            "name": "demand",
+                            "remote_endpoints": ["198.51.100.99"],
+                            "init_type": "on_demand",
+                            "psk": "only-for-the-lab-demand",
+                            "xfrm_interface": "left",
+                        }
+                    ],
+                    "phase2": [{"name": "lan", "phase1": "demand", "remote_networks": ["10.98.0.0/24"]}],
+                }
+            )
+        )
+    finally:
+        host.charon.close()
+    descriptor = os.open(OLD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        json.dump([dump_gateway(old), dump_secrets(old)], handle)
 
 
 def wanted(name):
-    """Return the gateway "old" (as the playbook left it) or "new" (with many tunnels more)."""
-    host = local_host(Paths())
-    try:
-        if not os.path.exists("/run/old.json"):
-            gateway = read_stored(host).gateway
-            with open("/run/old.json", "w", encoding="utf-8") as handle:
-                json.dump({"names": sorted(gateway.phase1)}, handle)
-        with open("/run/old.json", encoding="utf-8") as handle:
-            kept = set(json.load(handle)["names"])
-        now = read_stored(host).gateway
-    finally:
-        host.charon.close()
-    old = now
-    for key in sorted(now.phase1.keys() - kept):
-        old = old.without(_kind("phase1"), key)
-    for key in [each for each in now.xfrm_interfaces if each.startswith("more")]:
-        old = old.without(_kind("xfrm_interfaces"), key)
-    return old if name == "old" else old.merged(parse_gateway(more()))
-
-
-def _kind(plural):
-    from swanfleet.desired.gateway import TYPES
-
-    return next(kind for kind in TYPES if kind.plural == plural)
+    """Return the gateway "old", or "new": tunnels that start and tunnels on demand changed, a route moved, many more."""
+    with open(OLD, encoding="utf-8") as handle:
+        old = load_gateway(*json.load(handle))
+    if name == "old":
+        return old
+    phase1, phase2, links = dict(old.phase1), dict(old.phase2), dict(old.xfrm_interfaces)
+    phase1["demand"] = dataclasses.replace(phase1["demand"], lifetime=4 * 3600)
+    phase2[f"{CHANGED}/lan"] = dataclasses.replace(phase2[f"{CHANGED}/lan"], lifetime=2 * 3600)
+    links["right"] = dataclasses.replace(links["right"], routes=links["left"].routes)
+    links["left"] = dataclasses.replace(links["left"], routes=())
+    changed = dataclasses.replace(old, phase1=phase1, phase2=phase2, xfrm_interfaces=links)
+    return changed.merged(parse_gateway(more()))
 
 
 def more():
@@ -118,6 +147,7 @@ def state():
                 "files": files,
                 "connections": host.charon.connections(),
                 "secrets": sorted(host.charon.shared_ids()),
+                "SAs of what is gone": sorted({name for name, _sa in host.charon.sas()} - {*host.charon.connections()}),
                 "links": sorted(links, key=str),
                 "routes": routes,
                 "in force": sorted(read_stored(host).gateway.phase1),
@@ -130,6 +160,21 @@ def state():
                 ),
             },
             sort_keys=True,
+        )
+    finally:
+        host.charon.close()
+
+
+def untouched():
+    """Return the CHILD_SAs of the tunnel that no run changes, by what tells one from its successor."""
+    host = local_host(Paths())
+    try:
+        return sorted(
+            child["spi-in"]
+            for name, sa in host.charon.sas()
+            if name == UNTOUCHED
+            for child in sa["child-sas"].values()
+            if child["state"] == "INSTALLED"
         )
     finally:
         host.charon.close()
@@ -155,9 +200,24 @@ def killed_run(towards, moment):
     return child.wait() == -signal.SIGKILL
 
 
+def recovered(number, towards):
+    """Recover from a kill, in turn by restoring and by the next run alone; returns how, with what success, in how many steps."""
+    if number // 2 % 2:
+        return {"by": "the next run", "recovered": completed(towards) == 0, "steps of the recovery": 0}
+    done = subprocess.run([PROGRAM, "restore"], capture_output=True, text=True, timeout=120, check=False)
+    return {
+        "by": "restore",
+        "recovered": done.returncode == 0,
+        "steps of the recovery": len(done.stdout.splitlines()),
+        "said": done.stderr,
+    }
+
+
 def main(kills, seed):
     """Kill runs from the old state to the new one and back in turn; recover, compare, and complete each."""
     rng = random.Random(seed)
+    keep_old()
+    assert completed("old") == 0
     states = {"old": state()}
     began = time.monotonic()
     assert completed("new") == 0
@@ -166,22 +226,24 @@ def main(kills, seed):
     assert states["old"] != states["new"]
     assert completed("old") == 0
     assert state() == states["old"], "going back to the old state does not give the old state"
+    undisturbed = untouched()
+    assert undisturbed, f"{UNTOUCHED} is not up"
     told = []
     for number in range(kills):
         towards = "old" if number % 2 else "new"
         moment = rng.uniform(0, lasts)
         killed = killed_run(towards, moment)
-        recovered = subprocess.run([PROGRAM, "restore"], capture_output=True, text=True, timeout=120, check=False)
+        recovery = recovered(number, towards)
         found = state()
         told.append(
             {
                 "towards": towards,
                 "moment": round(moment / lasts, 3),
                 "killed": killed,
-                "recovered": recovered.returncode == 0,
-                "steps of the recovery": len(recovered.stdout.splitlines()),
+                **recovery,
                 "state": next((name for name, each in states.items() if each == found), "mixture"),
                 "next run completes": completed(towards) == 0 and state() == states[towards],
+                "others undisturbed": untouched() == undisturbed,
             }
         )
     print(json.dumps({"seed": seed, "run_s": round(lasts, 2), "kills": told}))

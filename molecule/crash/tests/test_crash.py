@@ -28,6 +28,10 @@ def test_twenty_killed_runs(lab):
         assert kill["recovered"], (seed, kill)
         assert kill["state"] in ("old", "new"), (seed, kill)
         assert kill["next run completes"], (seed, kill)
+        assert kill["others undisturbed"], (seed, kill)
+        if kill["by"] == "the next run":
+            assert kill["state"] == kill["towards"], (seed, kill)
     # A run that had ended before its moment came proves nothing, and one that was never interrupted in its steps little.
     assert sum(kill["killed"] for kill in kills) >= KILLS // 2, told
+    assert {kill["by"] for kill in kills} == {"restore", "the next run"}
     assert any(kill["steps of the recovery"] for kill in kills), told
