@@ -17,6 +17,7 @@ from ..observed.read import observe
 from ..plan.difference import plan
 from .piecewise import carry_out_each
 from .planning import planned, with_numbers
+from .steps import record
 
 # A charon that restarts during a run goes once and comes once.
 _ATTEMPTS = 3
@@ -84,6 +85,9 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
         return Back(restored=False, said=_CHARON_SILENT)
     with contextlib.suppress(IpsecError):
         tidy(host, number)
+        if work.unrecorded and number is not None:
+            # There may be room for it, now that the generation of the run that failed is gone.
+            record(steps, wanted, observed, host)
     if found.daemon is None and not was_down:
         return Back(restored=False, said=_CHARON_DOWN)
     return Back(restored=True, said=_AS_BEFORE)
@@ -92,6 +96,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
 def tidy(host: Host, number: int | None) -> None:
     """Drop what was stored and never came into force; a host that has nothing in force keeps no store at all."""
     if number is None:
+        host.files.remove(host.paths.journal)
         host.files.remove(host.paths.state)
     else:
         host.generations.prune()

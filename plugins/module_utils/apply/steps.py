@@ -44,13 +44,12 @@ def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *,
     Raises `StepFailed` at the first failure. `gently` forbids to end an SA that the plan has promised to renew.
     """
     warnings: list[str] = []
-    if touches_connections(steps):
-        try:
-            begin_journal(host)
-        except Exception as error:
-            raise StepFailed("begin the journal of what is loaded", error) from error
+    begun = False
     for group in grouped(steps):
         try:
+            if group[0].layer in CONNECTION_LAYERS and not begun:
+                begin_journal(host)
+                begun = True
             warnings += perform(group, wanted, observed, host, gently=gently)
         except Exception as error:
             raise error if isinstance(error, StepFailed) else StepFailed(_told(group), error) from error
@@ -87,14 +86,9 @@ def perform(
     return []
 
 
-def touches_connections(steps: Plan) -> bool:
-    """Say whether steps change what charon holds, so that a journal is needed meanwhile."""
-    return any(step.layer in CONNECTION_LAYERS for step in steps.steps)
-
-
 def needs_record(steps: Plan) -> bool:
     """Say whether what charon holds, now or at its next start, is another thing after the steps."""
-    return touches_connections(steps) or any(CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
+    return any(step.layer in CONNECTION_LAYERS or CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
 
 
 def _told(group: list[Step]) -> str:

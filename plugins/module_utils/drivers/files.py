@@ -132,7 +132,7 @@ class LocalFiles:
             os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
             descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             try:
-                _append(descriptor, content)
+                _append(descriptor, content, path)
             finally:
                 os.close(descriptor)
 
@@ -212,8 +212,8 @@ def _prepared(file: NewFile) -> str:
     return temporary
 
 
-def _append(descriptor: int, content: bytes) -> None:
-    """Write all of it or, where the disk is full, nothing."""
+def _append(descriptor: int, content: bytes, path: str) -> None:
+    """Write all of it or, where the disk is full, nothing, and leave no empty file behind."""
     size = os.fstat(descriptor).st_size
     written = 0
     try:
@@ -221,6 +221,8 @@ def _append(descriptor: int, content: bytes) -> None:
             written += os.write(descriptor, content[written:])
     except OSError:
         os.ftruncate(descriptor, size)
+        if size == 0:
+            _forget(path)
         raise
 
 

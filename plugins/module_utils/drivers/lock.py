@@ -23,14 +23,19 @@ def held_lock(path: str, timeout: float, program: str) -> Iterator[None]:
     """Hold the lock as `program`; raises `LockBusy`, naming the holder, when it is not to be had in `timeout` seconds."""
     descriptor = _acquired(path, timeout)
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(
-            descriptor, f"process {os.getpid()}, {program}, since {time.strftime('%Y-%m-%d %H:%M:%S')}".encode(), 0
-        )
+        _sign(descriptor, program)
         yield
     finally:
         _remove(descriptor, path)
         os.close(descriptor)
+
+
+def _sign(descriptor: int, program: str) -> None:
+    said = f"process {os.getpid()}, {program}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    # Where there is no room for it, the kernel still knows who holds the lock.
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, said.encode(), 0)
 
 
 def _acquired(path: str, timeout: float) -> int:
