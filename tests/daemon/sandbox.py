@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -131,6 +132,20 @@ class Sandbox:
         """Take away what `cover` put over a file."""
         self._must("umount", path)
 
+    def shrink(self, path: str, *, spare: int) -> None:
+        """Put a copy of a directory over it that has room for `spare` more pages of 4 KiB, for programs inside only."""
+        self._must("sh", "-c", f"mkdir -p {path} && rm -rf /run/kept && cp -a {path} /run/kept")
+        sizes = self.run(["find", "/run/kept", "-type", "f", "-printf", "%s\\n"]).stdout.split()
+        pages = sum((int(size) + 4095) // 4096 for size in sizes) + spare
+        # A file system of no size at all would be one without a bound.
+        self._must("mount", "-t", "tmpfs", "-o", f"mode=755,size={max(pages, 1) * 4}k", "small", path)
+        self._must("sh", "-c", f"cp -a /run/kept/. {path} && rm -rf /run/kept")
+
+    def protect(self, path: str) -> None:
+        """Make a directory read-only, for programs inside only."""
+        self._must("mount", "--bind", path, path)
+        self._must("mount", "-o", "remount,ro,bind", path)
+
     def start_charon(self, *, timeout: float = 20.0) -> None:
         """Start charon and return when its socket is there and it answers."""
         charon = subprocess.Popen(
@@ -147,13 +162,37 @@ class Sandbox:
             assert time.monotonic() < deadline, f"charon does not answer:\n{self.log()}"
             time.sleep(0.01)
 
+    def freeze_charon(self, *, timeout: float = 5.0) -> None:
+        """Stop every thread of charon without ending it, and return when they stand, which is later than the signal."""
+        self._signal(signal.SIGSTOP)
+        deadline = time.monotonic() + timeout
+        while any("State:\tT" not in (task / "status").read_text() for task in self._threads()):
+            assert time.monotonic() < deadline, "charon's threads do not stop"
+            time.sleep(0.005)
+
+    def thaw_charon(self) -> None:
+        """Let a frozen charon go on, and nsenter(1), which stops itself when what it runs is stopped."""
+        assert self._charon is not None, "charon was not started"
+        self._charon.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
+
+    def _threads(self) -> list[Path]:
+        return [task for pid in self._charon_pids() for task in Path(f"/proc/{pid}/task").iterdir()]
+
+    def _charon_pids(self) -> list[int]:
+        assert self._charon is not None, "charon was not started"
+        pid = self._charon.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+    def _signal(self, number: int) -> None:
+        for pid in self._charon_pids():
+            os.kill(pid, number)
+
     def stop_charon(self) -> None:
         """End charon, and wait for its end."""
         if self._charon is None:
             return
-        children = Path(f"/proc/{self._charon.pid}/task/{self._charon.pid}/children").read_text().split()
-        for pid in children:
-            os.kill(int(pid), 15)
+        self._signal(signal.SIGTERM)
         self._charon.wait(20)
         self._charon = None
         Path(f"/proc/{self._pid}/root{_SOCKET}").unlink(missing_ok=True)
@@ -174,21 +213,21 @@ class Sandbox:
         """Return what charon logged."""
         return self.log_path.read_text("utf-8", "replace") if self.log_path.exists() else ""
 
-    def digest(self) -> str:
-        """Return a hash over all that a module may change: files with their modes and content, loaded things, links."""
+    def digest(self, *, loaded: bool = True) -> str:
+        """Return a hash over all that a module may change: files with their modes and content, links, what is loaded.
+
+        It sees what programs inside see. What is `loaded` cannot be asked while charon does not answer.
+        """
         found = hashlib.sha256()
-        for top in (self.swanctl, self.directory / "lib"):
+        root = Path(f"/proc/{self._pid}/root")
+        for top in (root / "etc/swanctl", root / "var/lib", root / "run/swanfleet"):
             for path in sorted(top.rglob("*")):
-                content = (
-                    path.read_bytes() if path.is_file() else str(path.readlink() if path.is_symlink() else "").encode()
-                )
-                found.update(f"{path.relative_to(self.directory)} {path.lstat().st_mode:o} {len(content)}\n".encode())
+                content = str(path.readlink()).encode() if path.is_symlink() else b""
+                content = path.read_bytes() if path.is_file() and not path.is_symlink() else content
+                found.update(f"{path.relative_to(root)} {path.lstat().st_mode:o} {len(content)}\n".encode())
                 found.update(content)
-        for argv in (
-            ["swanctl", "--list-conns"],
-            ["ip", "-j", "address", "show"],
-            ["ip", "-j", "route", "show", "table", "all"],
-        ):
+        commands = [["ip", "-j", "address", "show"], ["ip", "-j", "route", "show", "table", "all"]]
+        for argv in [["swanctl", "--list-conns"], *commands] if loaded else commands:
             found.update(self.run(argv).stdout.encode())
         return found.hexdigest()
 

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +58,24 @@ def test_a_dead_charon_is_one_error_in_bounded_time(own: CharonProcess, tmp_path
     assert (on_disk(tmp_path), host.generations.numbers()) == (files, [1])
 
 
-@pytest.mark.parametrize("harm", ["freeze", "kill"])
-def test_a_charon_that_dies_during_a_run_leaves_the_old_files(own: CharonProcess, tmp_path: Path, harm: str) -> None:
+def restart(process: CharonProcess) -> None:
+    process.kill()
+    process.start()
+
+
+@pytest.mark.parametrize(
+    ("harm", "said", "within"),
+    [
+        # It is waited for at the step that it does not answer, and once more while going back: 0.5 s each.
+        pytest.param(CharonProcess.freeze, "files and links are as before the run, but charon could not be told", 4.0, id="hangs"),
+        pytest.param(CharonProcess.kill, "files and links are as before the run, and charon, which is down", 4.0, id="dies"),
+        pytest.param(restart, "the host is as before the run$", 8.0, id="dies and comes back"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("at", [1, 20, 50])
+def test_a_charon_that_goes_during_a_run_leaves_the_old_files(
+    own: CharonProcess, tmp_path: Path, *, harm: Callable[[CharonProcess], None], said: str, within: float, at: int
+) -> None:
     host = engine_host(tmp_path, own.uri, timeout=0.5)
     run(host, OLD)
     before, files = state(host), on_disk(tmp_path)
@@ -67,18 +83,23 @@ def test_a_charon_that_dies_during_a_run_leaves_the_old_files(own: CharonProcess
 
     def harmed(name: str, tree: Any) -> None:
         loaded.append(name)
-        if len(loaded) == 20:
-            getattr(own, harm)()
+        if len(loaded) == at:
+            harm(own)
         load(name, tree)
 
     host.charon.load_connection = harmed  # type: ignore[method-assign]
     started = time.monotonic()
-    with pytest.raises(ApplyError, match=r"connection peer\d+: charon .*; files and links are as before the run"):
+    with pytest.raises(ApplyError, match=rf"connection peer\d+: charon .*; {said}"):
         run(host, NEW)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < within
     assert (on_disk(tmp_path), host.generations.current_number()) == (files, 1)
+    if harm is restart:
+        assert state(host) == before
+        assert host.generations.unfinished() == []
+    host.charon.close()
 
-    own.thaw() if harm == "freeze" else own.start()
+    own.thaw() if harm is CharonProcess.freeze else None
+    own.start() if harm is CharonProcess.kill else None
     again = engine_host(tmp_path, own.uri)
     restore(again, with_daemon=True)
     assert state(again) == before
