@@ -1,0 +1,190 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Mutation testing: put every small fault into the pure layers, one at a time, and see whether a test notices.
+
+Each mutant has its own process, forked from one that has imported all but the collection; it runs the tests that reach
+the fault, until the first failure. What survives must have a reason in docs/mutation.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import contextlib
+import importlib
+import io
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import page
+from forks import MODULE_UTILS, Outcome, Selection, TreeFinder, collect, in_fork, run_pytest
+from operators import Mutant, mutants
+from page import ENDLESS, KILLED, SURVIVED, Verdict
+from recording import Suite, record
+
+CHECKOUT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("desired", "artifacts", "plan")
+PAGE = CHECKOUT / "docs/mutation.md"
+
+
+def main() -> int:
+    """Run the chosen mutants; return 0 when enough were killed and each survivor has its reason, else 1."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="*", help="a package or file below module_utils, such as plan/kernel.py")
+    parser.add_argument("--survivors", action="store_true", help="only those that survived when they last ran")
+    parser.add_argument("--write", action="store_true", help="write the figures into docs/mutation.md (of all files)")
+    parser.add_argument("--tell", action="store_true", help="print also what killed each of the others")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    chosen = parser.parse_args()
+    if chosen.write and (chosen.file or chosen.survivors):
+        parser.error("--write needs the figures of all files")
+    os.nice(19 - os.nice(0))
+    os.chdir(CHECKOUT)
+    # Other plugins than ours would only cost time, in each of some thousand runs.
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+
+    known = Path(os.environ["SWANFLEET_CACHE"], "mutants.json")
+    before = json.loads(known.read_text()) if known.exists() else []
+    again = {tuple(key) for key in before} if chosen.survivors else None
+    files = _files(chosen.file)
+    started = time.monotonic()
+    scratch = Path(tempfile.mkdtemp(prefix="swanfleet-mutants-"))
+    try:
+        suite = record(CHECKOUT, _files([]), scratch)
+        print(f"{len(suite.lines)} tests pass on the unchanged modules", flush=True)
+        _import_all(suite.imports)
+        runner = Runner(suite, scratch, jobs=chosen.jobs)
+        runner.control(files[0])
+        verdicts = []
+        for verdict in runner.run(files, again):
+            verdicts.append(verdict)
+            if verdict.ended == SURVIVED or chosen.tell:
+                _tell(verdict)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    alive = [verdict.mutant.key for verdict in verdicts if verdict.ended == SURVIVED]
+    ran = {verdict.mutant.key for verdict in verdicts}
+    known.write_text(json.dumps([key for key in before if tuple(key) not in ran and again is not None] + alive))
+    print(page.table(verdicts))
+    print(f"{len(verdicts)} mutants in {time.monotonic() - started:.0f} s")
+    if chosen.write:
+        page.write_figures(PAGE, verdicts)
+    wrong, idle = page.complaints(verdicts, page.reasons(PAGE))
+    print(*[f"FAILED: {each}" for each in wrong], sep="\n")
+    if again is None:
+        print(*[f"note: {each}" for each in idle], sep="\n")
+    return 1 if wrong and again is None else 0
+
+
+def _files(names: list[str]) -> list[str]:
+    """List files below module_utils that belong to the named packages and files; all of the pure layers for none."""
+    root = CHECKOUT / MODULE_UTILS
+    found = []
+    for name in names or PACKAGES:
+        path = root / name
+        if not path.exists():
+            raise SystemExit(f"there is no {path}")
+        found += sorted(path.glob("*.py")) if path.is_dir() else [path]
+    return [str(path.relative_to(root)) for path in found]
+
+
+def _import_all(names: tuple[str, ...]) -> None:
+    """Import what every run needs and no mutant changes; what cannot be imported by itself is left to the runs."""
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        for name in names:
+            with contextlib.suppress(Exception):
+                importlib.import_module(name)
+
+
+def _tell(verdict: Verdict) -> None:
+    mutant = verdict.mutant
+    what = f"{verdict.tests} tests" if verdict.ended == SURVIVED else verdict.by
+    print(f"{verdict.ended} {what}: {page.reason_row(mutant, f'line {mutant.first}')}", flush=True)
+
+
+class Runner:
+    """Some forks at a time, each with a mutant of its own."""
+
+    def __init__(self, suite: Suite, scratch: Path, *, jobs: int) -> None:
+        self._suite = suite
+        self._scratch = scratch
+        self._jobs = jobs
+        self._known = frozenset(suite.lines)
+        self._running: dict[int, tuple[int, Mutant, int]] = {}
+        self._number = 0
+
+    def control(self, file: str) -> None:
+        """Run a module without a fault as if it had one; raises `SystemExit` when a test fails, since then all would."""
+        tree = ast.parse((CHECKOUT / MODULE_UTILS / file).read_text())
+        self._start(Mutant(file, "", "nothing", 1, 1, at_import=True), tree)
+        verdict = self._next()
+        if verdict.ended != SURVIVED:
+            raise SystemExit(f"{file} fails without a fault: {verdict}")
+
+    def run(self, files: list[str], only: set[tuple[str, ...]] | None) -> Iterator[Verdict]:
+        """Yield what becomes of each mutant, in the order in which they end."""
+        try:
+            for file in files:
+                tree = ast.parse((CHECKOUT / MODULE_UTILS / file).read_text())
+                for mutant in mutants(tree, file):
+                    if only is not None and mutant.key not in only:
+                        continue
+                    while len(self._running) >= self._jobs:
+                        yield self._next()
+                    self._start(mutant, tree)
+            while self._running:
+                yield self._next()
+        finally:
+            for child in self._running:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(child, signal.SIGKILL)
+
+    def _start(self, mutant: Mutant, tree: ast.Module) -> None:
+        tests = self._suite.tests_for(mutant)
+
+        def work(place: Path) -> Outcome:
+            finder = TreeFinder({mutant.file: tree})
+            sys.meta_path.insert(0, finder)
+            selection = Selection(tests, self._known)
+            files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+            code = run_pytest(files, selection, stop=True, scratch=place) if files else 5
+            return Outcome(code, {"by": selection.failed, "loaded": bool(finder.loaded) or not files})
+
+        self._number += 1
+        seconds = 20 + 5 * sum(self._suite.seconds[test] for test in tests)
+        child, reading = in_fork(work, self._scratch / str(self._number), seconds=seconds)
+        self._running[child] = (reading, mutant, len(tests))
+
+    def _next(self) -> Verdict:
+        while True:
+            child, _status = os.wait()
+            if child in self._running:
+                break
+        reading, mutant, tests = self._running.pop(child)
+        return _verdict(mutant, collect(reading), tests)
+
+
+def _verdict(mutant: Mutant, outcome: Outcome, tests: int) -> Verdict:
+    """Read pytest's exit code: 0 all passed, 1 a test failed, 2 a file could not be imported, 5 there was no test."""
+    if outcome.code is None:
+        return Verdict(mutant, ENDLESS)
+    if outcome.code not in (0, 1, 2, 5) or not outcome.told["loaded"]:
+        raise SystemExit(f"{mutant}: pytest ended with {outcome.code}, {outcome.told}: that is no verdict")
+    if outcome.code in (1, 2):
+        return Verdict(mutant, KILLED, by=outcome.told["by"])
+    return Verdict(mutant, SURVIVED, tests=tests)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

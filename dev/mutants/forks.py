@@ -1,0 +1,197 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One run of pytest in a forked process, on modules that come from syntax trees instead of files.
+
+The process that forks has imported everything but the collection and its tests. So a fork starts in no time, and
+imports the mutated module by its true name before anything can have a copy of a name from it.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import json
+import os
+import resource
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FrameType, ModuleType
+from typing import Any
+
+import pytest
+
+COLLECTION = "ansible_collections.swanfleet.ipsec"
+MODULE_UTILS = "plugins/module_utils"
+_MEMORY = 4 << 30
+
+
+class _TreeLoader(importlib.machinery.SourceFileLoader):
+    """Load a module from a syntax tree; its code is called by the file's name below module_utils."""
+
+    def __init__(self, fullname: str, path: str, *, tree: ast.Module, file: str) -> None:
+        super().__init__(fullname, path)
+        self._tree = tree
+        self._file = file
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the compiled tree; neither source nor cache of the file is read."""
+        del fullname
+        return compile(self._tree, self._file, "exec")
+
+
+class TreeFinder(importlib.abc.MetaPathFinder):
+    """Find some modules of the collection in trees, given by their files below module_utils."""
+
+    def __init__(self, trees: Mapping[str, ast.Module]) -> None:
+        self._trees = {_module_name(file): (file, tree) for file, tree in trees.items()}
+        self.loaded: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Return the spec of a module that is here, as importlib asks."""
+        if fullname not in self._trees:
+            return None
+        found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        if found is None or found.origin is None:
+            return None
+        file, tree = self._trees[fullname]
+        self.loaded.add(file)
+        loader = _TreeLoader(fullname, found.origin, tree=tree, file=file)
+        places = found.submodule_search_locations
+        return importlib.util.spec_from_file_location(
+            fullname, found.origin, loader=loader, submodule_search_locations=places
+        )
+
+
+def _module_name(file: str) -> str:
+    parts = Path(MODULE_UTILS, file).with_suffix("").parts
+    return ".".join([COLLECTION, *(part for part in parts if part != "__init__")])
+
+
+class Selection:
+    """Keep only chosen tests, in the given order, and note which one failed first.
+
+    A test that `known` does not have is kept: its id comes from a value that the mutant changed.
+    """
+
+    def __init__(self, chosen: Sequence[str], known: frozenset[str]) -> None:
+        self._rank = {test: rank for rank, test in enumerate(chosen)}
+        self._known = known
+        self.failed = ""
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Select and sort, as pytest asks."""
+        kept = [item for item in items if item.nodeid in self._rank or item.nodeid not in self._known]
+        items[:] = sorted(kept, key=lambda item: self._rank.get(item.nodeid, -1))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note a failure."""
+        if report.failed and not self.failed:
+            self.failed = report.nodeid
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note a file that cannot be imported."""
+        if report.failed and not self.failed:
+            self.failed = f"import of {report.nodeid}"
+
+
+class Recorder:
+    """Note for each test which lines of the trees' files it runs, and its processor time in seconds."""
+
+    def __init__(self, files: frozenset[str]) -> None:
+        self._files = files
+        self._now: set[tuple[str, int]] = set()
+        self.at_import = self._now
+        self.lines: dict[str, set[tuple[str, int]]] = {}
+        self.seconds: dict[str, float] = {}
+
+    def _call(self, frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any] | None:
+        return self._line if frame.f_code.co_filename in self._files else None
+
+    def _line(self, frame: FrameType, event: str, _argument: Any) -> Callable[..., Any]:
+        if event == "line":
+            self._now.add((frame.f_code.co_filename, frame.f_lineno))
+        return self._line
+
+    def start(self) -> None:
+        """Begin to look, in every thread."""
+        threading.settrace(self._call)
+        sys.settrace(self._call)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """Note one test; what another one has put into a cache is forgotten first."""
+        for module in [each for name, each in sys.modules.items() if name.startswith(COLLECTION)]:
+            for value in vars(module).values():
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
+        before, self._now = self._now, self.lines.setdefault(item.nodeid, set())
+        started = time.process_time()
+        try:
+            return (yield)
+        finally:
+            self._now = before
+            self.seconds[item.nodeid] = time.process_time() - started
+
+
+@dataclass
+class Outcome:
+    """How a run of pytest ended: its exit code, or None when it was ended; and what it told."""
+
+    code: int | None
+    told: dict[str, Any] = field(default_factory=dict)
+
+
+def run_pytest(files: Sequence[str], plugin: object, *, stop: bool, scratch: Path) -> int:
+    """Run pytest on some test files with one plugin of our own, and return its exit code."""
+    options = ["-q", "-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider", "--color=no", *(["-x"] if stop else [])]
+    with (scratch / "output").open("w") as output, contextlib.redirect_stdout(output):
+        with contextlib.redirect_stderr(output):
+            return int(pytest.main([*options, *files], plugins=[plugin]))
+
+
+def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -> tuple[int, int]:
+    """Start work in a fork, and return its process id and the descriptor that `collect` reads its outcome from.
+
+    It is ended after so many seconds of processor time, or fifty times as long by the clock: mutants make endless loops.
+    """
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        os.close(writing)
+        return child, reading
+    status = 1
+    try:
+        os.close(reading)
+        os.setpgid(0, 0)
+        scratch.mkdir(parents=True)
+        os.environ["TMPDIR"] = str(scratch)
+        resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 5))
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        signal.alarm(int(50 * seconds))
+        outcome = work(scratch)
+        with os.fdopen(writing, "w") as pipe:
+            json.dump({"code": outcome.code, "told": outcome.told}, pipe)
+        status = 0
+    finally:
+        # No handlers of the parent, and none of what was imported here: their files go with the scratch directory.
+        os._exit(status)
+
+
+def collect(reading: int) -> Outcome:
+    """Read what a fork has to say; one that was ended says nothing. Blocks until it has ended."""
+    with os.fdopen(reading) as pipe:
+        text = pipe.read()
+    return Outcome(**json.loads(text)) if text else Outcome(None)

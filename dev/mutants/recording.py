@@ -1,0 +1,88 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which tests run which lines, recorded once on the unchanged modules; and which are worth running for a mutant."""
+
+from __future__ import annotations
+
+import ast
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from forks import COLLECTION, MODULE_UTILS, Outcome, Recorder, TreeFinder, collect, in_fork, run_pytest
+from operators import Mutant
+
+SUITES = ("tests/unit/plugins", "tests/architecture")
+_RECORDING_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Suite:
+    """What was recorded: lines and seconds by test, lines that run while modules are imported, what else is imported."""
+
+    lines: dict[str, frozenset[tuple[str, int]]]
+    seconds: dict[str, float]
+    at_import: frozenset[tuple[str, int]]
+    imports: tuple[str, ...]
+
+    def tests_for(self, mutant: Mutant) -> list[str]:
+        """Return the tests that run the mutated statement: those of its own folder first, quick ones first.
+
+        What runs at import may change any test of the collection's code.
+        """
+        span = {(mutant.file, line) for line in range(mutant.first, mutant.last + 1)}
+        everywhere = mutant.at_import or bool(span & self.at_import)
+        own = f"{SUITES[0]}/module_utils/{mutant.file.partition('/')[0]}/"
+        found = []
+        for test, lines in self.lines.items():
+            covers = bool(span & lines)
+            if covers or (everywhere and (lines or test.startswith(SUITES[0]))):
+                found.append((not covers, not test.startswith(own), self.seconds[test], test))
+        return [test for *_rank, test in sorted(found)]
+
+
+def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
+    """Run all tests on the unchanged modules; raises `SystemExit` with pytest's output when one fails."""
+    trees = {file: ast.parse((checkout / MODULE_UTILS / file).read_text()) for file in files}
+    result = scratch / "recorded.json"
+
+    def work(place: Path) -> Outcome:
+        sys.meta_path.insert(0, TreeFinder(trees))
+        recorder = Recorder(frozenset(files))
+        recorder.start()
+        code = run_pytest(SUITES, recorder, stop=False, scratch=place)
+        sys.settrace(None)
+        foreign = [name for name, module in sys.modules.items() if _is_foreign(name, module, checkout)]
+        lines = {test: sorted(found) for test, found in recorder.lines.items()}
+        told = {"lines": lines, "seconds": recorder.seconds, "at_import": sorted(recorder.at_import)}
+        return Outcome(code, {**told, "imports": foreign})
+
+    place = scratch / "recording"
+    child, reading = in_fork(work, place, seconds=_RECORDING_SECONDS)
+    outcome = collect(reading)
+    os.waitpid(child, 0)
+    del result
+    if outcome.code != 0:
+        output = place / "output"
+        raise SystemExit((output.read_text() if output.exists() else "") + "\nthe tests fail without any mutant")
+    shutil.rmtree(place, ignore_errors=True)
+    told = outcome.told
+    return Suite(
+        lines={test: frozenset((file, line) for file, line in found) for test, found in told["lines"].items()},
+        seconds=told["seconds"],
+        at_import=frozenset((file, line) for file, line in told["at_import"]),
+        imports=tuple(told["imports"]),
+    )
+
+
+def _is_foreign(name: str, module: object, checkout: Path) -> bool:
+    """Say whether a module may be imported once for all mutants: neither ours nor a test, and findable by its name."""
+    if name.partition(".")[0] in (COLLECTION.partition(".")[0], "tests", "conftest", "__main__"):
+        return False
+    file = getattr(module, "__file__", None)
+    spec = getattr(module, "__spec__", None)
+    return file is not None and spec is not None and not os.path.realpath(file).startswith(f"{checkout}{os.sep}")
