@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -26,7 +27,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import page
-from forks import MODULE_UTILS, Outcome, Selection, TreeFinder, collect, in_fork, run_pytest
+from forks import MODULE_UTILS, CodeFinder, Outcome, Selection, collect, compiled, in_fork, run_pytest
 from operators import Mutant, mutants
 from page import ENDLESS, KILLED, SURVIVED, Verdict
 from recording import Suite, record
@@ -62,6 +63,8 @@ def main() -> int:
         suite = record(CHECKOUT, _files([]), scratch)
         print(f"{len(suite.lines)} tests pass on the unchanged modules", flush=True)
         _import_all(suite.imports)
+        # What is there now stays as it is: the forks share its memory.
+        gc.freeze()
         runner = Runner(suite, scratch, jobs=chosen.jobs)
         runner.control(files[0])
         verdicts = []
@@ -121,6 +124,7 @@ class Runner:
         self._scratch = scratch
         self._jobs = jobs
         self._known = frozenset(suite.lines)
+        self._codes = compiled(CHECKOUT)
         self._running: dict[int, tuple[int, Mutant, int]] = {}
         self._number = 0
 
@@ -151,39 +155,48 @@ class Runner:
                     os.killpg(child, signal.SIGKILL)
 
     def _start(self, mutant: Mutant, tree: ast.Module) -> None:
-        tests = self._suite.tests_for(mutant)
+        groups = self._suite.tests_for(mutant)
 
         def work(place: Path) -> Outcome:
-            finder = TreeFinder({mutant.file: tree})
+            sys.dont_write_bytecode = True
+            finder = CodeFinder({**self._codes, mutant.file: compile(tree, mutant.file, "exec")})
             sys.meta_path.insert(0, finder)
-            selection = Selection(tests, self._known)
-            files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
-            code = run_pytest(files, selection, stop=True, scratch=place) if files else 5
-            return Outcome(code, {"by": selection.failed, "loaded": bool(finder.loaded) or not files})
+            for tests in groups:
+                selection = Selection(tests, self._known)
+                files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+                code = run_pytest(files, selection, stop=True, scratch=place)
+                if mutant.file not in finder.loaded:
+                    raise AssertionError(f"no test has imported {mutant.file}")
+                if code != 0:
+                    return Outcome(code, {"by": selection.failed})
+            return Outcome(0)
 
         self._number += 1
+        tests = [test for group in groups for test in group]
         seconds = 20 + 5 * sum(self._suite.seconds[test] for test in tests)
         child, reading = in_fork(work, self._scratch / str(self._number), seconds=seconds)
         self._running[child] = (reading, mutant, len(tests))
 
     def _next(self) -> Verdict:
         while True:
-            child, _status = os.wait()
+            child, status = os.wait()
             if child in self._running:
                 break
         reading, mutant, tests = self._running.pop(child)
+        if not os.WIFSIGNALED(status) and os.WEXITSTATUS(status):
+            raise SystemExit(f"{mutant}: the fork failed, see above: that is no verdict")
         return _verdict(mutant, collect(reading), tests)
 
 
 def _verdict(mutant: Mutant, outcome: Outcome, tests: int) -> Verdict:
-    """Read pytest's exit code: 0 all passed, 1 a test failed, 2 a file could not be imported, 5 there was no test."""
+    """Read pytest's exit code: 0 all passed, 1 a test failed, 2 a file could not be imported."""
     if outcome.code is None:
         return Verdict(mutant, ENDLESS)
-    if outcome.code not in (0, 1, 2, 5) or not outcome.told["loaded"]:
-        raise SystemExit(f"{mutant}: pytest ended with {outcome.code}, {outcome.told}: that is no verdict")
+    if outcome.code == 0:
+        return Verdict(mutant, SURVIVED, tests=tests)
     if outcome.code in (1, 2):
         return Verdict(mutant, KILLED, by=outcome.told["by"])
-    return Verdict(mutant, SURVIVED, tests=tests)
+    raise SystemExit(f"{mutant}: pytest ended with {outcome.code}: that is no verdict")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One run of pytest in a forked process, on modules that come from syntax trees instead of files.
+"""One run of pytest in a forked process, on modules whose code does not come from their files.
 
 The process that forks has imported everything but the collection and its tests. So a fork starts in no time, and
 imports the mutated module by its true name before anything can have a copy of a name from it.
@@ -9,9 +9,9 @@ imports the mutated module by its true name before anything can have a copy of a
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -22,6 +22,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,46 +33,54 @@ import pytest
 
 COLLECTION = "ansible_collections.swanfleet.ipsec"
 MODULE_UTILS = "plugins/module_utils"
+PLUGIN = "_hypothesis_pytestplugin"
 _MEMORY = 4 << 30
 
 
-class _TreeLoader(importlib.machinery.SourceFileLoader):
-    """Load a module from a syntax tree; its code is called by the file's name below module_utils."""
+class _CodeLoader(importlib.machinery.SourceFileLoader):
+    """Load a module from code that is there already."""
 
-    def __init__(self, fullname: str, path: str, *, tree: ast.Module, file: str) -> None:
+    def __init__(self, fullname: str, path: str, *, code: CodeType) -> None:
         super().__init__(fullname, path)
-        self._tree = tree
-        self._file = file
+        self._code = code
 
     def get_code(self, fullname: str) -> CodeType:
-        """Return the compiled tree; neither source nor cache of the file is read."""
+        """Return the code; neither source nor cache of the file is read."""
         del fullname
-        return compile(self._tree, self._file, "exec")
+        return self._code
 
 
-class TreeFinder(importlib.abc.MetaPathFinder):
-    """Find some modules of the collection in trees, given by their files below module_utils."""
+class CodeFinder(importlib.abc.MetaPathFinder):
+    """Find modules of the collection in compiled code, given by their files below module_utils."""
 
-    def __init__(self, trees: Mapping[str, ast.Module]) -> None:
-        self._trees = {_module_name(file): (file, tree) for file, tree in trees.items()}
+    def __init__(self, codes: Mapping[str, CodeType]) -> None:
+        self._codes = {_module_name(file): (file, code) for file, code in codes.items()}
         self.loaded: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Return the spec of a module that is here, as importlib asks."""
-        if fullname not in self._trees:
+        if fullname not in self._codes:
             return None
         found = importlib.machinery.PathFinder.find_spec(fullname, path, target)
         if found is None or found.origin is None:
             return None
-        file, tree = self._trees[fullname]
+        file, code = self._codes[fullname]
         self.loaded.add(file)
-        loader = _TreeLoader(fullname, found.origin, tree=tree, file=file)
-        places = found.submodule_search_locations
         return importlib.util.spec_from_file_location(
-            fullname, found.origin, loader=loader, submodule_search_locations=places
+            fullname,
+            found.origin,
+            loader=_CodeLoader(fullname, found.origin, code=code),
+            submodule_search_locations=found.submodule_search_locations,
         )
+
+
+def compiled(checkout: Path) -> dict[str, CodeType]:
+    """Return the code of every file below module_utils, each called by its path from there."""
+    root = checkout / MODULE_UTILS
+    files = {str(path.relative_to(root)): path for path in root.rglob("*.py")}
+    return {file: compile(path.read_text(), file, "exec") for file, path in files.items()}
 
 
 def _module_name(file: str) -> str:
@@ -107,7 +116,7 @@ class Selection:
 
 
 class Recorder:
-    """Note for each test which lines of the trees' files it runs, and its processor time in seconds."""
+    """Note for each test which lines of some files it runs, and its processor time in seconds."""
 
     def __init__(self, files: frozenset[str]) -> None:
         self._files = files
@@ -155,8 +164,10 @@ class Outcome:
 
 def run_pytest(files: Sequence[str], plugin: object, *, stop: bool, scratch: Path) -> int:
     """Run pytest on some test files with one plugin of our own, and return its exit code."""
-    options = ["-q", "-p", "_hypothesis_pytestplugin", "-p", "no:cacheprovider", "--color=no", *(["-x"] if stop else [])]
-    with (scratch / "output").open("w") as output, contextlib.redirect_stdout(output):
+    # Imported already, it could not have its assertions rewritten, of which pytest warns.
+    sys.modules.pop(PLUGIN, None)
+    options = ["-q", "-p", PLUGIN, "-p", "no:cacheprovider", "--color=no", *(["-x"] if stop else [])]
+    with (scratch / "output").open("a") as output, contextlib.redirect_stdout(output):
         with contextlib.redirect_stderr(output):
             return int(pytest.main([*options, *files], plugins=[plugin]))
 
@@ -178,6 +189,7 @@ def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -
         os.setpgid(0, 0)
         scratch.mkdir(parents=True)
         os.environ["TMPDIR"] = str(scratch)
+        gc.disable()
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 5))
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
         signal.alarm(int(50 * seconds))
@@ -185,6 +197,8 @@ def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -
         with os.fdopen(writing, "w") as pipe:
             json.dump({"code": outcome.code, "told": outcome.told}, pipe)
         status = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
         # No handlers of the parent, and none of what was imported here: their files go with the scratch directory.
         os._exit(status)

@@ -293,9 +293,13 @@ def _calls(node: ast.Call) -> Iterator[Fault]:
         swapped = ast.Call(node.func, [node.args[1], node.args[0], *node.args[2:]], node.keywords)
         yield Fault(swapped, f"`{_text(node)}` with its first two arguments swapped")
     for index, keyword in enumerate(node.keywords):
-        if keyword.arg is not None:
+        if keyword.arg is not None and not _is_bool(keyword.value):
             without = ast.Call(node.func, node.args, node.keywords[:index] + node.keywords[index + 1 :])
             yield Fault(without, f"`{_text(node.func)}` without `{_text(keyword)}`")
+
+
+def _is_bool(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, bool)
 
 
 def _is_none(node: ast.expr) -> bool:

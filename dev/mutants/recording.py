@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import sys
@@ -13,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forks import COLLECTION, MODULE_UTILS, Outcome, Recorder, TreeFinder, collect, in_fork, run_pytest
+from forks import COLLECTION, MODULE_UTILS, PLUGIN, CodeFinder, Outcome, Recorder, collect, compiled, in_fork, run_pytest
 from operators import Mutant
 
 SUITES = ("tests/unit/plugins", "tests/architecture")
@@ -29,29 +28,30 @@ class Suite:
     at_import: frozenset[tuple[str, int]]
     imports: tuple[str, ...]
 
-    def tests_for(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run the mutated statement: those of its own folder first, quick ones first.
+    def tests_for(self, mutant: Mutant) -> list[list[str]]:
+        """Return groups of tests that may notice a mutant, the likeliest group first, and quick tests first in each.
 
-        What runs at import may change any test of the collection's code.
+        The tests of its own folder that run the mutated statement, others that do, and, for what runs at import, all
+        that run any code of the mutated layers.
         """
         span = {(mutant.file, line) for line in range(mutant.first, mutant.last + 1)}
         everywhere = mutant.at_import or bool(span & self.at_import)
         own = f"{SUITES[0]}/module_utils/{mutant.file.partition('/')[0]}/"
-        found = []
+        groups: tuple[list[str], ...] = ([], [], [])
         for test, lines in self.lines.items():
-            covers = bool(span & lines)
-            if covers or (everywhere and (lines or test.startswith(SUITES[0]))):
-                found.append((not covers, not test.startswith(own), self.seconds[test], test))
-        return [test for *_rank, test in sorted(found)]
+            if span & lines:
+                groups[0 if test.startswith(own) else 1].append(test)
+            elif everywhere and (lines or test.startswith(SUITES[0])):
+                groups[0 if test.startswith(own) else 2].append(test)
+        return [sorted(group, key=lambda test: (self.seconds[test], test)) for group in groups if group]
 
 
 def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
     """Run all tests on the unchanged modules; raises `SystemExit` with pytest's output when one fails."""
-    trees = {file: ast.parse((checkout / MODULE_UTILS / file).read_text()) for file in files}
-    result = scratch / "recorded.json"
+    codes = compiled(checkout)
 
     def work(place: Path) -> Outcome:
-        sys.meta_path.insert(0, TreeFinder(trees))
+        sys.meta_path.insert(0, CodeFinder(codes))
         recorder = Recorder(frozenset(files))
         recorder.start()
         code = run_pytest(SUITES, recorder, stop=False, scratch=place)
@@ -65,7 +65,6 @@ def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
     child, reading = in_fork(work, place, seconds=_RECORDING_SECONDS)
     outcome = collect(reading)
     os.waitpid(child, 0)
-    del result
     if outcome.code != 0:
         output = place / "output"
         raise SystemExit((output.read_text() if output.exists() else "") + "\nthe tests fail without any mutant")
@@ -80,8 +79,11 @@ def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
 
 
 def _is_foreign(name: str, module: object, checkout: Path) -> bool:
-    """Say whether a module may be imported once for all mutants: neither ours nor a test, and findable by its name."""
-    if name.partition(".")[0] in (COLLECTION.partition(".")[0], "tests", "conftest", "__main__"):
+    """Say whether a module may be imported once for all mutants: neither ours nor a test, and findable by its name.
+
+    pytest wants to import its plugins itself, to rewrite their assertions.
+    """
+    if name.partition(".")[0] in (COLLECTION.partition(".")[0], "tests", "conftest", "__main__", PLUGIN):
         return False
     file = getattr(module, "__file__", None)
     spec = getattr(module, "__spec__", None)
