@@ -29,6 +29,7 @@ bench:
 
 prove:
 	@SWANFLEET_KILLS=200 dev/check test scenarios
+	@dev/mutate
 
 lab:
 	@dev/run lab -- molecule/lab/lab up

@@ -42,17 +42,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="*", help="a package or file below module_utils, such as plan/kernel.py")
     parser.add_argument("--survivors", action="store_true", help="only those that survived when they last ran")
+    parser.add_argument("--own", action="store_true", help="try only the tests of the same folder: sooner, and stricter")
     parser.add_argument("--write", action="store_true", help="write the figures into docs/mutation.md (of all files)")
     parser.add_argument("--tell", action="store_true", help="print also what killed each of the others")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
-    if chosen.write and (chosen.file or chosen.survivors):
-        parser.error("--write needs the figures of all files")
+    if chosen.write and (chosen.file or chosen.survivors or chosen.own):
+        parser.error("--write needs the figures of all files and tests")
     os.nice(19 - os.nice(0))
     os.chdir(CHECKOUT)
     # Other plugins than ours would only cost time, in each of some thousand runs.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
 
+    # Ended by a signal, it leaves neither forks nor files behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     known = Path(os.environ["SWANFLEET_CACHE"], "mutants.json")
     before = json.loads(known.read_text()) if known.exists() else []
     again = {tuple(key) for key in before} if chosen.survivors else None
@@ -65,7 +68,7 @@ def main() -> int:
         _import_all(suite.imports)
         # What is there now stays as it is: the forks share its memory.
         gc.freeze()
-        runner = Runner(suite, scratch, jobs=chosen.jobs)
+        runner = Runner(suite, scratch, jobs=chosen.jobs, own=chosen.own)
         runner.control(files[0])
         verdicts = []
         for verdict in runner.run(files, again):
@@ -119,10 +122,11 @@ def _tell(verdict: Verdict) -> None:
 class Runner:
     """Some forks at a time, each with a mutant of its own."""
 
-    def __init__(self, suite: Suite, scratch: Path, *, jobs: int) -> None:
+    def __init__(self, suite: Suite, scratch: Path, *, jobs: int, own: bool) -> None:
         self._suite = suite
         self._scratch = scratch
         self._jobs = jobs
+        self._own = own
         self._known = frozenset(suite.lines)
         self._codes = compiled(CHECKOUT)
         self._running: dict[int, tuple[int, Mutant, int]] = {}
@@ -155,7 +159,7 @@ class Runner:
                     os.killpg(child, signal.SIGKILL)
 
     def _start(self, mutant: Mutant, tree: ast.Module) -> None:
-        groups = self._suite.tests_for(mutant)
+        groups = self._suite.tests_for(mutant)[: 1 if self._own else None]
 
         def work(place: Path) -> Outcome:
             sys.dont_write_bytecode = True

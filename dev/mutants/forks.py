@@ -23,7 +23,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType
@@ -54,7 +54,7 @@ class CodeFinder(importlib.abc.MetaPathFinder):
     """Find modules of the collection in compiled code, given by their files below module_utils."""
 
     def __init__(self, codes: Mapping[str, CodeType]) -> None:
-        self._codes = {_module_name(file): (file, code) for file, code in codes.items()}
+        self._codes = {module_name(file): (file, code) for file, code in codes.items()}
         self.loaded: set[str] = set()
 
     def find_spec(
@@ -83,7 +83,8 @@ def compiled(checkout: Path) -> dict[str, CodeType]:
     return {file: compile(path.read_text(), file, "exec") for file, path in files.items()}
 
 
-def _module_name(file: str) -> str:
+def module_name(file: str) -> str:
+    """Return the full name that imports use for a file below module_utils."""
     parts = Path(MODULE_UTILS, file).with_suffix("").parts
     return ".".join([COLLECTION, *(part for part in parts if part != "__init__")])
 
@@ -116,13 +117,19 @@ class Selection:
 
 
 class Recorder:
-    """Note for each test which lines of some files it runs, and its processor time in seconds."""
+    """Note which lines of some files each test runs, with its processor time in seconds.
 
-    def __init__(self, files: frozenset[str]) -> None:
+    Lines that run while the collection's modules are imported are noted apart, and so are those that a file of tests
+    runs while it is imported, mostly to make the values of its tables.
+    """
+
+    def __init__(self, files: frozenset[str], modules: Sequence[str]) -> None:
         self._files = files
+        self._modules = modules
         self._now: set[tuple[str, int]] = set()
-        self.at_import = self._now
-        self.lines: dict[str, set[tuple[str, int]]] = {}
+        self.at_import: set[tuple[str, int]] = set()
+        self.by_file: dict[str, set[tuple[str, int]]] = {}
+        self.by_test: dict[str, set[tuple[str, int]]] = {}
         self.seconds: dict[str, float] = {}
 
     def _call(self, frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any] | None:
@@ -133,25 +140,45 @@ class Recorder:
             self._now.add((frame.f_code.co_filename, frame.f_lineno))
         return self._line
 
-    def start(self) -> None:
-        """Begin to look, in every thread."""
-        threading.settrace(self._call)
-        sys.settrace(self._call)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
-        """Note one test; what another one has put into a cache is forgotten first."""
+    @contextlib.contextmanager
+    def _noting(self, lines: set[tuple[str, int]]) -> Iterator[None]:
+        """Note lines in a set; what was put into a cache before is forgotten first."""
         for module in [each for name, each in sys.modules.items() if name.startswith(COLLECTION)]:
             for value in vars(module).values():
                 if isinstance(value, functools._lru_cache_wrapper):
                     value.cache_clear()
-        before, self._now = self._now, self.lines.setdefault(item.nodeid, set())
-        started = time.process_time()
+        before, self._now = self._now, lines
+        threading.settrace(self._call)
+        sys.settrace(self._call)
         try:
-            return (yield)
+            yield
         finally:
+            sys.settrace(None)
             self._now = before
-            self.seconds[item.nodeid] = time.process_time() - started
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self) -> None:
+        """Import the collection before any test does."""
+        with self._noting(self.at_import):
+            for name in self._modules:
+                importlib.import_module(name)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Any:
+        """Note what a file of tests runs while it is imported."""
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        with self._noting(self.by_file.setdefault(collector.nodeid, set())):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
+        """Note what one test runs."""
+        started = time.process_time()
+        with self._noting(self.by_test.setdefault(item.nodeid, set())):
+            result = yield
+        self.seconds[item.nodeid] = time.process_time() - started
+        return result
 
 
 @dataclass
@@ -167,9 +194,11 @@ def run_pytest(files: Sequence[str], plugin: object, *, stop: bool, scratch: Pat
     # Imported already, it could not have its assertions rewritten, of which pytest warns.
     sys.modules.pop(PLUGIN, None)
     options = ["-q", "-p", PLUGIN, "-p", "no:cacheprovider", "--color=no", *(["-x"] if stop else [])]
-    with (scratch / "output").open("a") as output, contextlib.redirect_stdout(output):
-        with contextlib.redirect_stderr(output):
-            return int(pytest.main([*options, *files], plugins=[plugin]))
+    with contextlib.ExitStack() as stack:
+        output = stack.enter_context((scratch / "output").open("a"))
+        stack.enter_context(contextlib.redirect_stdout(output))
+        stack.enter_context(contextlib.redirect_stderr(output))
+        return int(pytest.main([*options, *files], plugins=[plugin]))
 
 
 def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -> tuple[int, int]:

@@ -194,10 +194,22 @@ def _names_type(value: ast.expr) -> bool:
 def _faults(node: ast.AST, place: _Place) -> Iterator[Fault]:
     """Yield what may stand in the place of a node: faults that are made by a slip of the hand or of the mind."""
     if isinstance(node, ast.stmt):
-        yield from _statements(node)
+        found = _statements(node)
     elif isinstance(node, ast.Constant):
-        yield from _constants(node, place)
-    elif isinstance(node, ast.Compare):
+        # A text with values in it is changed as a whole.
+        found = iter(()) if isinstance(place.owner, ast.JoinedStr) else _constants(node)
+    elif isinstance(node, ast.expr):
+        found = _expressions(node)
+    elif isinstance(node, ast.comprehension):
+        found = _filters(node)
+    else:
+        return
+    whole = ast.dump(node)
+    yield from (fault for fault in found if ast.dump(fault.node) != whole)
+
+
+def _expressions(node: ast.expr) -> Iterator[Fault]:
+    if isinstance(node, ast.Compare):
         yield from _comparisons(node)
     elif isinstance(node, ast.BoolOp):
         yield from _conditions(node)
@@ -211,11 +223,13 @@ def _faults(node: ast.AST, place: _Place) -> Iterator[Fault]:
         yield from _texts(node)
     elif isinstance(node, ast.Call):
         yield from _calls(node)
-    elif isinstance(node, ast.comprehension):
-        for index, condition in enumerate(node.ifs):
-            kept = node.ifs[:index] + node.ifs[index + 1 :]
-            without = ast.comprehension(node.target, node.iter, kept, node.is_async)
-            yield Fault(without, f"filter `if {_text(condition)}` removed")
+
+
+def _filters(node: ast.comprehension) -> Iterator[Fault]:
+    for index, condition in enumerate(node.ifs):
+        kept = node.ifs[:index] + node.ifs[index + 1 :]
+        without = ast.comprehension(node.target, node.iter, kept, node.is_async)
+        yield Fault(without, f"filter `if {_text(condition)}` removed")
 
 
 def _statements(node: ast.stmt) -> Iterator[Fault]:
@@ -245,10 +259,8 @@ def _removed(node: ast.stmt) -> Fault:
     return Fault(ast.Pass(), f"`{_text(node)}` removed")
 
 
-def _constants(node: ast.Constant, place: _Place) -> Iterator[Fault]:
+def _constants(node: ast.Constant) -> Iterator[Fault]:
     value = node.value
-    if isinstance(place.owner, ast.JoinedStr):
-        return
     if isinstance(value, bool):
         yield Fault(ast.Constant(not value))
     elif isinstance(value, int):
@@ -276,8 +288,8 @@ def _texts(node: ast.JoinedStr) -> Iterator[Fault]:
     """Change the first written part, and leave each computed one to its own operators."""
     values = list(node.values)
     for index, value in enumerate(values):
-        if isinstance(value, ast.Constant) and value.value.strip():
-            values[index] = ast.Constant(f"XX{value.value}XX")
+        if isinstance(value, ast.Constant) and str(value.value).strip():
+            values[index] = ast.Constant(f"XX{value.value!s}XX")
             yield Fault(ast.JoinedStr(values), f"text `{_text(node)}` changed")
             return
 

@@ -8,11 +8,22 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from forks import COLLECTION, MODULE_UTILS, PLUGIN, CodeFinder, Outcome, Recorder, collect, compiled, in_fork, run_pytest
+from forks import (
+    COLLECTION,
+    PLUGIN,
+    CodeFinder,
+    Outcome,
+    Recorder,
+    collect,
+    compiled,
+    in_fork,
+    module_name,
+    run_pytest,
+)
 from operators import Mutant
 
 SUITES = ("tests/unit/plugins", "tests/architecture")
@@ -21,7 +32,7 @@ _RECORDING_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Suite:
-    """What was recorded: lines and seconds by test, lines that run while modules are imported, what else is imported."""
+    """What was recorded: lines and seconds by test, lines that run while modules are imported, what else was imported."""
 
     lines: dict[str, frozenset[tuple[str, int]]]
     seconds: dict[str, float]
@@ -52,14 +63,17 @@ def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
 
     def work(place: Path) -> Outcome:
         sys.meta_path.insert(0, CodeFinder(codes))
-        recorder = Recorder(frozenset(files))
-        recorder.start()
+        recorder = Recorder(frozenset(files), [module_name(file) for file in codes])
         code = run_pytest(SUITES, recorder, stop=False, scratch=place)
-        sys.settrace(None)
         foreign = [name for name, module in sys.modules.items() if _is_foreign(name, module, checkout)]
-        lines = {test: sorted(found) for test, found in recorder.lines.items()}
-        told = {"lines": lines, "seconds": recorder.seconds, "at_import": sorted(recorder.at_import)}
-        return Outcome(code, {**told, "imports": foreign})
+        told = {
+            "by_test": {test: sorted(lines) for test, lines in recorder.by_test.items()},
+            "by_file": {file: sorted(lines) for file, lines in recorder.by_file.items()},
+            "at_import": sorted(recorder.at_import),
+            "seconds": recorder.seconds,
+            "imports": foreign,
+        }
+        return Outcome(code, told)
 
     place = scratch / "recording"
     child, reading = in_fork(work, place, seconds=_RECORDING_SECONDS)
@@ -70,12 +84,17 @@ def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
         raise SystemExit((output.read_text() if output.exists() else "") + "\nthe tests fail without any mutant")
     shutil.rmtree(place, ignore_errors=True)
     told = outcome.told
+    by_file = {file: _lines(found) for file, found in told["by_file"].items()}
     return Suite(
-        lines={test: frozenset((file, line) for file, line in found) for test, found in told["lines"].items()},
+        lines={test: _lines(found) | by_file[test.partition("::")[0]] for test, found in told["by_test"].items()},
         seconds=told["seconds"],
-        at_import=frozenset((file, line) for file, line in told["at_import"]),
+        at_import=_lines(told["at_import"]),
         imports=tuple(told["imports"]),
     )
+
+
+def _lines(found: Iterable[tuple[str, int]]) -> frozenset[tuple[str, int]]:
+    return frozenset((file, line) for file, line in found)
 
 
 def _is_foreign(name: str, module: object, checkout: Path) -> bool:
