@@ -42,7 +42,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", nargs="*", help="a package or file below module_utils, such as plan/kernel.py")
     parser.add_argument("--survivors", action="store_true", help="only those that survived when they last ran")
-    parser.add_argument("--own", action="store_true", help="try only the tests of the same folder: sooner, and stricter")
+    parser.add_argument(
+        "--own", action="store_true", help="try only the tests of the same folder: sooner, and stricter"
+    )
     parser.add_argument("--write", action="store_true", help="write the figures into docs/mutation.md (of all files)")
     parser.add_argument("--tell", action="store_true", help="print also what killed each of the others")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
