@@ -103,7 +103,7 @@ def _ike_replaced(change: Change, wanted: Parts, up: list[str]) -> Outlook:
 
 def _held(change: Change, children: frozenset[str], started: frozenset[str], *, gentle: bool) -> frozenset[str]:
     """Return what waits for the end of the old SAs: what charon would close and start, or start on an SA that is to end."""
-    return children if change.loads and (change.maybe_started or (started and not gentle)) else frozenset()
+    return children if change.maybe_started or (started and not gentle) else frozenset()
 
 
 def _children_replaced(change: Change, loaded: Parts, wanted: Parts, live: Sequence[LiveSa], up: list[str]) -> Outlook:
