@@ -54,7 +54,7 @@ def _child(tree: Tree) -> ChildPart:
 
 def _digest(tree: Tree) -> str:
     text = json.dumps(_plain(tree), sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+    return hashlib.blake2b(text.encode("ascii"), digest_size=12).hexdigest()
 
 
 def _plain(value: Any) -> Any:
