@@ -232,7 +232,7 @@ def changed_options(before: Gateway, after: Gateway, name: str) -> list[str]:
 
 
 def _different(was: Any, becomes: Any) -> list[str]:
-    if was is None or becomes is None or was == becomes:
+    if was is None or becomes is None:
         return []
     return [opt.name for opt in options_of(type(was)) if getattr(was, opt.name) != getattr(becomes, opt.name)]
 
