@@ -29,6 +29,7 @@ from pathlib import Path
 from types import CodeType, FrameType, ModuleType
 from typing import Any
 
+import hypothesis
 import pytest
 
 COLLECTION = "ansible_collections.swanfleet.ipsec"
@@ -99,6 +100,12 @@ class Selection:
         self._rank = {test: rank for rank, test in enumerate(chosen)}
         self._known = known
         self.failed = ""
+
+    def pytest_sessionstart(self) -> None:
+        """Have hypothesis look for a failing example, and not for the smallest one."""
+        phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+        hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("ci"), phases=phases)
+        hypothesis.settings.load_profile("mutants")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Select and sort, as pytest asks."""

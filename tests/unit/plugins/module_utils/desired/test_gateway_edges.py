@@ -1,0 +1,69 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The corners of the value of a gateway: what is told together, and what is stored the same every time."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
+    Gateway,
+    changed_options,
+    dump_gateway,
+    dump_secrets,
+    load_gateway,
+    parse_gateway,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    INTERFACE,
+    PARIS,
+    PARIS_LAN,
+    ROME,
+    ROME_LAN,
+    TWO,
+    Config,
+    config,
+)
+
+
+@pytest.mark.parametrize(
+    "wish", [config([PARIS], []), config([], [PARIS_LAN]), config([], [], [INTERFACE])], ids=lambda wish: str([*wish])
+)
+def test_one_object_is_not_nothing(wish: Config) -> None:
+    assert not parse_gateway(wish).empty
+
+
+def test_a_wrong_item_does_not_hide_those_after_it() -> None:
+    items = ["paris", {**PARIS, "lifetime": 1}, {**ROME, "lifetime": 1}, None]
+    with pytest.raises(ValidationError) as refused:
+        parse_gateway({"phase1": items})
+    assert [(problem.where, problem.option) for problem in refused.value.problems] == [
+        ("config", "phase1[0]"), ("phase1 paris", "lifetime"), ("phase1 rome", "lifetime"), ("config", "phase1[3]"),
+    ]  # fmt: skip
+
+
+def test_changed_options() -> None:
+    names = [f"n{number}" for number in range(10)]
+    before = parse_gateway(config([PARIS, ROME], [ROME_LAN, *({**PARIS_LAN, "name": name} for name in names)]))
+    children = [{**PARIS_LAN, "name": name, "lifetime": "2h"} for name in names]
+    after = parse_gateway(config([{**PARIS, "psk": "new"}, ROME], [{**ROME_LAN, "lifetime": "2h"}, *children]))
+    assert changed_options(before, after, "paris") == ["psk", *(f"{name}.lifetime" for name in names)]
+    assert changed_options(before, after, "rome") == ["lan.lifetime"]
+    assert changed_options(before, before, "paris") == []
+    assert changed_options(Gateway(), after, "paris") == changed_options(after, Gateway(), "paris") == []
+
+
+def test_what_is_stored_does_not_depend_on_the_order_in_which_it_was_written() -> None:
+    turned = {name: list(reversed(items)) for name, items in TWO.items()}
+    for dump in (dump_gateway, dump_secrets):
+        assert json.dumps(dump(parse_gateway(turned))) == json.dumps(dump(parse_gateway(TWO)))
+
+
+def test_what_is_kept_apart_comes_back_to_the_object_of_its_key() -> None:
+    objects = dump_gateway(parse_gateway(config([PARIS], [PARIS_LAN, {**PARIS_LAN, "name": "dmz"}])))
+    kept = {"phase1": {"paris": {"psk": "s3cret"}}, "phase2": {"paris/dmz": {"lifetime": 7200}}}
+    found = load_gateway(objects, kept)
+    assert {key: child.lifetime for key, child in found.phase2.items()} == {"paris/dmz": 7200, "paris/lan": 3600}
