@@ -39,6 +39,10 @@ _PATTERN_OF = {"fqdn": re.compile(r"\*\.([^*]+)"), "email": re.compile(r"\*([^*@
 _LONGEST = 255
 
 
+def _wanted(word: str) -> str:
+    return _WANTED.format(words=f"'{word}'" if word == MY_ADDRESS else f"'{word}' or '{ANY}'")
+
+
 @functools.lru_cache(maxsize=65536)
 def parse_identity(text: str, *, word: str) -> str:
     """Return `word`, "any" or "type:value"; the type of a bare value follows from its form.
@@ -47,7 +51,7 @@ def parse_identity(text: str, *, word: str) -> str:
     A peer's identity may be a pattern: "fqdn:*.example.org", "email:*@example.org", "dn:C=DE, CN=*".
     Raises `ValueError` that says what would be right.
     """
-    wanted = _WANTED.format(words=f"'{word}'" if word == MY_ADDRESS else f"'{word}' or '{ANY}'")
+    wanted = _wanted(word)
     if text == word or (text == ANY and word == PEER_ADDRESS):
         return text
     if text in (ANY, MY_ADDRESS, PEER_ADDRESS):
@@ -167,7 +171,7 @@ def _charons_guess(text: str) -> tuple[str, str]:
 def _kind(word: str) -> Kind:
     def parse(value: Any) -> str:
         if not isinstance(value, str):
-            raise ValueError(_WANTED.format(words=f"'{word}'"))
+            raise ValueError(_wanted(word))
         return parse_identity(value, word=word)
 
     return Kind("str", parse)
