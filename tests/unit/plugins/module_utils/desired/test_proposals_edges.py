@@ -17,7 +17,7 @@ CIPHERS = (
     "camellia256 camellia128ctr camellia192ctr camellia256ctr blowfish blowfish128 blowfish192 blowfish256"
 ).split()
 AEADS = (
-    "chacha20poly1305 aes128gmac aes192gmac aes256gmac "
+    "chacha20poly1305 aes128gmac aes192gmac aes256gmac aes128gcm aes192gcm aes256gcm aes128ccm aes192ccm aes256ccm "
     "aes128gcm8 aes128gcm12 aes128gcm16 aes128gcm64 aes128gcm96 aes128gcm128 "
     "aes192gcm8 aes192gcm12 aes192gcm16 aes192gcm64 aes192gcm96 aes192gcm128 "
     "aes256gcm8 aes256gcm12 aes256gcm16 aes256gcm64 aes256gcm96 aes256gcm128 "
@@ -39,11 +39,12 @@ GROUPS = (
 ).split()
 SEQUENCES = ["esn", "noesn"]
 
+NO_CIPHERS = ("null", "aes128gmac", "aes192gmac", "aes256gmac")
 IKE = [
-    *(f"{each}-sha256-modp4096" for each in CIPHERS),
-    *(f"{each}-prfsha256-modp4096" for each in AEADS),
-    *(f"{each}-sha256-modp4096" for each in AEADS),
-    *(f"aes256-{each}-modp4096" for each in INTEGRITIES),
+    *(f"{each}-sha256-modp4096" for each in CIPHERS if each not in NO_CIPHERS),
+    *(f"{each}-prfsha256-modp4096" for each in AEADS if each not in NO_CIPHERS),
+    *(f"{each}-sha256-modp4096" for each in AEADS if each not in NO_CIPHERS),
+    *(f"aes256-{each}-prfsha256-modp4096" for each in INTEGRITIES),
     *(f"aes256-sha256-{each}-modp4096" for each in PRFS),
     *(f"aes256-sha256-{each}" for each in GROUPS),
 ]

@@ -147,6 +147,6 @@ def test_the_plan_is_the_same_every_time() -> None:
 
 
 def test_a_file_without_need_does_not_hide_another() -> None:
-    """Nothing is wanted any more: the secrets have no file, and that of the connections must still be emptied."""
+    """Nothing is wanted any more: the secrets have no file, and that of the connections must still go."""
     present = dataclasses.replace(there(ONLY_ROME), files={**there(ONLY_ROME).files, SECRETS_FILE: None}, daemon=None)
-    assert [str(step) for step in plan(made(NOTHING), present).steps] == ["write file connections"]
+    assert [str(step) for step in plan(made(NOTHING), present).steps] == ["remove file connections"]

@@ -100,8 +100,8 @@ def test_an_xfrm_interface_of_others_is_not_made_anew(number: int, parent: str |
     with pytest.raises(ValidationError) as refused:
         plan_links({"ipsec0": link()}, {"ipsec0": foreign})
     assert str(refused.value) == (
-        "xfrm_interface ipsec0: name is 'ipsec0': the host has an XFRM interface of this name that is not ours, with another "
-        f"if_id or parent ({words}); name that if_id, or choose another name"
+        "xfrm_interface ipsec0: name is 'ipsec0': the host has an XFRM interface of this name that is not ours "
+        f"({words}); choose another name, or remove it first with 'ip link delete dev ipsec0'"
     )
 
 
