@@ -17,7 +17,7 @@ from ..observed.read import observe
 from ..plan.difference import plan
 from .piecewise import carry_out_each
 from .planning import planned, with_numbers
-from .steps import record
+from .steps import end_journal, record
 
 # A charon that restarts during a run goes once and comes once.
 _ATTEMPTS = 3
@@ -100,6 +100,7 @@ def tidy(host: Host, number: int | None) -> None:
         host.files.remove(host.paths.state)
     else:
         host.generations.prune()
+        end_journal(host)
 
 
 def _failed(error: Exception) -> Back:

@@ -23,6 +23,7 @@ from .steps import (
     needs_record,
     perform,
     record,
+    touches_connections,
 )
 
 _TOLD_TO_CHARON = ("secret", *CONNECTION_LAYERS)
@@ -32,13 +33,12 @@ _TOLD_TO_CHARON = ("secret", *CONNECTION_LAYERS)
 class Work:
     """What became of a plan: the steps that went through, in order, those that did not with their reason, warnings.
 
-    `begun` says that the journal of what is loaded has been, `unrecorded` that the record of it could not be written.
+    `unrecorded` says that the record of what is loaded could not be written.
     """
 
     done: list[Step] = field(default_factory=list)
     failures: list[StepFailed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    begun: bool = False
     unrecorded: bool = False
     _lost: set[tuple[str, str]] = field(default_factory=set)
 
@@ -56,6 +56,12 @@ class Work:
 def carry_out_each(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> Work:
     """Carry out every step that goes, in order. What fails keeps no other object from being mended; bugs are raised."""
     work = Work()
+    if touches_connections(steps):
+        try:
+            begin_journal(host)
+        except IpsecError as error:
+            work.failures.append(StepFailed("begin the journal of what is loaded", error))
+            steps = Plan(tuple(step for step in steps.steps if step.layer not in CONNECTION_LAYERS))
     for group in grouped(steps):
         if group[0].layer in KERNEL_LAYERS:
             _run(group, host, work)
@@ -92,9 +98,6 @@ def _load(group: list[Step], wanted: Artifacts, observed: Observed, host: Host, 
     if not left:
         return
     try:
-        if not work.begun:
-            begin_journal(host)
-            work.begun = True
         work.warnings += perform(left, wanted, observed, host, refused=work.fail)
     except StepFailed as failed:
         if not isinstance(failed.cause, IpsecError):

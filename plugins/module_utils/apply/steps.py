@@ -44,12 +44,13 @@ def carry_out(steps: Plan, wanted: Artifacts, observed: Observed, host: Host, *,
     Raises `StepFailed` at the first failure. `gently` forbids to end an SA that the plan has promised to renew.
     """
     warnings: list[str] = []
-    begun = False
+    if touches_connections(steps):
+        try:
+            begin_journal(host)
+        except Exception as error:
+            raise StepFailed("begin the journal of what is loaded", error) from error
     for group in grouped(steps):
         try:
-            if group[0].layer in CONNECTION_LAYERS and not begun:
-                begin_journal(host)
-                begun = True
             warnings += perform(group, wanted, observed, host, gently=gently)
         except Exception as error:
             raise error if isinstance(error, StepFailed) else StepFailed(_told(group), error) from error
@@ -86,9 +87,14 @@ def perform(
     return []
 
 
+def touches_connections(steps: Plan) -> bool:
+    """Say whether steps change what charon holds, so that a journal is needed meanwhile."""
+    return any(step.layer in CONNECTION_LAYERS for step in steps.steps)
+
+
 def needs_record(steps: Plan) -> bool:
     """Say whether what charon holds, now or at its next start, is another thing after the steps."""
-    return any(step.layer in CONNECTION_LAYERS or CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
+    return touches_connections(steps) or any(CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
 
 
 def _told(group: list[Step]) -> str:
@@ -155,6 +161,13 @@ def _carry_out_connections(
         if refused is None:
             raise
     return warnings
+
+
+def end_journal(host: Host) -> None:
+    """Remove a journal in which nothing was noted."""
+    found = host.files.read(host.paths.journal)
+    if found is not None and found.content == journal_head(host.files.read(host.paths.loaded_record)):
+        host.files.remove(host.paths.journal)
 
 
 def _open_journal(host: Host, names: Iterable[str], *, strict: bool) -> None:
