@@ -33,19 +33,24 @@ _TOLD_TO_CHARON = ("secret", *CONNECTION_LAYERS)
 class Work:
     """What became of a plan: the steps that went through, in order, those that did not with their reason, warnings.
 
-    `unrecorded` says that the record of what is loaded could not be written.
+    Without a journal, not `journalled`, no connection is touched. `unrecorded` says that the record of what is loaded
+    could not be written.
     """
 
     done: list[Step] = field(default_factory=list)
     failures: list[StepFailed] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    journalled: bool = True
     unrecorded: bool = False
     _lost: set[tuple[str, str]] = field(default_factory=set)
 
     def lost(self, step: Step) -> bool:
         """Say whether a step has become pointless by an earlier failure."""
         silent = any(isinstance(failure.cause, DaemonUnavailable) for failure in self.failures)
-        return _subject(step) in self._lost or (silent and step.layer in _TOLD_TO_CHARON)
+        pointless = (silent and step.layer in _TOLD_TO_CHARON) or (
+            not self.journalled and step.layer in CONNECTION_LAYERS
+        )
+        return pointless or _subject(step) in self._lost
 
     def fail(self, step: Step, error: Exception) -> None:
         """Note a failure, which takes the later steps on the same object along; or all for a charon that is gone."""
@@ -61,7 +66,7 @@ def carry_out_each(steps: Plan, wanted: Artifacts, observed: Observed, host: Hos
             begin_journal(host)
         except IpsecError as error:
             work.failures.append(StepFailed("begin the journal of what is loaded", error))
-            steps = Plan(tuple(step for step in steps.steps if step.layer not in CONNECTION_LAYERS))
+            work.journalled = False
     for group in grouped(steps):
         if group[0].layer in KERNEL_LAYERS:
             _run(group, host, work)
