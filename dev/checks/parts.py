@@ -21,7 +21,7 @@ class Part:
     """One program whose exit code counts, and what else must hold for its output.
 
     `alone` parts run after the others, one at a time with their output as it comes: they are long, or own something
-    there is one of (the daemon, the lab).
+    there is one of (the lab).
     """
 
     name: str
@@ -48,17 +48,24 @@ def check_parts(stage: Path) -> list[Part]:
         Part("python39", ("python", "dev/target_python.py")),
         _pytest("unit", "tests/unit", "tests/architecture"),
     ]
-    daemon = [name for name in ("tests/contract", "tests/daemon") if any((CHECKOUT / name).rglob("test_*.py"))]
-    if daemon:
-        parts.append(_pytest("daemon", *daemon, alone=True))
-    return parts
+    # Both wait more than they compute, each for charons in namespaces of its own, so the two run at the same time.
+    return [
+        *parts,
+        _pytest("daemon", "tests/contract", *_daemon_tests(modules=False)),
+        _pytest("modules", *_daemon_tests(modules=True)),
+    ]
 
 
-def _pytest(name: str, *paths: str, alone: bool = False) -> Part:
+def _daemon_tests(*, modules: bool) -> list[str]:
+    files = sorted((CHECKOUT / "tests" / "daemon").glob("test_*.py"))
+    return [str(file.relative_to(CHECKOUT)) for file in files if file.name.startswith("test_modules_") is modules]
+
+
+def _pytest(name: str, *paths: str) -> Part:
     argv = ("python", "-m", "pytest", "--color=no", "-q", "--durations=5", "--durations-min=2", *paths)
     # A cache for each: two runs at the same time in one checkout must not share a file.
     argv += ("-o", f"cache_dir={os.environ['SWANFLEET_CACHE']}/pytest-{name}")
-    return Part(name, argv, alone=alone, tests=True, complaint=verdicts.pytest)
+    return Part(name, argv, tests=True, complaint=verdicts.pytest)
 
 
 def test_parts(stage: Path) -> list[Part]:
