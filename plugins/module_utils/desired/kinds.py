@@ -139,10 +139,10 @@ def is_host_name(text: str) -> bool:
 
 @functools.lru_cache(maxsize=65536)
 def _endpoint(text: str) -> str:
-    if "-" in text and all(part.strip() for part in text.split("-", 1)):
-        first, last = (part.strip() for part in text.split("-", 1))
+    first, dash, last = text.partition("-")
+    if dash:
         try:
-            low, high = ipaddress.ip_address(_address(first)), ipaddress.ip_address(_address(last))
+            low, high = (ipaddress.ip_address(_address(each.strip())) for each in (first, last))
         except ValueError:
             pass
         else:

@@ -16,7 +16,6 @@ from .options import list_of, option
 from .secret import Secret
 
 INIT_TYPES = ("start_on_demand", "on_demand", "start", "none")
-STARTING = ("start_on_demand", "start")
 ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")  # noqa: S104  # the page's word for any peer, not an address to bind to
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from typing import Any
 
 from .options import Kind
@@ -53,7 +52,6 @@ _ROLE: dict[str, str] = {
     **dict.fromkeys(GROUPS, "group"),
     **dict.fromkeys(SEQUENCES, "sequence"),
 }
-_TOKEN = re.compile(r"[a-z0-9_]+")
 
 # The page recommends AES-256, SHA-256 and DH 16 as a minimum for phase 1, and GCM for phase 2; the curve is what modern
 # peers prefer, and a peer that knows only DH 16 still agrees with the very same proposal.
@@ -66,7 +64,7 @@ def _roles(text: str) -> dict[str, str]:
         raise ValueError(f"a proposal has at most {_LONGEST} characters, this one has {len(text)}: make two")
     roles: dict[str, str] = {}
     for token in text.split("-"):
-        role = _ROLE.get(token) if _TOKEN.fullmatch(token) else None
+        role = _ROLE.get(token)
         if role is None:
             raise ValueError(
                 f"there is no algorithm '{token}'; write them joined by '-', such as aes256-sha256-modp4096"
