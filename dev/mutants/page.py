@@ -22,12 +22,14 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one mutant: killed by which test, ended because it ran without end, or survived how many tests."""
+    """What became of one mutant: killed by which test, ended because it ran without end, or survived how many tests,
+    none of which may have `imported` its module."""
 
     mutant: Mutant
     ended: str
     by: str = ""
     tests: int = 0
+    imported: bool = True
 
 
 def figures(verdicts: Sequence[Verdict]) -> list[tuple[str, int, int, int]]:
