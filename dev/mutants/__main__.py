@@ -15,7 +15,6 @@ import contextlib
 import gc
 import importlib
 import io
-import json
 import os
 import shutil
 import signal
@@ -28,8 +27,9 @@ from pathlib import Path
 
 import page
 from forks import MODULE_UTILS, CodeFinder, Outcome, Selection, collect, compiled, in_fork, run_pytest
+from memory import Memory
 from operators import Mutant, mutants
-from page import ENDLESS, KILLED, SURVIVED, Verdict
+from page import ENDLESS, KILLED, SURVIVED, Key, Verdict
 from recording import Suite, record
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -58,11 +58,28 @@ def main() -> int:
 
     # Ended by a signal, it leaves neither forks nor files behind.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    known = Path(os.environ["SWANFLEET_CACHE"], "mutants.json")
-    before = json.loads(known.read_text()) if known.exists() else []
-    again = {tuple(key) for key in before} if chosen.survivors else None
-    files = _files(chosen.file)
+    memory = Memory(Path(os.environ["SWANFLEET_CACHE"], "mutants.jsonl"))
+    only = memory.survivors() if chosen.survivors else None
     started = time.monotonic()
+    verdicts = []
+    for verdict in _verdicts(_files(chosen.file), only, memory, jobs=chosen.jobs, own=chosen.own):
+        verdicts.append(verdict)
+        memory.note(verdict)
+        if verdict.ended == SURVIVED or chosen.tell:
+            _tell(verdict)
+    print(page.table(verdicts))
+    print(f"{len(verdicts)} mutants in {time.monotonic() - started:.0f} s")
+    if chosen.write:
+        page.write_figures(PAGE, verdicts)
+    if only is not None:
+        return 0
+    wrong, idle = page.complaints(verdicts, page.reasons(PAGE))
+    print(*[f"FAILED: {each}" for each in wrong], *[f"note: {each}" for each in idle], sep="\n")
+    return 1 if wrong else 0
+
+
+def _verdicts(files: list[str], only: set[Key] | None, memory: Memory, *, jobs: int, own: bool) -> Iterator[Verdict]:
+    """Yield the verdict on each mutant of some files, as they fall."""
     scratch = Path(tempfile.mkdtemp(prefix="swanfleet-mutants-"))
     try:
         suite = record(CHECKOUT, _files([]), scratch)
@@ -70,28 +87,11 @@ def main() -> int:
         _import_all(suite.imports)
         # What is there now stays as it is: the forks share its memory.
         gc.freeze()
-        runner = Runner(suite, scratch, jobs=chosen.jobs, own=chosen.own)
+        runner = Runner(suite, memory, scratch, jobs=jobs, own=own)
         runner.control(files[0])
-        verdicts = []
-        for verdict in runner.run(files, again):
-            verdicts.append(verdict)
-            if verdict.ended == SURVIVED or chosen.tell:
-                _tell(verdict)
+        yield from runner.run(files, only)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-    alive = [verdict.mutant.key for verdict in verdicts if verdict.ended == SURVIVED]
-    ran = {verdict.mutant.key for verdict in verdicts}
-    known.write_text(json.dumps([key for key in before if tuple(key) not in ran and again is not None] + alive))
-    print(page.table(verdicts))
-    print(f"{len(verdicts)} mutants in {time.monotonic() - started:.0f} s")
-    if chosen.write:
-        page.write_figures(PAGE, verdicts)
-    wrong, idle = page.complaints(verdicts, page.reasons(PAGE))
-    print(*[f"FAILED: {each}" for each in wrong], sep="\n")
-    if again is None:
-        print(*[f"note: {each}" for each in idle], sep="\n")
-    return 1 if wrong and again is None else 0
 
 
 def _files(names: list[str]) -> list[str]:
@@ -124,8 +124,9 @@ def _tell(verdict: Verdict) -> None:
 class Runner:
     """Some forks at a time, each with a mutant of its own."""
 
-    def __init__(self, suite: Suite, scratch: Path, *, jobs: int, own: bool) -> None:
+    def __init__(self, suite: Suite, memory: Memory, scratch: Path, *, jobs: int, own: bool) -> None:
         self._suite = suite
+        self._memory = memory
         self._scratch = scratch
         self._jobs = jobs
         self._own = own
@@ -142,7 +143,7 @@ class Runner:
         if verdict.ended != SURVIVED or not verdict.imported:
             raise SystemExit(f"{file} fails without a fault, or is not imported: {verdict}")
 
-    def run(self, files: list[str], only: set[tuple[str, ...]] | None) -> Iterator[Verdict]:
+    def run(self, files: list[str], only: set[Key] | None) -> Iterator[Verdict]:
         """Yield what becomes of each mutant, in the order in which they end."""
         try:
             for file in files:
@@ -162,6 +163,9 @@ class Runner:
 
     def _start(self, mutant: Mutant, tree: ast.Module) -> None:
         groups = self._suite.tests_for(mutant)[: 1 if self._own else None]
+        before = self._memory.noticed_by(mutant.key)
+        if before in self._known:
+            groups.insert(0, [before])
 
         def work(place: Path) -> Outcome:
             sys.dont_write_bytecode = True

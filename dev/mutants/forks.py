@@ -36,6 +36,7 @@ COLLECTION = "ansible_collections.swanfleet.ipsec"
 MODULE_UTILS = "plugins/module_utils"
 PLUGIN = "_hypothesis_pytestplugin"
 _MEMORY = 4 << 30
+_LONGEST = 3600
 
 
 class _CodeLoader(importlib.machinery.SourceFileLoader):
@@ -211,7 +212,7 @@ def run_pytest(files: Sequence[str], plugin: object, *, stop: bool, scratch: Pat
 def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -> tuple[int, int]:
     """Start work in a fork, and return its process id and the descriptor that `collect` reads its outcome from.
 
-    It is ended after so many seconds of processor time, or fifty times as long by the clock: mutants make endless loops.
+    It is ended after so many seconds of processor time, or an hour by the clock: mutants make endless loops.
     """
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -228,7 +229,7 @@ def in_fork(work: Callable[[Path], Outcome], scratch: Path, *, seconds: float) -
         gc.disable()
         resource.setrlimit(resource.RLIMIT_CPU, (int(seconds) + 1, int(seconds) + 5))
         resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        signal.alarm(int(50 * seconds))
+        signal.alarm(_LONGEST)
         outcome = work(scratch)
         with os.fdopen(writing, "w") as pipe:
             json.dump({"code": outcome.code, "told": outcome.told}, pipe)

@@ -22,8 +22,10 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one mutant: killed by which test, ended because it ran without end, or survived how many tests,
-    none of which may have `imported` its module."""
+    """What became of one mutant: killed by which test, ended because it ran without end, or survived how many tests.
+
+    `imported` says whether any of these imported its module.
+    """
 
     mutant: Mutant
     ended: str
