@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -177,17 +178,18 @@ def test_a_child_is_not_set_up_twice_whatever_its_name(charon: ViciCharon, name:
 def test_started_children_come_change_and_go_while_another_one_stays(charon: ViciCharon, action: str) -> None:
     before = begin(charon, action, "lan", "dmz")
     stays = before.children[0]
+
+    def settled(up: list[str], others: dict[str, Any]) -> bool:
+        rest = [child for sa in sas(charon) for child in sa.children if child != stays]
+        lives = {child.name: child.life for child in rest}
+        wanted = {name: 7200 if more else 3600 for name, more in others.items()}
+        return sorted(child.name for child in rest) == sorted(up) and lives == wanted
+
     for others, up in (({"dmz": {}, "lab": {}}, ["dmz", "lab"]), ({"lab": OTHER_CHILD}, ["lab"]), ({}, [])):
         children = {"lan": {}, **others}
         charon.load_connection("t", connection(1, {k: {**v, "start_action": action} for k, v in children.items()}))
 
-        def settled(up: list[str] = up, others: dict[str, Any] = others) -> bool:
-            rest = [child for sa in sas(charon) for child in sa.children if child != stays]
-            lives = {child.name: child.life for child in rest}
-            wanted = {name: 7200 if more else 3600 for name, more in others.items()}
-            return sorted(child.name for child in rest) == sorted(up) and lives == wanted
-
-        assert awaited(settled), sas(charon)
+        assert awaited(functools.partial(settled, up, others)), sas(charon)
         [now] = sas(charon)
         assert (now.id, stays in now.children) == (before.id, True)
 

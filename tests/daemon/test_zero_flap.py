@@ -114,7 +114,7 @@ def traffic(pair: Pair, directory: Path) -> Iterator[Callable[[], dict[int, int]
 
     def rounds(count: int) -> None:
         assert sender.stdout is not None
-        assert [sender.stdout.readline() for _ in range(count)] == ["round\n"] * count
+        assert [sender.stdout.readline() for _round in range(count)] == ["round\n"] * count
 
     receiver = started(pair[1], "receive", str(file))
     assert receiver.stdout is not None

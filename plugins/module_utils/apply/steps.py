@@ -146,13 +146,12 @@ def _carry_out_connections(
     settling = [step for step in group if step.layer == "sa" and step.name in becomes]
     try:
         warnings = settle_all(host, settling, old, wanted.connections, gently=gently)
-    except PeerDeclined as error:
-        before = observed.daemon.loaded if observed.daemon is not None else {}
-        sas_of = {name: before[name] for name in error.names if name in before}
-        kept = {name: replace(was, whole=wanted.parts[name].whole) for name, was in sas_of.items()}
-        host.files.append(host.paths.journal, journal_done({**becomes, **kept}))
-        raise StepFailed(_told(settling), error) from error
     except Exception as error:
+        if isinstance(error, PeerDeclined):
+            before = observed.daemon.loaded if observed.daemon is not None else {}
+            sas_of = {name: before[name] for name in error.names if name in before}
+            kept = {name: replace(was, whole=wanted.parts[name].whole) for name, was in sas_of.items()}
+            host.files.append(host.paths.journal, journal_done({**becomes, **kept}))
         raise StepFailed(_told(settling), error) from error
     try:
         host.files.append(host.paths.journal, journal_done(becomes))

@@ -100,8 +100,8 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
             "write file connections", "reload connection rome"], id="a changed one is loaded in its place"),
         pytest.param(config([{**ROME, "psk": "new"}], [ROME_LAN]), there(ROME_ONLY), [
             "write file secrets", "load secret ike-rome", "unload secret ike-rome"], id="a new secret, then the old one"),
-        pytest.param(config([{**ROME, "psk": "new", "lifetime": "2h"}], [ROME_LAN]), there(ROME_ONLY), [*FILES,
-            "load secret ike-rome", "unload secret ike-rome", "reload connection rome"],
+        pytest.param(config([{**ROME, "psk": "new", "lifetime": "2h"}], [ROME_LAN]), there(ROME_ONLY), [
+            *FILES, "load secret ike-rome", "unload secret ike-rome", "reload connection rome"],
             id="charon has no old key left when it loads"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, connections=frozenset()), ["load connection rome"], id="charon lost it"),
         pytest.param(ROME_ONLY, there(ROME_ONLY, loaded={}), ["unload connection rome", "load connection rome"],
