@@ -29,6 +29,8 @@ bench:
 
 prove:
 	@SWANFLEET_KILLS=200 dev/check test scenarios
+	@SWANFLEET_STRIKES=all $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
+		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py
 	@dev/mutate
 
 lab:

@@ -165,6 +165,17 @@ def state():
         host.charon.close()
 
 
+def bring_up():
+    """Have the tunnels to the other gateway up, whoever of the two was there first."""
+    host = local_host(Paths())
+    try:
+        up = {name for name, sa in host.charon.sas() if sa["child-sas"]}
+        for name in {CHANGED, UNTOUCHED} - up:
+            host.charon.initiate(ike=name, child="lan", timeout_ms=30000)
+    finally:
+        host.charon.close()
+
+
 def untouched():
     """Return the CHILD_SAs of the tunnel that no run changes, by what tells one from its successor."""
     host = local_host(Paths())
@@ -218,6 +229,7 @@ def main(kills, seed):
     rng = random.Random(seed)
     keep_old()
     assert completed("old") == 0
+    bring_up()
     states = {"old": state()}
     began = time.monotonic()
     assert completed("new") == 0

@@ -122,6 +122,7 @@ Trouble = Callable[[Sandbox], Any]
         ),
     ],
 )  # fmt: skip
+@pytest.mark.parametrize("modules", ["a gateway"], indirect=True)
 def test_a_charon_that_cannot_be_asked_is_one_error_before_anything_is_touched(
     modules: ModulePrograms, trouble: Trouble, message: str, within: float, record_property: Any
 ) -> None:
