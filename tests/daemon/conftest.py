@@ -64,7 +64,7 @@ def _shown(starting: AbstractContextManager[T], processes: Callable[[T], Sequenc
 
 @pytest.fixture(scope="module")
 def release(request: pytest.FixtureRequest) -> str:
-    """Return the Debian release whose strongSwan is tested: the host's, or each in turn with `releases.EACH`."""
+    """Return the Debian release whose strongSwan is tested: the host's, or each in turn with `each_release.EACH`."""
     return str(getattr(request, "param", HOST))
 
 

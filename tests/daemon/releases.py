@@ -13,15 +13,11 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-import pytest
-
 T = TypeVar("T")
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C"}
 HOST = "12"  # the release that dev/daemon-setup installs from; its programs run as they are
 RELEASES = (HOST, "13")
-#: Runs a test on each release; for what uses conftest's fixtures, which go by `release`.
-EACH = pytest.mark.parametrize("release", RELEASES, ids=[f"debian{each}" for each in RELEASES], indirect=True)
 
 _MAKER = Path(__file__).resolve().parents[2] / "dev" / "release-root"
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
-from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
@@ -26,7 +26,7 @@ def own(release: str) -> Iterator[CharonProcess]:
         yield process
 
 
-@releases.EACH
+@each_release.EACH
 def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) -> None:
     with own.client(timeout=0.5) as client:
         client.state()
@@ -46,7 +46,7 @@ def test_a_stopped_charon_ends_in_an_error_within_the_bound(own: CharonProcess) 
         assert client.state().daemon == "charon-systemd"
 
 
-@releases.EACH
+@each_release.EACH
 def test_a_killed_charon_is_told_from_one_that_was_stopped_in_order(own: CharonProcess) -> None:
     with own.client() as client:
         client.state()
@@ -63,7 +63,7 @@ def test_a_killed_charon_is_told_from_one_that_was_stopped_in_order(own: CharonP
             client.state()
 
 
-@releases.EACH
+@each_release.EACH
 def test_another_start_within_the_same_second_is_told_apart(own: CharonProcess) -> None:
     def start_id() -> str:
         with own.client() as client:
@@ -77,7 +77,7 @@ def test_another_start_within_the_same_second_is_told_apart(own: CharonProcess) 
     assert start_id() not in ("", first)
 
 
-@releases.EACH
+@each_release.EACH
 def test_the_time_of_the_start_is_within_two_seconds_and_does_not_count_for_equality(own: CharonProcess) -> None:
     # charon's own computation wavers; hundreds of answers over a second show both sides of it.
     with own.client() as client:
@@ -90,7 +90,7 @@ def test_the_time_of_the_start_is_within_two_seconds_and_does_not_count_for_equa
             assert abs(started - own.started_at) <= 2
 
 
-@releases.EACH
+@each_release.EACH
 def test_names_over_512_kib_are_dropped_by_charon_and_end_in_an_error(own: CharonProcess) -> None:
     with own.client() as client:
         for number in range(2600):

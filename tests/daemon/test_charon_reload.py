@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
-from ansible_collections.swanfleet.ipsec.tests.daemon import releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 
-pytestmark = [pytest.mark.charon, pytest.mark.root, releases.EACH]
+pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
 NETWORKS = {"lan": 0, "dmz": 1, "lab": 2}
 IKE = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"]

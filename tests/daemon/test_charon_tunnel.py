@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
-from ansible_collections.swanfleet.ipsec.tests.daemon import releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 
-pytestmark = [pytest.mark.charon, pytest.mark.root, releases.EACH]
+pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 Ends = tuple[ViciCharon, ViciCharon]
 
 

@@ -23,12 +23,12 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
-from ansible_collections.swanfleet.ipsec.tests.daemon import releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, many, run, state, swanctl_all
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import steps
 
-pytestmark = [pytest.mark.charon, pytest.mark.root, releases.EACH]
+pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
 THREE = many(3)
 

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import Charon, ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
-from ansible_collections.swanfleet.ipsec.tests.daemon import releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, steps
 
-pytestmark = [pytest.mark.charon, pytest.mark.root, releases.EACH]
+pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
 
 def tunnel(number: int, init_type: str, *, lifetime: str = "1h", **changes: Any) -> Config:

@@ -21,7 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
-from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, each_release, releases
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
@@ -279,7 +279,7 @@ def test_every_option_has_a_case() -> None:
     assert options - cases == NOT_ALONE
 
 
-@releases.EACH
+@each_release.EACH
 @pytest.mark.parametrize("init_type", INIT_TYPES)
 def test_what_is_foretold_comes(host: Host, peer: ViciCharon, pair: Pair, init_type: str) -> None:
     rows = {case.what: row(host, peer, pair[0], init_type, case) for case in CASES}
