@@ -77,7 +77,8 @@ def carry_out_each(steps: Plan, wanted: Artifacts, observed: Observed, host: Hos
                 _single(step, wanted, observed, host, work)
     # Where anything is left undone, the record from before says with the journal what is known; and so it does where a
     # new record cannot be written.
-    if needs_record(steps) and all(step in work.done for step in steps.steps if step.layer in CONNECTION_LAYERS):
+    done = {id(step) for step in work.done}
+    if needs_record(steps) and all(id(step) in done for step in steps.steps if step.layer in CONNECTION_LAYERS):
         try:
             record(steps, wanted, observed, host)
         except IpsecError as error:
