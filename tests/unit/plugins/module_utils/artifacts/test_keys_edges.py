@@ -1,0 +1,244 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every key of swanctl.conf that is understood: the text that says charon's default is taken, another one is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.inverse import read_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys import (
+    CHILD_KEYS,
+    CONNECTION_KEYS,
+    ROUND_KEYS,
+    Key,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, dump_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+
+TEXT = """\
+connections {
+  paris {
+    version = 2
+    remote_addrs = 198.51.100.2
+    proposals = aes256-sha256-modp4096
+    rekey_time = 25920
+    over_time = 2880
+    keyingtries = 0
+    CONNECTION
+    local { auth = psk }
+    remote {
+      auth = psk
+      id = 198.51.100.2
+      ROUND
+    }
+    children {
+      lan {
+        esp_proposals = aes256gcm16
+        local_ts = 10.1.0.0/24
+        remote_ts = 10.2.0.0/24
+        rekey_time = 3240
+        life_time = 3600
+        CHILD
+      }
+    }
+  }
+}
+"""
+# key: what says charon's default (swanctl.conf(5)), and something else
+CONNECTION = {
+    "aggressive": ("no", "yes"),
+    "childless": ("allow", "force"),
+    "dpd_delay": ("0s", "30s"),
+    "dpd_timeout": ("0s", "150s"),
+    "dscp": ("000000", "1"),
+    "encap": ("no", "yes"),
+    "fragmentation": ("yes", "no"),
+    "local_port": ("500", "4500"),
+    "mediation": ("no", "yes"),
+    "mobike": ("yes", "no"),
+    "ppk_required": ("no", "yes"),
+    "pull": ("yes", "no"),
+    "reauth_time": ("0s", "3h"),
+    "remote_port": ("500", "4500"),
+    "send_cert": ("ifasked", "never"),
+    "send_certreq": ("yes", "no"),
+    "unique": ("no", "replace"),
+}
+ROUND = {"round": ("0", "1"), "revocation": ("relaxed", "strict")}
+CHILD = {
+    "mode": ("tunnel", "transport"),
+    "close_action": ("none", "start"),
+    "copy_df": ("yes", "no"),
+    "copy_dscp": ("out", "in"),
+    "copy_ecn": ("yes", "no"),
+    "dpd_action": ("clear", "restart"),
+    "hostaccess": ("no", "yes"),
+    "hw_offload": ("no", "crypto"),
+    "if_id_in": ("0", "7"),
+    "if_id_out": ("0", "7"),
+    "inactivity": ("0s", "60s"),
+    "ipcomp": ("no", "yes"),
+    "mark_in_sa": ("no", "yes"),
+    "policies": ("yes", "no"),
+    "policies_fwd_out": ("no", "yes"),
+    "priority": ("0", "1"),
+    "rekey_bytes": ("0", "1"),
+    "rekey_packets": ("0", "1"),
+    "reqid": ("0", "1"),
+    "sha256_96": ("no", "yes"),
+    "tfc_padding": ("0", "1"),
+}
+ROWS = [
+    pytest.param(place, key, *texts, id=f"{place.lower()} {key}")
+    for place, table in (("CONNECTION", CONNECTION), ("ROUND", ROUND), ("CHILD", CHILD))
+    for key, texts in table.items()
+]
+
+
+def read(text: str, **added: str) -> Gateway:
+    for place in ("CONNECTION", "ROUND", "CHILD"):
+        text = text.replace(place, added.get(place, ""))
+    return read_gateway(parse_settings(text, file="text")).gateway
+
+
+PLAIN = dump_gateway(read(TEXT))
+
+
+@pytest.mark.parametrize(("place", "key", "default", "other"), ROWS)
+def test_a_default_that_is_said_means_nothing(place: str, key: str, default: str, other: str) -> None:
+    assert dump_gateway(read(TEXT, **{place: f"{key} = {default}"})) == PLAIN
+    with pytest.raises(ValidationError) as refused:
+        read(TEXT, **{place: f"{key} = {other}"})
+    [problem] = refused.value.problems
+    assert problem.option.endswith(f".{key}")
+    assert problem.value == other
+
+
+def test_no_other_key_is_understood() -> None:
+    taken = {
+        "connection": "version local_addrs remote_addrs proposals rekey_time over_time keyingtries if_id_in if_id_out",
+        "round": "auth id",
+        "child": "local_ts remote_ts esp_proposals rekey_time life_time start_action",
+    }
+    assert CONNECTION_KEYS.keys() == {*taken["connection"].split(), *CONNECTION}
+    assert ROUND_KEYS.keys() == {*taken["round"].split(), *ROUND}
+    assert CHILD_KEYS.keys() == {*taken["child"].split(), *CHILD}
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        *((CONNECTION_KEYS["mobike"], text, True) for text in ("yes", "true", "enabled", "1", "Yes")),
+        *((CONNECTION_KEYS["mobike"], text, False) for text in ("no", "false", "disabled", "0", "NO")),
+        *((CONNECTION_KEYS["version"], text, int(text)) for text in ("1", "2")),
+        (CONNECTION_KEYS["dpd_delay"], "90", 90),
+        (CONNECTION_KEYS["dpd_delay"], "90S", 90),
+        (CONNECTION_KEYS["dpd_delay"], "2 m", 120),
+        (CONNECTION_KEYS["dpd_delay"], "2h", 7200),
+        (CONNECTION_KEYS["dpd_delay"], "2D", 172800),
+        (CONNECTION_KEYS["dpd_delay"], "010", 8),
+        (CONNECTION_KEYS["dscp"], "0x1F", 31),
+        (CONNECTION_KEYS["dscp"], "017", 15),
+        (CONNECTION_KEYS["dscp"], "0", 0),
+        (CONNECTION_KEYS["local_addrs"], "%any", ("%any",)),
+        (CONNECTION_KEYS["local_addrs"], "%any4, %any6,0.0.0.0/0 ,::/0", ("0.0.0.0", "::", "0.0.0.0", "::")),  # noqa: S104
+        (CONNECTION_KEYS["local_addrs"], ",192.0.2.1,,", ("192.0.2.1",)),
+        (CONNECTION_KEYS["remote_addrs"], "%any4,gw.example.org", ("0.0.0.0", "gw.example.org")),  # noqa: S104
+        (CONNECTION_KEYS["unique"], "Replace", "replace"),
+        (CHILD_KEYS["start_action"], "trap|start", {"trap", "start"}),
+        (CHILD_KEYS["start_action"], "Route | restart", {"trap", "start"}),
+        (CHILD_KEYS["start_action"], "clear|none", set()),
+        (ROUND_KEYS["auth"], "PSK", "psk"),
+    ],
+)
+def test_what_a_text_means(key: Key, text: str, value: Any) -> None:
+    assert key.read(text) == value
+
+
+TIME = "a time is needed: seconds, or a number with s, m, h or d"
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        *((CONNECTION_KEYS["dpd_delay"], text, TIME) for text in ("", "1w", "-1", "08", "1.5h", "1hs", "h")),
+        *((CONNECTION_KEYS["dscp"], text, "a number is needed") for text in ("", "1s", "-1", "08", "0x", "x", "1 ")),
+        *((CONNECTION_KEYS["mobike"], text, "yes or no is needed") for text in ("", "2", "on", "yess")),
+        *((CONNECTION_KEYS["version"], text, "1 or 2 is needed") for text in ("0", "3")),
+        *(
+            (CHILD_KEYS["start_action"], text, "none, trap, start or trap|start is needed")
+            for text in ("trap,start", "trapstart", "trap|")
+        ),
+    ],
+)
+def test_what_means_nothing(key: Key, text: str, message: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
+        key.read(text)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lifetime"),
+    [
+        pytest.param("25920\n    over_time = 2880\n", "90\n", (99, 3600), id="over_time is a tenth of rekey_time"),
+        pytest.param("3240\n        life_time = 3600\n", "60\n", (28800, 66), id="life_time is a tenth more"),
+    ],
+)
+def test_a_lifetime_that_charon_computes(old: str, new: str, lifetime: tuple[int, int]) -> None:
+    assert old in TEXT
+    found = read(TEXT.replace(old, new))
+    assert (found.phase1["paris"].lifetime, found.phase2["paris/lan"].lifetime) == lifetime
+
+
+CHOICE = "charon's own choice depends on its release; name the algorithms"
+
+
+@pytest.mark.parametrize(
+    ("old", "option", "wanted"),
+    [
+        ("    version = 2\n", "version", "without it charon takes both versions; 1 or 2 is needed"),
+        ("    proposals = aes256-sha256-modp4096\n", "proposals", CHOICE),
+        ("        esp_proposals = aes256gcm16\n", "children.lan.esp_proposals", CHOICE),
+        ("      auth = psk\n", "remote.auth", "without it charon takes pubkey; psk is needed"),
+    ],
+)
+def test_what_must_be_said(old: str, option: str, wanted: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(TEXT.replace(old, "\n", 1))
+    [problem] = refused.value.problems
+    assert (problem.option, problem.wanted) == (f"connections.paris.{option}", f"is not given; {wanted}")
+
+
+IKE_LIFETIME = (
+    "a lifetime is one number here: rekey_time is nine tenths of it, rounded up, and over_time the rest; such as 25920 and "
+    "2880 for 8h"
+)
+CHILD_LIFETIME = (
+    "a lifetime is one number here: rekey_time is nine tenths of life_time, rounded up; such as 3240 and 3600"
+)
+ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
+ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "hints"),
+    [
+        pytest.param("CONNECTION", "over_time = 1h", {"rekey_time": IKE_LIFETIME, "over_time": IKE_LIFETIME}, id="IKE"),
+        pytest.param("CHILD", "rekey_time = 59m", {"rekey_time": CHILD_LIFETIME}, id="CHILD_SA"),
+        pytest.param("CONNECTION", "keyingtries = 3", {
+            "keyingtries": "0 is what every connection has here: whoever initiates does not give up"}, id="tries"),
+        pytest.param("CONNECTION", "if_id_out = 7", {"if_id_out": ONE_NUMBER}, id="one direction out"),
+        pytest.param("CONNECTION", "if_id_in = 7", {"if_id_out": ONE_NUMBER}, id="one direction in"),
+        pytest.param("CHILD", "if_id_in = 7", {"if_id_in": ON_CONNECTION}, id="a child's number in"),
+        pytest.param("CHILD", "if_id_out = 7", {"if_id_out": ON_CONNECTION}, id="a child's number out"),
+    ],
+)  # fmt: skip
+def test_what_to_write_instead(place: str, text: str, hints: dict[str, str]) -> None:
+    with pytest.raises(ValidationError) as refused:
+        read(TEXT, **{"CHILD": "start_action = trap", place: text})
+    told = {problem.option.rpartition(".")[2]: problem.wanted.partition("; ")[2] for problem in refused.value.problems}
+    assert told == hints
