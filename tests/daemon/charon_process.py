@@ -243,12 +243,16 @@ def running(extra: str = "", *, netns: str | None = None, release: str = HOST) -
 
 
 @contextmanager
-def wired(extra: str = "", *, release: str = HOST) -> Iterator[tuple[CharonProcess, CharonProcess]]:
-    """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1."""
+def wired(extra: str = "", *, release: str = HOST, networks: int = 1) -> Iterator[tuple[CharonProcess, CharonProcess]]:
+    """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1.
+
+    With more `networks` 10.1.1.1, 10.1.2.1 … too. All addresses are there before a charon starts: of many that come at
+    once while it runs it may miss some, and then refuses tunnels that need them.
+    """
     with namespace() as here, namespace() as there:
         run("ip", "link", "add", "wan", "netns", here, "type", "veth", "peer", "name", "wan", "netns", there)
         for number, name in enumerate((here, there), start=1):
-            _configure(name, [f"192.0.2.{number}/24"], [f"10.{number}.0.1/32"])
+            _configure(name, [f"192.0.2.{number}/24"], [f"10.{number}.{n}.1/32" for n in range(networks)])
         ends = [running(extra, netns=netns, release=release) for netns in (here, there)]
         with ends[0] as one, ends[1] as two:
             yield one, two

@@ -64,7 +64,7 @@ def pair() -> Iterator[Pair]:
     reason = charon_process.missing()
     if reason:
         pytest.fail(reason)
-    with charon_process.wired("dos_protection = no") as processes:
+    with charon_process.wired("dos_protection = no", networks=TUNNELS) as processes:
         yield processes
 
 
@@ -72,9 +72,6 @@ def pair() -> Iterator[Pair]:
 def here(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Return a host with all tunnels up to another one."""
     near, far = pair
-    for number, process in enumerate(pair, start=1):
-        batch = "".join(f"address replace 10.{number}.{n}.1/32 dev lo\n" for n in range(TUNNELS))
-        subprocess.run(["ip", "-n", process.netns, "-batch", "-"], input=batch, text=True, check=True, env=ENVIRONMENT)
     far_host, near_host = (engine_host(tmp_path_factory.mktemp(each.netns), each.uri) for each in (far, near))
     with closing(far_host.charon), closing(near_host.charon):
         run(far_host, gateway("there"))
