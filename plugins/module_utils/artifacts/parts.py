@@ -10,8 +10,6 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from .references import resolved
-from .settings import Section, parse_settings
 from .values import ChildPart, Parts, Tree
 
 
@@ -35,12 +33,16 @@ def parts_of(tree: Tree) -> Parts:
 
 def parts_in_text(text: str) -> dict[str, Parts]:
     """Return the parts of every connection in the text of a swanctl file of its own; raises `SettingsError`."""
+    # The parser is seldom needed, and each module that is imported costs every run some milliseconds.
+    from .references import resolved
+    from .settings import parse_settings
+
     connections = resolved(parse_settings(text, file="swanctl.conf")).sections.get("connections")
     found = connections.sections if connections is not None else {}
     return {name: parts_of(_tree(section)) for name, section in found.items()}
 
 
-def _tree(section: Section) -> Tree:
+def _tree(section: Any) -> Tree:
     values = {key: value.text for key, value in section.values.items() if value.text is not None}
     return {**values, **{name: _tree(inner) for name, inner in section.sections.items()}}
 

@@ -11,9 +11,6 @@ from typing import Any, Callable
 from ..apply.planning import with_numbers
 from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
-from ..artifacts.inverse import read_gateway
-from ..artifacts.settings import parse_settings
-from ..artifacts.tokens import Include
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.files import Files
@@ -109,6 +106,10 @@ def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]
 
 
 def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
+    # Only this state needs the parser.
+    from ..artifacts.inverse import read_gateway
+    from ..artifacts.settings import parse_settings
+
     text = params["running_config"]
     if not text or text.isspace():
         raise ValidationError([Problem("running_config", "text", None, "the text of a swanctl.conf is needed")])
@@ -135,7 +136,7 @@ def _names(phase1: Sequence[str]) -> str:
     return "phase1 " + ", ".join(phase1)
 
 
-def _including(files: Files, warnings: list[str]) -> Include:
+def _including(files: Files, warnings: list[str]) -> Callable[[str], Sequence[tuple[str, str]]]:
     def include(pattern: str) -> Sequence[tuple[str, str]]:
         paths = files.matching(pattern)
         if not paths:

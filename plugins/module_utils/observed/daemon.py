@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..artifacts.parts import parts_from_data, parts_in_text
-from ..artifacts.tokens import SettingsError
 from ..artifacts.values import Parts
 from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
@@ -83,6 +82,8 @@ def _recorded(record: FileState | None) -> _Record | None:
 
 def _in_file(file: FileState) -> dict[str, Parts] | None:
     """Return what a file says; None for one that swanctl does not read, and so unloads everything."""
+    from ..artifacts.tokens import SettingsError
+
     try:
         return parts_in_text(file.content.decode("utf-8", "surrogateescape"))
     except SettingsError:
