@@ -1,7 +1,7 @@
 # Each target sets up all that it needs: Debian packages by dev/packages, Python environments by dev/venv, both outside
 # the checkout. Only Debian's packages and PyPI are used.
 
-.PHONY: help check test demo bench prove lab stage build docs clean
+.PHONY: help check test demo bench prove roundtrip lab stage build docs clean
 
 help:
 	@echo "make demo    two gateways in the lab, a playbook run, a look at the wire"
@@ -9,6 +9,7 @@ help:
 	@echo "make test    make check, then ansible-test sanity, galaxy-importer, documentation, lab scenarios"
 	@echo "make bench   a thousand tunnels into a charon on this computer"
 	@echo "make prove   the long statistics, not part of make test"
+	@echo "make roundtrip FILES='a.conf b.conf'   whether swanctl.conf files keep their meaning through our objects"
 	@echo "make lab     start the lab and leave it running (molecule/lab/README.md)"
 	@echo "make build   the collection's tarball, in build/"
 	@echo "make docs    the documentation as HTML, in build/docs/"
@@ -32,6 +33,9 @@ prove:
 	@SWANFLEET_STRIKES=all $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
 		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py
 	@dev/mutate
+
+roundtrip:
+	@dev/run daemon -- dev/roundtrip $(FILES)
 
 lab:
 	@dev/run lab -- molecule/lab/lab up

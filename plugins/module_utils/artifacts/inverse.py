@@ -37,7 +37,7 @@ _ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # the page's word for
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text says: the gateway, with placeholders for its secrets, and which connections had one in the text."""
+    """What a text says: the gateway, with a placeholder for a secret that is not in the text, and which connections had one."""
 
     gateway: Gateway
     with_secret: tuple[str, ...]
@@ -94,9 +94,9 @@ def read_gateway(text: Section) -> Parsed:
     trees = connection_trees(gateway, Situation(b"", if_ids=_numbers(gateway)))
     for connection in connections:
         problems += _differences(connection, trees[connection.name])
-    had = {name: secrets.has(each) for name, each in gateway.phase1.items()}
     problems += secrets.orphans()
     _raise(problems)
+    had = {name: each.psk != LEFT_OUT for name, each in gateway.phase1.items()}
     return Parsed(
         gateway,
         with_secret=tuple(name for name, one in had.items() if one),
@@ -174,7 +174,9 @@ def _gateway(connections: Sequence[_Connection], secrets: OwnedSecrets, problems
         options = _phase1_options(connection)
         found = _object(PHASE1, options, connection.whole, problems)
         if found is not None:
-            phase1[found.name] = _with_owners(found, secrets)
+            found = _with_owners(found, secrets)
+            key = secrets.of(found, connection.whole.section.place, problems)
+            phase1[found.name] = dataclasses.replace(found, psk=LEFT_OUT if key is None else key)
         for name, child in connection.children.items():
             item = _object(PHASE2, _phase2_options(name, connection.name, child), child, problems)
             if item is not None:

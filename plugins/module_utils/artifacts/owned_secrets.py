@@ -1,22 +1,24 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The section `secrets` of swanctl.conf: whose the pre-shared keys are. Their values are looked at, and not kept.
+"""The section `secrets` of swanctl.conf: whose the pre-shared keys are, and which of them charon takes for a connection.
 
-Source: strongSwan, src/swanctl/commands/load_creds.c, and src/libstrongswan/credentials/sets/mem_cred.c for owners.
+Source: strongSwan, src/swanctl/commands/load_creds.c; src/libstrongswan/credentials/sets/mem_cred.c for owners, and
+credential_manager.c, get_shared(), for the choice among several.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..desired.identities import ANY, parse_swanctl_identity
+from ..desired.identities import ANY, is_pattern, parse_swanctl_identity
 from ..desired.kinds import parse_secret
 from ..desired.owners import local_identity, owners, remote_identity
 from ..desired.phase1 import Phase1
+from ..desired.secret import Secret
 from ..errors import Problem
 from .inverse_problems import no_value_here, not_known
 from .settings import Section, Value
@@ -29,11 +31,15 @@ _OTHER_KINDS = ("eap", "xauth", "ntlm", "ppk", "private", "rsa", "ecdsa", "bliss
 
 @dataclass(frozen=True)
 class _Owned:
-    """One pre-shared key: its section, where that is, and the identities that own it ("type:value", or "any")."""
+    """One pre-shared key: its section, where that is, the identities that own it ("type:value", or "any"), itself.
+
+    The key is None where it cannot be one; then a problem was told.
+    """
 
     name: str
     place: Place
     owners: frozenset[str]
+    key: Secret | None
 
 
 class OwnedSecrets:
@@ -41,20 +47,48 @@ class OwnedSecrets:
 
     def __init__(self, secrets: Iterable[_Owned]) -> None:
         self._secrets = list(secrets)
-        self._owners = {owner for each in self._secrets for owner in each.owners}
         self._sets = {each.owners for each in self._secrets}
+        self._by_owner: dict[str, list[_Owned]] = {}
+        for each in self._secrets:
+            for owner in each.owners:
+                self._by_owner.setdefault(owner, []).append(each)
+        self._patterns = [owner for owner in self._by_owner if owner != ANY and is_pattern(owner)]
         self._seen: set[str] = set()
 
-    def has(self, connection: Phase1) -> bool:
-        """Say whether one of the keys belongs to a connection: an owner is one of its ends, or anyone."""
-        ends = {parse_swanctl_identity(each) for each in owners(connection)}
-        # An end whose identity is not given shows its address; IKEv1 looks for a key before it knows identities.
-        if not local_identity(connection) or connection.ike_version == 1:
-            ends |= {f"address:{each}" for each in connection.interfaces}
-        if not remote_identity(connection) or connection.ike_version == 1:
-            ends |= {f"address:{each}" for each in connection.remote_endpoints}
-        self._seen |= ends | {ANY}
-        return not self._owners.isdisjoint(ends | {ANY})
+    def of(self, connection: Phase1, place: Place, problems: list[Problem]) -> Secret | None:
+        """Return the key that charon takes for a connection, None if there is none.
+
+        It is the one whose owners fit the peer best, then ourselves; two that fit equally well are a problem, since the
+        order in which they were loaded decides between them. Owners that fit better than others: the identity itself, a
+        pattern, anyone.
+        """
+        theirs, mine = _ends(connection)
+        best: tuple[int, int] = (0, 0)
+        found: list[_Owned] = []
+        for each in self._candidates(theirs | mine):
+            fits = (max(_fits(one, theirs) for one in each.owners), max(_fits(one, mine) for one in each.owners))
+            if fits > best:
+                best, found = fits, []
+            if fits == best:
+                found.append(each)
+        if not found:
+            return None
+        if any(each.key != found[0].key for each in found):
+            names = " and ".join(f"secrets.{each.name}" for each in found[:2])
+            wanted = (
+                f"{names} fit this connection equally well, with different keys: charon takes what was loaded first; "
+            )
+            problems.append(
+                Problem(str(place), f"connections.{connection.name}", None, wanted + "take one of them out")
+            )
+        return found[0].key
+
+    def _candidates(self, ends: Collection[str]) -> Iterator[_Owned]:
+        covering = [each for each in self._patterns if _fits(each, ends)]
+        owners = [*ends, *covering, ANY]
+        self._seen.update(owners)
+        told: dict[str, _Owned] = {each.name: each for owner in owners for each in self._by_owner.get(owner, ())}
+        yield from told.values()
 
     def owned_by(self, owners: Iterable[str]) -> bool:
         """Say whether a key has exactly these owners, as swanctl writes them."""
@@ -72,6 +106,29 @@ class OwnedSecrets:
                 )
 
 
+def _ends(connection: Phase1) -> tuple[set[str], set[str]]:
+    """Return the identities under which charon looks for a key: the peer's, and ours."""
+    owned = {parse_swanctl_identity(each) for each in owners(connection)}
+    mine, theirs = local_identity(connection), remote_identity(connection)
+    ours = {parse_swanctl_identity(mine)} if mine else set()
+    # An end whose identity is not given shows its address; IKEv1 looks for a key before it knows identities.
+    if not mine or connection.ike_version == 1:
+        ours |= {f"address:{each}" for each in connection.interfaces}
+    others = owned - ours - {ANY}
+    if not theirs or connection.ike_version == 1:
+        others |= {f"address:{each}" for each in connection.remote_endpoints}
+    return others, ours
+
+
+def _fits(owner: str, identities: Collection[str]) -> int:
+    if owner == ANY:
+        return 1
+    if owner in identities:
+        return 3
+    kind, star, end = owner.partition("*")
+    return 2 if star and any(each.startswith(kind) and each.endswith(end) for each in identities) else 0
+
+
 def read_secrets(section: Section, problems: list[Problem]) -> OwnedSecrets:
     """Return the pre-shared keys of the section; what options cannot say about them is added to `problems`."""
     problems += no_value_here(section, "secrets")
@@ -85,8 +142,8 @@ def read_secrets(section: Section, problems: list[Problem]) -> OwnedSecrets:
             continue
         problems += (not_known(each, f"{path}.{key}", ()) for key, each in inner.sections.items())
         owners = frozenset(_owners(inner, path, problems))
-        found.append(_Owned(name, inner.place, owners or frozenset((ANY,))))
-        _check_value(inner, path, problems)
+        key = _key(inner, path, problems)
+        found.append(_Owned(name, inner.place, owners or frozenset((ANY,)), key))
     return OwnedSecrets(found)
 
 
@@ -103,24 +160,22 @@ def _owners(section: Section, path: str, problems: list[Problem]) -> Iterator[st
             problems.append(Problem(str(value.place), f"{path}.{key}", value.text, str(error)))
 
 
-def _check_value(section: Section, path: str, problems: list[Problem]) -> None:
-    """Add why a key could not be given as `psk`; never anything of the key itself."""
+def _key(section: Section, path: str, problems: list[Problem]) -> Secret | None:
+    """Return the key; where it could not be given as `psk`, None, and a problem that says nothing of the key itself."""
     value = section.values.get("secret", Value(None, *section.place))
-    wanted = "is not given; the key is needed" if value.text is None else _why_no_psk(value.text)
-    if wanted:
-        problems.append(Problem(str(value.place), f"{path}.secret", None, wanted))
-
-
-def _why_no_psk(text: str) -> str:
-    try:
-        parse_secret(_decoded(text).decode("utf-8"))
-    except binascii.Error:
-        return "what follows 0s must be base64, what follows 0x hexadecimal"
-    except UnicodeDecodeError:
-        return "psk is a text in UTF-8, and the bytes of this key are none"
-    except ValueError as error:
-        return f"psk cannot be this key: {error}"
-    return ""
+    if value.text is None:
+        wanted = "is not given; the key is needed"
+    else:
+        try:
+            return parse_secret(_decoded(value.text).decode("utf-8"))
+        except binascii.Error:
+            wanted = "what follows 0s must be base64, what follows 0x hexadecimal"
+        except UnicodeDecodeError:
+            wanted = "psk is a text in UTF-8, and the bytes of this key are none"
+        except ValueError as error:
+            wanted = f"psk cannot be this key: {error}"
+    problems.append(Problem(str(value.place), f"{path}.secret", None, wanted))
+    return None
 
 
 def _decoded(text: str) -> bytes:
