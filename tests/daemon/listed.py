@@ -29,8 +29,9 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "version": f"IKEv{connection.ike_version}",
         "local_addrs": _local(connection, situation),
         "remote_addrs": [_anyone(connection) if each in ANYONE else each for each in _initiated_first(connection)],
-        "rekey_time": str(connection.lifetime - connection.lifetime // 10),
-        "reauth_time": "0",
+        "rekey_time": str(_rekeyed(connection)),
+        "reauth_time": str(connection.reauth_time or 0),
+        "unique": f"UNIQUE_{(connection.unique or 'no').upper()}",
         "local id": _shown_identity(connection.local_id, _only_address(connection.interfaces)),
         "remote id": _shown_identity(connection.remote_id, _only_address(connection.remote_endpoints)),
         "children": {child.name: _child(child) for child in gateway.phase2.values() if child.phase1 == name},
@@ -40,19 +41,34 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
 def shown(listed: Shown) -> Shown:
     """Return the same of what charon shows."""
     return {
-        **{key: listed[key] for key in ("version", "local_addrs", "remote_addrs", "rekey_time", "reauth_time")},
+        **{
+            key: listed[key]
+            for key in ("version", "local_addrs", "remote_addrs", "rekey_time", "reauth_time", "unique")
+        },
         "local id": listed["local-1"].get("id", "%any"),
         "remote id": listed["remote-1"].get("id", "%any"),
         "children": {
             name: {
                 "mode": child["mode"],
-                "rekey_time": child["rekey_time"],
+                **{key: child[key] for key in ("rekey_time", "rekey_bytes", "rekey_packets")},
+                **{key: child.get(key) for key in ("interface", "priority")},
                 "local-ts": set(child["local-ts"]),
                 "remote-ts": set(child["remote-ts"]),
             }
             for name, child in listed["children"].items()
         },
     }
+
+
+def _rekeyed(item: Phase1 | Phase2) -> int:
+    if item.rekey_time is not None:
+        return item.rekey_time
+    rest = item.over_time if isinstance(item, Phase1) else None
+    return item.lifetime - (item.lifetime // 10 if rest is None else rest)
+
+
+def _volume(rekey: int | None, life: int | None) -> str:
+    return str(rekey if rekey is not None else life - life // 10 if life else 0)
 
 
 def _anyone(connection: Phase1) -> str:
@@ -112,7 +128,11 @@ def shown_owners(owners: Sequence[str]) -> str:
 def _child(child: Phase2) -> Shown:
     return {
         "mode": "TUNNEL",
-        "rekey_time": str(child.lifetime - child.lifetime // 10),
+        "rekey_time": str(_rekeyed(child)),
+        "rekey_bytes": _volume(child.rekey_bytes, child.life_bytes),
+        "rekey_packets": _volume(child.rekey_packets, child.life_packets),
+        "interface": child.interface,
+        "priority": None if child.priority is None else str(child.priority),
         "local-ts": _selectors(child.local_networks),
         "remote-ts": _selectors(child.remote_networks),
     }

@@ -12,7 +12,9 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
@@ -30,7 +32,9 @@ OPTION_CLASSES = (Phase1, Phase2, XfrmInterface, Route)
 
 _WILD_SHARE = 1 / 80
 _WRITTEN_SHARE = 0.4
-_FIRST = ("ip_type", "init_type", "destination", "addresses", "local_networks")
+# There are many of them, and what is wild in one of them is tried one by one.
+_RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cls)}
+_FIRST = ("ip_type", "init_type", "ike_version", "lifetime", "destination", "addresses", "local_networks")
 
 
 def _version(made: Made) -> int:
@@ -72,12 +76,41 @@ def _unique(chance: Chance, kind: Kind) -> list[Any]:
     return list({str(each): each for each in found}.values())
 
 
+def _within_lifetime(default: int) -> Callable[[Chance, Made], Any]:
+    def maker(chance: Chance, made: Made) -> Any:
+        try:
+            longest = kinds.parse_duration(made.get("lifetime", default)) - 1
+        except ValueError:
+            longest = 59
+        return chance.choice((0, 1, longest, f"{longest}s", chance.randint(1, max(1, longest))))
+
+    return maker
+
+
+def _for_version(version: int, values: tuple[Any, ...], otherwise: tuple[Any, ...]) -> Callable[[Chance, Made], Any]:
+    return lambda chance, made: chance.choice(values if made.get("ike_version", 2) == version else otherwise)
+
+
+def _over_time(chance: Chance, made: Made) -> Any:
+    return None if made.get("rekey_time") else _within_lifetime(28800)(chance, made)
+
+
 # What depends on other options, or has limits of its own: (class, option) → a maker that sees what is drawn already.
 FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "remote_endpoints"): _endpoints,
     (Phase1, "interfaces"): _interfaces,
     (Phase1, "remote_id"): _remote_id,
     (Phase1, "init_type"): lambda chance, _made: chance.choice(("none", "none", *INIT_TYPES)),
+    (Phase1, "rekey_time"): _within_lifetime(28800),
+    (Phase1, "over_time"): _over_time,
+    (Phase1, "aggressive"): _for_version(1, (True, False), (False,)),
+    (Phase1, "childless"): _for_version(2, ("allow", "force", "never"), (None,)),
+    (Phase2, "hw_offload"): lambda chance, _made: chance.choice(("no", "auto", "crypto")),
+    (Phase2, "rekey_time"): _within_lifetime(3600),
+    (Phase2, "rekey_bytes"): lambda chance, _made: chance.choice((0, 1000, "1k", chance.randint(1, 10_000))),
+    (Phase2, "life_bytes"): lambda chance, _made: chance.choice((0, "1m", 10**15 - 1, "7G")),
+    (Phase2, "rekey_packets"): lambda chance, _made: chance.randint(0, 1000),
+    (Phase2, "life_packets"): lambda chance, _made: chance.choice((0, 2000, 10**15 - 1)),
     (Phase2, "local_networks"): _first_selectors,
     (Phase2, "remote_networks"): _selectors,
     (XfrmInterface, "if_id"): lambda chance, _made: chance.choice(
@@ -116,11 +149,13 @@ def made_object(cls: type, chance: Chance, **given: Any) -> Made:
     """Return an object as a user writes it; `given` holds options whose values are not left to chance."""
     made: Made = dict(given)
     written = [
-        each for each in options_of(cls) if each.required or each.kind.secret or chance.random() < _WRITTEN_SHARE
+        each
+        for each in options_of(cls)
+        if each.required or each.kind.secret or chance.random() < _RARE.get(each.name, _WRITTEN_SHARE)
     ]
     for option in sorted(written, key=lambda each: each.name not in _FIRST):
         if option.name not in made:
-            wild = chance.random() < _WILD_SHARE
+            wild = chance.random() < _WILD_SHARE and option.name not in _RARE
             made[option.name] = chance.choice(values.WILD) if wild else right(cls, option, chance, made)
     return made
 

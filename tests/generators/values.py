@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, key_kinds, kinds, proposals
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
 
 Chance = random.Random
@@ -188,6 +188,14 @@ def _on_link(chance: Chance) -> str:
     return f"{address(chance, version)}/{chance.randint(8, 32) if version == 4 else chance.randint(32, 128)}"
 
 
+def _bytes(chance: Chance) -> Any:
+    return chance.choice((0, "0", "1000", "500m", "3G", "7K", 10**15 - 1, chance.randint(1, 10**12)))
+
+
+def _between(low: int, high: int) -> Maker:
+    return lambda chance: chance.choice((low, high, str(high), hex(high), chance.randint(low, high)))
+
+
 # One maker for each kind that options have, but for those that are made of others.
 MAKERS: dict[Kind, Maker] = {
     kinds.NAME: name,
@@ -201,6 +209,15 @@ MAKERS: dict[Kind, Maker] = {
     kinds.DURATION: _duration,
     kinds.BOOL: lambda chance: chance.random() < 0.5,
     kinds.SECRET: _secret,
+    key_kinds.BYTES: _bytes,
+    key_kinds.PADDING: lambda chance: chance.choice(("mtu", 0, "65535", chance.randint(1, 2000))),
+    key_kinds.PACKETS: _between(0, 10**15 - 1),
+    key_kinds.PORT: _between(1, 65535),
+    key_kinds.DSCP: _between(0, 63),
+    key_kinds.TRIES: _between(0, 2**31 - 1),
+    key_kinds.REPLAY_WINDOW: _between(0, 4096),
+    key_kinds.PRIORITY: _between(1, 2**32 - 1),
+    key_kinds.REQID: _between(1, 2**32 - 1),
     identities.LOCAL_IDENTITY: lambda chance: "my_address" if chance.random() < 0.3 else identity(chance),
     identities.REMOTE_IDENTITY: lambda chance: (
         chance.choice(("peer_address", "any")) if chance.random() < 0.3 else identity(chance)

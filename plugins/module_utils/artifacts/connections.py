@@ -15,6 +15,7 @@ from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.phase2 import Phase2
 from ..desired.secret import Secret
 from ..desired.situation import Situation, local_addresses
+from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .values import SharedSecret, Tree
 
 START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
@@ -36,15 +37,14 @@ def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
 
 
 def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situation) -> Tree:
-    over_time = connection.lifetime // 10
+    rekey_time, over_time = connection.times(connection.lifetime)
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
         "remote_addrs": _remote_addresses(connection),
         "proposals": list(connection.proposals),
-        "rekey_time": str(connection.lifetime - over_time),
+        "rekey_time": str(rekey_time),
         "over_time": str(over_time),
-        # Whoever initiates does not give up. For all alike: charon takes another number for another IKE_SA.
-        "keyingtries": "0",
+        **PHASE1_KEYS.written(connection),
     }
     local = list(local_addresses(connection, situation))
     if not local and any(_is_name(each) for each in connection.remote_endpoints):
@@ -72,10 +72,22 @@ def _child(child: Phase2, connection: Phase1) -> Tree:
         "local_ts": list(child.local_networks),
         "remote_ts": list(child.remote_networks),
         "esp_proposals": list(child.proposals),
-        "rekey_time": str(child.lifetime - child.lifetime // 10),
+        "rekey_time": str(child.rekeyed_after("time", child.lifetime)),
         "life_time": str(child.lifetime),
         "start_action": START_ACTION[connection.init_type],
+        **PHASE2_KEYS.written(child),
+        **_volumes(child),
     }
+
+
+def _volumes(child: Phase2) -> dict[str, str]:
+    """Return when a CHILD_SA is rekeyed by what it has carried; 5.9.8 would only end it, where no more than that is said."""
+    found = {}
+    for what, life in (("bytes", child.life_bytes), ("packets", child.life_packets)):
+        after = child.rekeyed_after(what, life)
+        if after is not None:
+            found[f"rekey_{what}"] = str(after)
+    return found
 
 
 def _is_name(endpoint: str) -> bool:

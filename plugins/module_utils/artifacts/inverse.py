@@ -25,6 +25,7 @@ from .connections import START_ACTION, connection_trees
 from .inverse_problems import no_value_here, not_kept, not_known, told
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
+from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .references import referred, resolved
 from .settings import Section, Value
 from .values import Tree
@@ -67,11 +68,6 @@ class _Connection:
     local: _Part
     remote: _Part
     children: Mapping[str, _Part]
-
-    @property
-    def starts(self) -> bool:
-        """Say whether any child is ever set up from this end without being asked."""
-        return any(child["start_action"] for child in self.children.values())
 
 
 def read_gateway(text: Section) -> Parsed:
@@ -212,11 +208,29 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         "local_id": _local_id(connection.local["id"], local),
         "remote_id": PEER_ADDRESS if _is_only(connection.remote["id"], remote) else connection.remote["id"],
         "proposals": list(whole["proposals"]),
-        "lifetime": whole["rekey_time"] + whole["over_time"],
+        **_ike_times(whole["rekey_time"], whole["over_time"]),
+        **PHASE1_KEYS.read(whole.given),
     }
     if whole["if_id_in"]:
         options["xfrm_interface"] = f"xfrm-{whole['if_id_in']}"
     return options
+
+
+def _ike_times(rekey_time: int, over_time: int) -> dict[str, int]:
+    """Return the lifetime, and what is not as it follows from that."""
+    if not rekey_time:
+        return {"rekey_time": 0, "over_time": over_time}
+    found = {"lifetime": rekey_time + over_time}
+    return found if over_time == found["lifetime"] // 10 else {**found, "rekey_time": rekey_time}
+
+
+def _rekeying(child: _Part) -> dict[str, int]:
+    """Return what rekeys a CHILD_SA, where that is not as it follows from its end."""
+    found = {what: child[f"rekey_{what}"] for what in ("time", "bytes", "packets")}
+    ends = {what: child[f"life_{what}"] for what in found}
+    usual = {what: end - end // 10 if f"life_{what}" in child.given else 0 for what, end in ends.items()}
+    usual["time"] = ends["time"] - ends["time"] // 10
+    return {f"rekey_{what}": after for what, after in found.items() if after != usual[what]}
 
 
 def _is_any(addresses: Sequence[str]) -> bool:
@@ -247,6 +261,8 @@ def _phase2_options(name: str, phase1: str, child: _Part) -> dict[str, Any]:
         "remote_networks": list(child["remote_ts"]),
         "proposals": list(child["esp_proposals"]),
         "lifetime": child["life_time"],
+        **_rekeying(child),
+        **PHASE2_KEYS.read(child.given),
     }
 
 
@@ -264,9 +280,7 @@ def _numbers(gateway: Gateway) -> dict[str, int]:
 
 def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
     """Yield what the found options would not say as the text says it."""
-    # How often charon tries means nothing where it never begins by itself.
-    idle = () if connection.starts else ("keyingtries",)
-    yield from _unlike(connection.whole, tree, apart=idle)
+    yield from _unlike(connection.whole, tree)
     local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
     addresses = connection.whole["local_addrs"]
     own = f"address:{addresses[0]}" if len(addresses) == 1 and not _is_any(addresses) else ANY
@@ -281,7 +295,7 @@ def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
         yield from _unlike(child, trees[name])
 
 
-def _unlike(part: _Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator[Problem]:
+def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
     texts = {
         name: each if isinstance(each, str) else ",".join(each)
         for name, each in tree.items()
@@ -289,7 +303,7 @@ def _unlike(part: _Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator
     }
     would = {name: part.keys[name].read(text) for name, text in texts.items()}
     for name in dict.fromkeys((*part.given, *would)):
-        if name not in apart and _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
+        if _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
             value = part.section.values.get(name, Value(None, *part.section.place))
             yield not_kept(value, f"{part.path}.{name}", part.keys[name].hint, texts.get(name))
 

@@ -19,6 +19,9 @@ from ..desired.identities import ANY, parse_swanctl_identity
 Given = Mapping[str, Any]
 
 _TIME = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*) *([sSmMhHdD]?)")
+_VOLUME = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*) *([kKmMgG]?)")
+_BITS = re.compile(r"[01]{1,15}")
+_SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _TRUTH = {
@@ -73,8 +76,29 @@ def _truth(text: str) -> bool:
         raise ValueError("yes or no is needed") from None
 
 
+def _bits(text: str) -> int:
+    if not _BITS.fullmatch(text):
+        raise ValueError("six bits are needed, such as 101110")
+    return int(text, 2) & 0x3F
+
+
+def _bytes(text: str) -> int:
+    found = _VOLUME.fullmatch(text)
+    if found is None:
+        raise ValueError("a number of bytes is needed, or one with k, m or g")
+    return _number(found[1]) << _SHIFTS[found[2].lower()]
+
+
+def _padding(text: str) -> str:
+    return text if text == "mtu" else str(_number(text))
+
+
 def _word(text: str) -> str:
     return text.lower()
+
+
+def _offload(text: str) -> str:
+    return "crypto" if text.lower() == "yes" else text.lower()
 
 
 def _actions(text: str) -> frozenset[str]:
@@ -125,20 +149,31 @@ def _over_time(given: Given) -> int:
     return int(longest // 10)
 
 
-def _life_time(given: Given) -> int:
-    return int(value_of(CHILD_KEYS, "rekey_time", given) * 110 // 100)
+def _rand_time(given: Given) -> int:
+    rekey, reauth = (value_of(CONNECTION_KEYS, name, given) for name in ("rekey_time", "reauth_time"))
+    longest = min(rekey, reauth) if rekey and reauth else max(rekey, reauth)
+    return int(min(value_of(CONNECTION_KEYS, "over_time", given), longest // 2))
 
 
-_LIFETIMES = (
-    "a lifetime is one number here: rekey_time is nine tenths of it, rounded up, and {} the rest; such as {} for 8h"
-)
-_IKE_LIFETIME = _LIFETIMES.format("over_time", "25920 and 2880")
-_CHILD_LIFETIME = (
-    "a lifetime is one number here: rekey_time is nine tenths of life_time, rounded up; such as 3240 and 3600"
-)
+def _rekey(what: str, otherwise: int) -> Callable[[Given], int]:
+    # As documented, and as 6.0.1 does; 5.9.8 takes `otherwise` in any case.
+    return lambda given: given[f"life_{what}"] * 100 // 110 if f"life_{what}" in given else otherwise
+
+
+def _life(what: str) -> Callable[[Given], int]:
+    return lambda given: int(value_of(CHILD_KEYS, f"rekey_{what}", given) * 110 // 100)
+
+
+def _rand(what: str) -> Callable[[Given], int]:
+    def rest(given: Given) -> int:
+        life, rekey = (value_of(CHILD_KEYS, f"{each}_{what}", given) for each in ("life", "rekey"))
+        return int(life - min(life, rekey))
+
+    return rest
+
+
 _ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
 _ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
-_TRIES = "0 is what every connection has here: whoever initiates does not give up"
 
 # First the keys that options stand for, then those that are understood as long as they say their default.
 CONNECTION_KEYS: dict[str, Key] = {
@@ -148,16 +183,17 @@ CONNECTION_KEYS: dict[str, Key] = {
     "proposals": Key(
         _listed(proposals.parse_ike_proposal), needed="charon's own choice depends on its release; name the algorithms"
     ),
-    "rekey_time": Key(_seconds, _rekey_time, hint=_IKE_LIFETIME),
-    "over_time": Key(_seconds, _over_time, hint=_IKE_LIFETIME),
-    "keyingtries": Key(_number, 1, hint=_TRIES),
+    "rekey_time": Key(_seconds, _rekey_time),
+    "over_time": Key(_seconds, _over_time),
+    "rand_time": Key(_seconds, _rand_time),
+    "keyingtries": Key(_number, 1),
     "if_id_in": Key(_number, 0, hint=_ONE_NUMBER),
     "if_id_out": Key(_number, 0, hint=_ONE_NUMBER),
     "aggressive": Key(_truth, False),
     "childless": Key(_word, "allow"),
     "dpd_delay": Key(_seconds, 0),
     "dpd_timeout": Key(_seconds, 0),
-    "dscp": Key(_number, 0),
+    "dscp": Key(_bits, 0),
     "encap": Key(_truth, False),
     "fragmentation": Key(_word, "yes"),
     "local_port": Key(_number, 500),
@@ -184,8 +220,9 @@ CHILD_KEYS: dict[str, Key] = {
     "esp_proposals": Key(
         _listed(proposals.parse_esp_proposal), needed="charon's own choice depends on its release; name the algorithms"
     ),
-    "rekey_time": Key(_seconds, 3600, hint=_CHILD_LIFETIME),
-    "life_time": Key(_seconds, _life_time, hint=_CHILD_LIFETIME),
+    "rekey_time": Key(_seconds, _rekey("time", 3600)),
+    "life_time": Key(_seconds, _life("time")),
+    "rand_time": Key(_seconds, _rand("time")),
     "start_action": Key(_actions, frozenset(), hint="all children of a connection have the start_action of the first"),
     "close_action": Key(_actions, frozenset()),
     "copy_df": Key(_truth, True),
@@ -193,7 +230,7 @@ CHILD_KEYS: dict[str, Key] = {
     "copy_ecn": Key(_truth, True),
     "dpd_action": Key(_actions, frozenset()),
     "hostaccess": Key(_truth, False),
-    "hw_offload": Key(_word, "no"),
+    "hw_offload": Key(_offload, "no"),
     "if_id_in": Key(_number, 0, hint=_ON_CONNECTION),
     "if_id_out": Key(_number, 0, hint=_ON_CONNECTION),
     "inactivity": Key(_seconds, 0),
@@ -202,9 +239,15 @@ CHILD_KEYS: dict[str, Key] = {
     "policies": Key(_truth, True),
     "policies_fwd_out": Key(_truth, False),
     "priority": Key(_number, 0),
-    "rekey_bytes": Key(_number, 0),
-    "rekey_packets": Key(_number, 0),
+    "rekey_bytes": Key(_bytes, _rekey("bytes", 0)),
+    "life_bytes": Key(_bytes, _life("bytes")),
+    "rand_bytes": Key(_bytes, _rand("bytes")),
+    "rekey_packets": Key(_number, _rekey("packets", 0)),
+    "life_packets": Key(_number, _life("packets")),
+    "rand_packets": Key(_number, _rand("packets")),
+    "replay_window": Key(_number),
+    "interface": Key(str),
     "reqid": Key(_number, 0),
     "sha256_96": Key(_truth, False),
-    "tfc_padding": Key(_number, 0),
+    "tfc_padding": Key(_padding, "0"),
 }

@@ -34,12 +34,14 @@ class ChildPart:
 class Parts:
     """A connection's parts: a digest of the whole, one of what an IKE_SA has of it, and its children by name.
 
-    The last two are what its live SAs were made of, which is what is loaded but for a moment of a change.
+    `unseen` is a digest of the keys whose change charon passes over, empty where none is set. All but the first are what
+    its live SAs were made of, which is what is loaded but for a moment of a change.
     """
 
     whole: str
     ike: str
     children: Mapping[str, ChildPart]
+    unseen: str = ""
 
     @property
     def starts(self) -> bool:
@@ -48,7 +50,8 @@ class Parts:
 
     def as_data(self) -> list[Any]:
         """Return the parts as JSON takes them."""
-        return [self.whole, self.ike, {name: [part.start, part.digest] for name, part in self.children.items()}]
+        children = {name: [part.start, part.digest] for name, part in self.children.items()}
+        return [self.whole, self.ike, children, *([self.unseen] if self.unseen else [])]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..errors import Problem
 from .secret import Secret
 
 T = TypeVar("T")
+_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def option(
 
 
 def options_of(cls: type[Any]) -> tuple[Option, ...]:
-    """Return the options of an object class, in the order of declaration."""
+    """Return the options of an object class in the order of declaration, its own before those that it inherits."""
     cached = cls.__dict__.get("_options")
     if cached is None:
         cached = tuple(
             dataclasses.replace(field.metadata["option"], name=field.name)
-            for field in dataclasses.fields(cls)
+            for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in vars(cls))
             if "option" in field.metadata
         )
         cls._options = cached
@@ -155,16 +156,21 @@ def _refuse_unknown(
         if name in names:
             continue
         close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f"did you mean {close[0]}?" if close else "the options are " + ", ".join(names)
+        listed = ", ".join(names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
+        hint = f"did you mean {close[0]}?" if close else f"the options are {listed}"
         problems.append(Problem(where, prefix + str(name), None, "there is no such option; " + hint))
 
 
 def dump_object(value: Any, *, with_secrets: bool) -> dict[str, Any]:
-    """Return an object as plain data that `parse_object` accepts and gives back equal; without secrets if so asked."""
+    """Return an object as plain data that `parse_object` accepts and gives back equal; without secrets if so asked.
+
+    Options that have no value are left out: most objects set few of those that there are.
+    """
+    held = vars(value)
     return {
-        opt.name: _dump_value(opt.kind, getattr(value, opt.name), with_secrets=with_secrets)
+        opt.name: _dump_value(opt.kind, held[opt.name], with_secrets=with_secrets)
         for opt in options_of(type(value))
-        if not (opt.kind.secret and not with_secrets)
+        if held[opt.name] is not None and not (opt.kind.secret and not with_secrets)
     }
 
 

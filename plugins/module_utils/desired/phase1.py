@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from . import identities, kinds, proposals
+from .ike_keys import IkeKeys
 from .options import list_of, option
 from .secret import Secret
 
@@ -20,7 +21,7 @@ ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")  # noqa: S104  # the page's word
 
 
 @dataclass(frozen=True)
-class Phase1:
+class Phase1(IkeKeys):
     """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
 
     name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", identifies=True)
@@ -120,6 +121,7 @@ class Phase1:
             yield Problem(self.where, "psk", None, "is required, as auth_method is psk")
         if self.lifetime < 60:
             yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
+        yield from self.key_problems(self.where, ike_version=self.ike_version, lifetime=self.lifetime)
 
     def first_address(self) -> str | None:
         """Return the endpoint that we initiate to: the first address or host name, never a subnet, a range or anyone."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from . import kinds, proposals
+from .child_keys import ChildKeys
 from .options import list_of, option
 from .phase1 import address_family
 
@@ -18,7 +19,7 @@ MOST_SELECTORS = 254
 
 
 @dataclass(frozen=True)
-class Phase2:
+class Phase2(ChildKeys):
     """A CHILD_SA: what it protects, with which algorithms, for how long."""
 
     name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", identifies=True)
@@ -60,6 +61,7 @@ class Phase2:
         """Yield what is wrong about this object by itself."""
         if self.lifetime < 60:
             yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
+        yield from self.key_problems(self.where, lifetime=self.lifetime)
         for name, values in (("local_networks", self.local_networks), ("remote_networks", self.remote_networks)):
             if not values:
                 yield Problem(self.where, name, [], "at least one network, or 'dynamic', is needed")

@@ -38,8 +38,13 @@ class Change:
 
     @property
     def afresh(self) -> bool:
-        """Say whether it must be unloaded before it is loaded: charon takes a renamed child for an unchanged one."""
-        return self.loaded is None or self.wanted is None or bool(self.renamed)
+        """Say whether it must be unloaded before it is loaded: charon passes over some changes, such as of a child's name."""
+        return self.loaded is None or self.wanted is None or bool(self.renamed) or self.passed_over
+
+    @property
+    def passed_over(self) -> bool:
+        """Say whether something changes that charon does not look at when it compares connections."""
+        return self.loaded is not None and self.wanted is not None and self.loaded.unseen != self.wanted.unseen
 
     @property
     def renamed(self) -> dict[str, str]:
@@ -80,7 +85,7 @@ def outlook(change: Change, live: Sequence[LiveSa]) -> Outlook:
         return Outlook(NONE)
     if change.wanted is None or not change.wanted.children:
         return Outlook(END if up else NONE, "end", Settlement(whole=True))
-    if change.loaded is None or change.loaded.ike != change.wanted.ike or change.new_key:
+    if change.loaded is None or change.loaded.ike != change.wanted.ike or change.new_key or change.passed_over:
         return _ike_replaced(change, change.wanted, up)
     return _children_replaced(change, change.loaded, change.wanted, live, up)
 
@@ -88,7 +93,8 @@ def outlook(change: Change, live: Sequence[LiveSa]) -> Outlook:
 def _ike_replaced(change: Change, wanted: Parts, up: list[str]) -> Outlook:
     again = tuple(name for name in up if name in wanted.children)
     started = frozenset(name for name, child in wanted.children.items() if child.starts and change.loads)
-    # With nothing but a new key charon takes the IKE_SA for the wanted one, and would set a CHILD_SA up under it.
+    # With nothing but a new key, or what it passes over, charon takes the IKE_SA for the wanted one, and would set a
+    # CHILD_SA up under it.
     another = change.loaded is not None and change.loaded.ike != wanted.ike
     gentle = change.may_initiate and another and not change.maybe_started and bool(again)
     settlement = Settlement(

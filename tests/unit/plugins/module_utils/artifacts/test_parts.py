@@ -53,8 +53,26 @@ def test_what_charon_starts_by_itself(*, action: str, starts: bool) -> None:
     assert not parts_of({**TREE, "children": {}}).starts
 
 
-def test_parts_come_back_from_json() -> None:
-    assert parts_from_data(json.loads(json.dumps(parts_of(TREE).as_data()))) == parts_of(TREE)
+UNSEEN_TREES = [{**TREE, "dscp": "101110"}, {**TREE, "dpd_timeout": "9"}, with_lan(label_mode="simple")]
+
+
+@pytest.mark.parametrize("tree", UNSEEN_TREES, ids=["dscp", "dpd_timeout", "label_mode"])
+def test_what_charon_passes_over_counts_by_itself(tree: Any) -> None:
+    was, becomes = parts_of(TREE), parts_of(tree)
+    assert (was.unseen, was.ike) == ("", becomes.ike)
+    assert becomes.unseen not in ("", parts_of({**tree, "dscp": "000001"}).unseen)
+    assert becomes.whole != was.whole
+
+
+@pytest.mark.parametrize("tree", [TREE, *UNSEEN_TREES])
+def test_parts_come_back_from_json(tree: Any) -> None:
+    assert parts_from_data(json.loads(json.dumps(parts_of(tree).as_data()))) == parts_of(tree)
+
+
+def test_a_record_of_an_earlier_release_is_read() -> None:
+    data = parts_of(TREE).as_data()
+    assert len(data) == 3
+    assert parts_from_data(data) == parts_of(TREE)
 
 
 @pytest.mark.parametrize(

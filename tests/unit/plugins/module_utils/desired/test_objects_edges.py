@@ -42,13 +42,13 @@ def test_defaults() -> None:
         "ip_type": "ipv4",
         "ike_version": 2,
         "init_type": "start_on_demand",
-        "xfrm_interface": None,
         "remote_endpoints": ["198.51.100.2"],
         "auth_method": "psk",
         "local_id": "my_address",
         "remote_id": "peer_address",
         "proposals": ["aes256-sha256-curve25519-modp4096"],
         "lifetime": 28800,
+        "keyingtries": 0,
     }
     assert dump_object(gateway.phase2["paris/lan"], with_secrets=False) == {
         "name": "lan",
@@ -61,11 +61,8 @@ def test_defaults() -> None:
     }
     assert dump_object(gateway.xfrm_interfaces["ipsec0"], with_secrets=False) == {
         "name": "ipsec0",
-        "if_id": None,
-        "parent": None,
         "addresses": [],
-        "mtu": None,
-        "routes": [{"destination": "::/0", "metric": None, "table": None, "source": None}],
+        "routes": [{"destination": "::/0"}],
     }
     assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", True)
 
@@ -126,7 +123,7 @@ def test_there_are_four_ways_to_say_anyone() -> None:
     ],
 )
 def test_who_is_initiated_to(endpoints: tuple[str, ...], first: str | None) -> None:
-    assert Phase1("paris", remote_endpoints=endpoints, psk=Secret("x")).first_address() == first
+    assert Phase1(name="paris", remote_endpoints=endpoints, psk=Secret("x")).first_address() == first
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ WHOLE = [
     "phase1 rome:", '  name: "rome"', '  interfaces: ["any"]', '  ip_type: "ipv4"', "  ike_version: 2",
     '  init_type: "start_on_demand"', '  remote_endpoints: ["198.51.100.3"]', '  auth_method: "psk"',
     '  local_id: "my_address"', '  remote_id: "peer_address"', '  proposals: ["aes256-sha256-curve25519-modp4096"]',
-    "  lifetime: 28800", "  psk: ***",
+    "  lifetime: 28800", "  keyingtries: 0", "  psk: ***",
 ]  # fmt: skip
 
 

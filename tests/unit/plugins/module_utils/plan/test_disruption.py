@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import ChildPart, Parts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import LiveChild, LiveSa
@@ -108,6 +110,11 @@ def test_nothing_is_live_and_nothing_suffers(loaded: Parts | None) -> None:
         # Keys.
         pytest.param(change(TRAP, TRAP, new_key=True), [sa("lan")], "reestablish", "restart",
                      Settlement(whole=True, bring_up=("lan",)), id="a new key"),
+        pytest.param(change(TRAP, replace(TRAP, whole="x", unseen="d")), [sa("lan")], "reestablish", "restart",
+                     Settlement(whole=True, bring_up=("lan",)), id="what charon passes over, trap"),
+        pytest.param(change(START, replace(START, whole="x", unseen="d")), [sa("lan")], "reestablish", "restart",
+                     Settlement(whole=True, bring_up=("lan",), by_charon=frozenset({"lan"}), held=frozenset({"lan"})),
+                     id="what charon passes over, start"),
         pytest.param(change(START, START, new_key=True), [sa("lan")], "reestablish", "restart",
                      Settlement(whole=True, bring_up=("lan",)), id="a new key, start: charon sees no change"),
         pytest.param(change(TRAP, START, new_key=True), [sa("lan")], "reestablish", "restart",
