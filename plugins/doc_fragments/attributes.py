@@ -47,7 +47,7 @@ attributes:
     description: Can run in check mode.
     support: full
     details:
-      - This module never changes anything.
+      - This module changes nothing in check mode.
   diff_mode:
     description: Tells differences.
     support: none

@@ -331,6 +331,15 @@ def test_unloading_keeps_the_sas_of_a_child_that_was_not_started_by_loading(char
     assert [name for name, _sa in charon.sas()] == ["berlin"]
 
 
+def test_traps_are_those_of_children_that_start_with_traffic(charon: Charon) -> None:
+    assert charon.traps() == frozenset()
+    charon.load_connection("berlin", with_child(start_action="trap", remote_ts=["10.2.0.0/24"]))
+    charon.load_connection("rome", BERLIN)
+    assert charon.traps() == {("berlin", "lan")}
+    charon.unload_connection("berlin")
+    assert charon.traps() == frozenset()
+
+
 def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Charon) -> None:
     charon.state()
     charon.connections()
@@ -338,6 +347,7 @@ def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Ch
     charon.shared_ids()
     charon.sas()
     charon.algorithms()
+    charon.traps()
     assert set(charon.commands) == READING_COMMANDS
     charon.load_connection("x", {})
     charon.load_connection("x", {})

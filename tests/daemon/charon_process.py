@@ -27,7 +27,7 @@ _numbers = itertools.count(1)
 # without ESP; kernel-netlink, behind it, still does addresses and routes.
 PLUGINS = (
     "random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
-    "curve25519 kernel-libipsec kernel-netlink socket-default vici updown"
+    "curve25519 kernel-libipsec kernel-netlink socket-default vici updown error-notify"
 )
 SETTINGS = """\
 charon-systemd {{
@@ -40,7 +40,7 @@ charon-systemd {{
         cfg = 2
         flush_line = yes
     }} }}
-    plugins {{ vici {{ socket = {uri} }} }}
+    plugins {{ vici {{ socket = {uri} }} error-notify {{ socket = unix://{alerts} }} }}
     {extra}
 }}
 swanctl {{ load = pem pkcs1 pkcs8 x509 openssl random }}
@@ -106,12 +106,14 @@ class CharonProcess:
         self.directory = directory
         self.netns = netns
         self.uri = f"unix://{directory}/vici"
+        self.alerts = str(directory / "alerts")
         self.log_path = directory / "charon.log"
         self.settings_path = directory / "strongswan.conf"
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.settings_path.write_text(
-            SETTINGS.format(plugins=PLUGINS, directory=directory, uri=self.uri, extra=extra), encoding="utf-8"
+            SETTINGS.format(plugins=PLUGINS, directory=directory, uri=self.uri, alerts=self.alerts, extra=extra),
+            encoding="utf-8",
         )
 
     def start(self, *, timeout: float = 20.0) -> None:

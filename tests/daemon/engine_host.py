@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import ErrorNotify
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
@@ -40,7 +41,7 @@ class KeptKernel(FakeKernel):
             scratch.replace(self.file)
 
 
-def engine_host(root: Path, uri: str, *, timeout: float = 10.0) -> Host:
+def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/nonexistent") -> Host:
     """Return the host; charon's session is opened by the first call and closed by the caller."""
     return Host(
         files=LocalFiles(),
@@ -48,6 +49,7 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0) -> Host:
         charon=ViciCharon(uri, timeout=timeout),
         units=FakeUnits(without_systemd=True),
         paths=Paths(root=str(root), vici_uri=uri),
+        alerts=ErrorNotify(alerts),
     )
 
 

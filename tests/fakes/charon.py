@@ -98,7 +98,7 @@ class FakeCharon:
     """Takes the place of `ViciCharon`.
 
     `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
-    accept. `unavailable` set to an error makes every call raise it, and
+    accept. `says` is what it says next about its work. `unavailable` set to an error makes every call raise it, and
     `refuse[command, subject]` makes one call be refused with that reason.
     """
 
@@ -110,6 +110,7 @@ class FakeCharon:
         self.unavailable: DaemonUnavailable | None = None
         self.refuse: dict[tuple[str, str], str] = {}
         self.declined: set[tuple[str, str]] = set()
+        self.says: list[tuple[str, str]] = []
         self._shown: dict[str, Section] = {}
         self._sas: list[tuple[str, Section]] = []
         self._made_of: dict[str, dict[str, Any]] = {}
@@ -233,6 +234,19 @@ class FakeCharon:
             "aead": {"AES_GCM_16": "openssl"},
             "prf": {"PRF_HMAC_SHA2_256": "openssl"},
         }
+
+    def traps(self) -> frozenset[tuple[str, str]]:
+        self._command("list-policies")
+        return frozenset(
+            (name, child)
+            for name, tree in self.loaded.items()
+            for child, what in _sections(tree, "children")
+            if "trap" in str(what.get("start_action", ""))
+        )
+
+    def overheard(self) -> list[tuple[str, str]]:
+        said, self.says = self.says, []
+        return said
 
     def close(self) -> None:
         """Do nothing: there is no session."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import Charon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import Alert, AlertsUnavailable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
@@ -56,11 +57,45 @@ class FakeClock:
 
     time: float = 0.0
 
+    def epoch(self) -> float:
+        return CHARON_START + self.time
+
     def elapsed(self) -> float:
         return self.time
 
     def pause(self, seconds: float) -> None:
         self.time += seconds
+
+
+@dataclass
+class FakeAlerts:
+    """Takes the place of `ErrorNotify`: `coming` is what is heard next, `trouble` why nobody can listen."""
+
+    coming: list[Alert] = field(default_factory=list)
+    trouble: str = ""
+    listening: bool = False
+
+    def start(self) -> None:
+        if self.trouble:
+            raise AlertsUnavailable(self.trouble)
+        self.listening = True
+
+    def heard(self) -> list[Alert]:
+        found, self.coming = (self.coming, []) if self.listening else ([], self.coming)
+        return found
+
+    def stop(self) -> None:
+        self.listening = False
+
+
+@dataclass
+class FakeNames:
+    """Takes the place of `NameService`: all names have addresses, except those in `missing`."""
+
+    missing: set[str] = field(default_factory=set)
+
+    def unresolved(self, names: Iterable[str], *, timeout: float) -> frozenset[str]:  # noqa: ARG002  # answers at once
+        return frozenset(self.missing.intersection(names))
 
 
 @dataclass
@@ -77,6 +112,8 @@ class FakeHost:
     units: FakeUnits = field(default_factory=lambda: FakeUnits({"strongswan.service": RUNNING}))
     paths: Paths = field(default_factory=Paths)
     clock: FakeClock = field(default_factory=FakeClock)
+    alerts: FakeAlerts = field(default_factory=FakeAlerts)
+    names: FakeNames = field(default_factory=FakeNames)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -92,6 +129,8 @@ class FakeHost:
             units=self.units,
             paths=self.paths,
             clock=self.clock,
+            alerts=self.alerts,
+            names=self.names,
         )
 
     def reset(self) -> None:

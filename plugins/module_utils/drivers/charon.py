@@ -35,7 +35,7 @@ __all__ = [
 ]
 
 READING_COMMANDS = frozenset(
-    ("version", "stats", "list-conns", "list-sas", "get-conns", "get-shared", "get-algorithms")
+    ("version", "stats", "list-conns", "list-sas", "list-policies", "get-conns", "get-shared", "get-algorithms")
 )
 
 # Asking for one connection costs charon a look at all of them, and about 1 ms of ours; the whole list costs 66 ms at
@@ -117,6 +117,15 @@ class Charon(Protocol):
 
     def algorithms(self) -> dict[str, dict[str, str]]:
         """Read what is implemented: kind of algorithm → name → plugin."""
+
+    def traps(self) -> frozenset[tuple[str, str]]:
+        """Read which (connection, child) have a trap policy, which starts them when traffic flows."""
+
+    def overheard(self) -> list[tuple[str, str]]:
+        """Return what charon has said about its work since the last call, as (connection or empty, text), without waiting.
+
+        The first call begins to listen, until the session ends. These are messages of vici (event log), no log file.
+        """
 
     def close(self) -> None:
         """End the session; a later call opens another one."""
@@ -218,6 +227,15 @@ class ViciCharon:
 
     def algorithms(self) -> dict[str, dict[str, str]]:
         return self.session.request("get-algorithms")
+
+    def traps(self) -> frozenset[tuple[str, str]]:
+        found = self.session.stream("list-policies", "list-policy", {"trap": "yes"})
+        told = [policy for message in found for policy in message.values()]
+        return frozenset((str(policy.get("ike", "")), str(policy.get("child", ""))) for policy in told)
+
+    def overheard(self) -> list[tuple[str, str]]:
+        said = self.session.listen(["log"], timeout=0.0)
+        return [(str(message.get("ikesa-name", "")), str(message.get("msg", ""))) for _event, message in said]
 
     def close(self) -> None:
         self.session.close()

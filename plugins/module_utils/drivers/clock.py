@@ -12,6 +12,9 @@ from typing import Protocol
 class Clock(Protocol):
     """What the engine needs of time, in seconds."""
 
+    def epoch(self) -> float:
+        """Return the time of day, since 1970 in UTC, for people to read; it may jump."""
+
     def elapsed(self) -> float:
         """Return a time that only ever grows; differences count."""
 
@@ -21,6 +24,10 @@ class Clock(Protocol):
 
 class SystemClock:
     """The clock of this host."""
+
+    def epoch(self) -> float:
+        """Return the time of day."""
+        return time.time()
 
     def elapsed(self) -> float:
         """Return a time that only ever grows."""

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from .charon import Charon, ViciCharon
 from .clock import Clock, SystemClock
+from .error_notify import Alerts, ErrorNotify
 from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
+from .names import Names, NameService
 from .paths import Paths
 from .systemd import Systemd, Units
 
@@ -26,6 +28,8 @@ class Host:
     units: Units
     paths: Paths
     clock: Clock = field(default_factory=SystemClock)
+    alerts: Alerts = field(default_factory=lambda: ErrorNotify(Paths().error_notify))
+    names: Names = field(default_factory=NameService)
 
     @property
     def generations(self) -> GenerationStore:
@@ -39,4 +43,5 @@ class Host:
 
 def local_host(paths: Paths) -> Host:
     """Return the host that this process runs on."""
-    return Host(LocalFiles(), IpRoute2(), ViciCharon(paths.vici_uri), Systemd(), paths)
+    charon = ViciCharon(paths.vici_uri)
+    return Host(LocalFiles(), IpRoute2(), charon, Systemd(), paths, alerts=ErrorNotify(paths.error_notify))

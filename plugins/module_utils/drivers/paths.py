@@ -14,6 +14,7 @@ class Paths:
 
     root: str = ""
     vici_uri: str = "unix:///run/charon.vici"
+    error_notify: str = "/run/charon.enfy"
 
     @property
     def swanctl(self) -> str:

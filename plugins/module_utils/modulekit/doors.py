@@ -45,7 +45,7 @@ def run_door(name: str) -> None:
     """Run the module `name` and end the process."""
     if name == "ipsec_info":
         module = EngineModule(INFO_SPEC)
-        _told(module, lambda host: gather(host, module.params["gather"]))
+        _told(module, lambda host: _read(module, _info(module), host))
     else:
         door = DOORS[name]
         module = EngineModule(door.spec, required_if=door.required_if)
@@ -68,6 +68,10 @@ def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
     finally:
         host.charon.close()
     module.exit_json(**result)
+
+
+def _info(module: EngineModule) -> Reading:
+    return lambda params, host: gather(host, params, check=module.check_mode)
 
 
 def _read(module: EngineModule, reading: Reading, host: Host) -> dict[str, Any]:

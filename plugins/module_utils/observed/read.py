@@ -45,10 +45,13 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observe
 def _daemon(host: Host) -> tuple[ObservedDaemon | None, str, bool]:
     try:
         return observe_daemon(host.charon, host.files, host.paths), "", False
-    except DaemonAbsent as error:
-        return (None, *_why_absent(host, error))
     except DaemonUnavailable as error:
-        return None, str(error), False
+        return (None, *why_unavailable(host, error))
+
+
+def why_unavailable(host: Host, error: DaemonUnavailable) -> tuple[str, bool]:
+    """Say why charon does not answer, and whether that means that it is known to be down."""
+    return _why_absent(host, error) if isinstance(error, DaemonAbsent) else (str(error), False)
 
 
 def _why_absent(host: Host, error: DaemonAbsent) -> tuple[str, bool]:

@@ -18,6 +18,7 @@ _SETTING_UP = frozenset(
     "IKE_INIT IKE_AUTH IKE_CONFIG IKE_CERT_PRE IKE_CERT_POST CHILD_CREATE IKE_REAUTH IKE_REAUTH_COMPLETE "
     "ISAKMP_VENDOR MAIN_MODE AGGRESSIVE_MODE QUICK_MODE".split()
 )
+_NO_SPI = "0000000000000000"
 _CHILD_COUNTERS = ("bytes-in", "packets-in", "bytes-out", "packets-out", "install-time", "rekey-time", "life-time")
 
 
@@ -97,4 +98,5 @@ def _live(tree: Mapping[str, Any], *, ending: bool) -> LiveSa:
         established=tree.get("state") not in ("CREATED", "CONNECTING"),
         busy=any(task in _SETTING_UP for key in ("tasks-queued", "tasks-active") for task in tree.get(key, ())),
         children=tuple(children),
+        answered=tree.get("responder-spi", "") != _NO_SPI,
     )

@@ -71,12 +71,16 @@ class LiveChild:
 
 @dataclass(frozen=True)
 class LiveSa:
-    """An IKE_SA: its unique id, whether it is established, whether anything is going on in it, its CHILD_SAs."""
+    """An IKE_SA: its unique id, whether it is established, whether anything is going on in it, its CHILD_SAs.
+
+    `answered` says whether the other end has answered at all.
+    """
 
     unique_id: int
     established: bool
     busy: bool
     children: tuple[LiveChild, ...] = ()
+    answered: bool = True
 
 
 LiveSas = Mapping[str, "tuple[LiveSa, ...]"]

@@ -1,0 +1,59 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether this host can resolve names, asked as charon asks: by the C library and its nsswitch.conf."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+# getent(1) tells a name that is not found by this status.
+_NOT_FOUND = 2
+_AT_ONCE = 16
+
+
+class Names(Protocol):
+    """The name service."""
+
+    def unresolved(self, names: Iterable[str], *, timeout: float) -> frozenset[str]:
+        """Return those of `names` that have no address, or none within `timeout` seconds for all together."""
+
+
+class NameService:
+    """The name service of this host; getent(1), because a look-up inside this process cannot be given up."""
+
+    def unresolved(self, names: Iterable[str], *, timeout: float) -> frozenset[str]:
+        deadline = time.monotonic() + timeout
+        wanted = sorted(set(names))
+        found: set[str] = set()
+        for first in range(0, len(wanted), _AT_ONCE):
+            found.update(_unresolved(wanted[first : first + _AT_ONCE], deadline))
+        return frozenset(found)
+
+
+def _unresolved(names: list[str], deadline: float) -> Iterator[str]:
+    try:
+        asked = {name: _ask(name) for name in names}
+    except FileNotFoundError:  # no C library that has it; then nothing is known
+        return
+    for name, process in asked.items():
+        try:
+            status = process.wait(max(deadline - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            status = _NOT_FOUND
+        if status == _NOT_FOUND:
+            yield name
+
+
+def _ask(name: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        ["getent", "ahosts", "--", name],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

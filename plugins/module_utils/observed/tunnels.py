@@ -1,0 +1,74 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reading what the tunnels of a gateway do, for `why` to say why some are not up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1, address_family
+from ..desired.situation import Situation, local_addresses
+from ..drivers.charon import DaemonUnavailable
+from ..drivers.host import Host
+from ..errors import ValidationError
+from .kernel import parse_addresses
+from .read import why_unavailable
+from .sas import live_sas
+from .values import LiveSas
+from .why import Heard, Sight
+
+# A peer that has not answered within this time is called silent; charon repeats itself after 4 s.
+_ANSWERS_WITHIN_S = 1.0
+_NAMES_WITHIN_S = 5.0
+
+
+def look(host: Host, gateway: Gateway, heard: Sequence[Heard] = (), *, patient: bool = True) -> Sight:
+    """Read what decides about tunnels that are not up; `patient` waits a moment for peers that have not answered yet."""
+    try:
+        loaded = {name: frozenset(each.get("children", {})) for name, each in host.charon.connections().items()}
+        traps = host.charon.traps()
+        sas = live_sas(host.charon.sas())
+        if patient and any(not sa.answered for many in sas.values() for sa in many):
+            host.clock.pause(_ANSWERS_WITHIN_S)
+            sas = live_sas(host.charon.sas())
+    except DaemonUnavailable as error:
+        trouble, down = why_unavailable(host, error)
+        return Sight(trouble=trouble, down=down, heard=tuple(heard))
+    waiting = [each for name, each in gateway.phase1.items() if name in loaded and not _up(name, sas)]
+    return Sight(
+        loaded=loaded,
+        sas=sas,
+        traps=traps,
+        standby=_standby(host, waiting),
+        unresolved=_unresolved(host, waiting),
+        heard=tuple(heard),
+    )
+
+
+def _up(name: str, sas: LiveSas) -> bool:
+    return any(sa.established for sa in sas.get(name, ()))
+
+
+def _standby(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:
+    """Return those whose interfaces have no address on this host now."""
+    bound = [each for each in connections if "any" not in each.interfaces]
+    if not bound:
+        return frozenset()
+    situation = Situation(host_key=b"", addresses=parse_addresses(host.kernel.interfaces()))
+    present = {address for many in situation.addresses.values() for address in many}
+    return frozenset(each.name for each in bound if not present & _addresses(each, situation))
+
+
+def _addresses(connection: Phase1, situation: Situation) -> set[str]:
+    try:
+        return set(local_addresses(connection, situation))
+    except ValidationError:
+        return set()
+
+
+def _unresolved(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:
+    endpoints = {each.first_address() for each in connections}
+    names = {each for each in endpoints if each is not None and address_family(each) is None}
+    return host.names.unresolved(names, timeout=_NAMES_WITHIN_S) if names else frozenset()

@@ -1,0 +1,199 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Why a tunnel is not up: from what is wanted, what charon holds, and what was heard of its attempts, to reasons.
+
+Pure: whoever has listened (a probe, or a program that always does) hands over what it heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1, address_family
+from ..drivers.error_notify import LONGEST_NAME
+from .reasons import REASONS, when
+from .values import LiveSa, LiveSas
+
+# What charon tells of one attempt comes within this many seconds; it retransmits for longer, but says the same.
+_ONE_ATTEMPT_S = 10.0
+_RANK = {reason: number for number, reason in enumerate(REASONS)}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Something that charon told about an attempt, at `epoch` seconds: the reason that it means, and its own words.
+
+    `connection` is empty where charon had not found out which it is; `address` is the peer's, or empty. `child` is the
+    phase 2 that was being tried, where whoever listened knows it. `source` says by which way it came.
+    """
+
+    epoch: float
+    reason: str
+    source: str
+    connection: str = ""
+    address: str = ""
+    child: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What is known of a gateway's tunnels at one moment.
+
+    `trouble` says why charon was not asked, and `down` that it is known not to run. `loaded`: children by connection;
+    `traps`: (connection, child) with a trap policy; `standby`: connections without an address of their own on this host;
+    `unresolved`: names without an address; `heard`: in the order of time.
+    """
+
+    loaded: Mapping[str, Set[str]] = field(default_factory=dict)
+    sas: LiveSas = field(default_factory=dict)
+    traps: Set[tuple[str, str]] = frozenset()
+    standby: Set[str] = frozenset()
+    unresolved: Set[str] = frozenset()
+    heard: Sequence[Heard] = ()
+    trouble: str = ""
+    down: bool = False
+
+
+@dataclass(frozen=True)
+class WhyDown:
+    """Why a phase 1, or a phase 2 of it, is not up: a word of `REASONS`, what told it, since when if that is known."""
+
+    phase1: str
+    phase2: str | None
+    reason: str
+    source: str
+    detail: str = ""
+    since: float | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the reason for a result; `message` is for people."""
+        known = REASONS[self.reason]
+        return {
+            "phase1": self.phase1,
+            "phase2": self.phase2,
+            "state": known.state,
+            "reason": self.reason,
+            "message": f"{known.text} ({self.detail})" if self.detail else known.text,
+            "source": self.source,
+            "since": when(self.since) if self.since is not None else None,
+        }
+
+
+def why_down(gateway: Gateway, sight: Sight) -> list[WhyDown]:
+    """Return a reason for each phase 1 and each phase 2 that is not up, in the order of their names."""
+    children: dict[str, list[str]] = {name: [] for name in gateway.phase1}
+    for _key, child in sorted(gateway.phase2.items()):
+        children[child.phase1].append(child.name)
+    by_connection = _by_connection(gateway, sight.heard)
+    found: list[WhyDown] = []
+    for name, connection in sorted(gateway.phase1.items()):
+        found.extend(_of_one(connection, children[name], sight, by_connection.get(name, ())))
+    return found
+
+
+def _of_one(connection: Phase1, children: Sequence[str], sight: Sight, heard: Sequence[Heard]) -> Iterator[WhyDown]:
+    sas = sight.sas.get(connection.name, ())
+    up = any(sa.established for sa in sas)
+    mine = None if up else _of_connection(connection, sight, sas, heard)
+    if mine is not None:
+        yield mine
+    carrying = {child.name for sa in sas for child in sa.children if child.up}
+    for child in children:
+        if child not in carrying:
+            yield _of_child(connection, child, sight, sas, heard, mine)
+
+
+def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], heard: Sequence[Heard]) -> WhyDown:
+    name = connection.name
+    if sight.trouble:
+        return WhyDown(name, None, "daemon_down" if sight.down else "daemon_silent", "vici", sight.trouble)
+    if name not in sight.loaded:
+        return WhyDown(name, None, "not_loaded", "list-conns")
+    if name in sight.standby:
+        return WhyDown(name, None, "standby", "addresses", f"its interfaces: {', '.join(connection.interfaces)}")
+    told = _telling(connection, heard)
+    if told is not None:
+        return _as_told(name, None, told)
+    endpoint = connection.first_address()
+    if endpoint in sight.unresolved:
+        return WhyDown(name, None, "name_unresolved", "name service", str(endpoint))
+    if sas:
+        return WhyDown(name, None, *_underway(sas))
+    return WhyDown(name, None, *_at_rest(connection, any(trapped == name for trapped, _child in sight.traps)))
+
+
+def _of_child(
+    connection: Phase1, child: str, sight: Sight, sas: Sequence[LiveSa], heard: Sequence[Heard], above: WhyDown | None
+) -> WhyDown:
+    """Return the reason of a phase 2; `above` is that of its phase 1, None where it is up."""
+    name = connection.name
+    if not sight.trouble and child not in sight.loaded.get(name, ()):
+        return WhyDown(name, child, "not_loaded", "list-conns")
+    of_this = [each for each in heard if each.child in ("", child) and REASONS[each.reason].child]
+    told = _telling(connection, of_this)
+    if told is not None and (above is None or REASONS[above.reason].child):
+        return _as_told(name, child, told)
+    if above is not None and above.reason not in ("waiting_for_traffic", "trap_missing"):
+        return WhyDown(name, child, above.reason, above.source, above.detail, above.since)
+    if above is None and any(sa.busy for sa in sas):
+        return WhyDown(name, child, "connecting", "list-sas")
+    return WhyDown(name, child, *_at_rest(connection, (name, child) in sight.traps))
+
+
+def _underway(sas: Sequence[LiveSa]) -> tuple[str, str, str]:
+    if any(sa.answered for sa in sas):
+        return "connecting", "list-sas", "the peer has answered, and the authentication is going on"
+    return "peer_silent", "list-sas", "charon is trying, and no answer has come so far"
+
+
+def _at_rest(connection: Phase1, trapped: bool) -> tuple[str, str]:
+    """Return why nothing is going on, and what tells it."""
+    if trapped:
+        return "waiting_for_traffic", "list-policies"
+    if not connection.initiates:
+        return "waiting_for_peer", "objects"
+    return ("not_tried", "list-sas") if connection.init_type == "start" else ("trap_missing", "list-policies")
+
+
+def _as_told(name: str, child: str | None, told: Heard) -> WhyDown:
+    return WhyDown(name, child, told.reason, told.source, told.text, told.epoch)
+
+
+def _telling(connection: Phase1, heard: Sequence[Heard]) -> Heard | None:
+    """Return what says most about the last attempt: of its moment, the cause and not what follows from it."""
+    if not heard:
+        return None
+    last = [each for each in heard if each.epoch > heard[-1].epoch - _ONE_ATTEMPT_S]
+    best = min(last, key=lambda each: _RANK[each.reason])
+    if best.reason == "unreadable" and connection.ike_version == 1 and connection.auth_method == "psk":
+        # The key of IKEv1's encryption is made of it, so that one end cannot read the other.
+        return Heard(best.epoch, "authentication_failed", best.source, best.connection, best.address, text=best.text)
+    return best
+
+
+def _by_connection(gateway: Gateway, heard: Sequence[Heard]) -> dict[str, list[Heard]]:
+    """Sort what was heard by phase 1.
+
+    A peer that charon finds no connection for has none; there its address counts, where it is that of one connection.
+    An alert carries no more than the beginning of a long name.
+    """
+    endpoints: dict[str, list[str]] = {}
+    cut: dict[str, list[str]] = {}
+    for name, connection in gateway.phase1.items():
+        for endpoint in connection.remote_endpoints:
+            if address_family(endpoint) is not None:
+                endpoints.setdefault(endpoint, []).append(name)
+        cut.setdefault(name[:LONGEST_NAME], []).append(name)
+    found: dict[str, list[Heard]] = {}
+    for each in heard:
+        names = endpoints.get(each.address, [])
+        if each.connection:
+            names = [each.connection] if each.connection in gateway.phase1 else cut.get(each.connection, [])
+        if len(names) == 1:
+            found.setdefault(names[0], []).append(each)
+    return found
