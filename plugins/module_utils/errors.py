@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _SHOWN = 20
+_SHAPES = {str: "a text", dict: "a dictionary", list: "a list", tuple: "a list", bool: "a truth value"}
 
 
 class IpsecError(Exception):
@@ -32,6 +33,14 @@ class Problem:
         if self.value is None:
             return f"{self.where}: {self.option}: {self.wanted}"
         return f"{self.where}: {self.option} is {self.value!r}: {self.wanted}"
+
+
+def wrong_shape(where: str, option: str, value: object, wanted: str) -> Problem:
+    """Return the problem of a value that is no list, dictionary or text where one is needed.
+
+    It tells what the value is and never shows it: a secret may be anywhere in it.
+    """
+    return Problem(where, option, None, f"{wanted} is needed, this is {_SHAPES.get(type(value), 'a number')}")
 
 
 class ValidationError(IpsecError):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,23 +12,19 @@ from typing import Callable
 
 from ..artifacts.compute import artifacts
 from ..artifacts.values import Artifacts
-from ..desired.gateway import Gateway, changed_options, check_gateway, dump_gateway, dump_secrets, without_dangling
+from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation
 from ..drivers.host import Host
-from ..errors import ApplyError, DependencyMissing, DisruptionRefused, IpsecError, VerifyError
+from ..errors import DependencyMissing, DisruptionRefused
 from ..observed.read import observe
 from ..observed.values import Observed
-from ..plan.difference import plan
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
-from .going_back import Back, go_back
 from .planning import planned, with_numbers
-from .steps import StepFailed, carry_out
 
 LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
-FORMAT = 1
 _NO_DEMANDS = RunOptions()
 _ASSUMED = "This check assumes that an earlier task makes it, and its plan leaves this object out"
 
@@ -75,7 +70,12 @@ def run_transaction(
         host.sweep()
         outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
         if outcome.changed:
-            warnings = _execute(host, outcome, wanted, observed, situation, gently=not demands.allow_disruption)
+            # What carries a plan out takes a tenth of a run's start, and most runs of a fleet have nothing to do.
+            from .execution import execute
+
+            warnings = execute(
+                host, outcome.after, outcome.plan, wanted, observed, situation, gently=not demands.allow_disruption
+            )
             outcome = dataclasses.replace(outcome, warnings=outcome.warnings + tuple(warnings))
         elif observed.stored.unfinished:
             host.generations.prune()
@@ -128,68 +128,7 @@ def _without_daemon(observed: Observed, *, check: bool, demands: RunOptions) -> 
     raise DependencyMissing(observed.daemon_trouble)
 
 
-def _execute(
-    host: Host, outcome: Outcome, wanted: Artifacts, observed: Observed, situation: Situation, *, gently: bool
-) -> list[str]:
-    store = host.generations
-    number = _store(host, outcome.after, situation, observed)
-    try:
-        warnings = carry_out(outcome.plan, wanted, observed, host, gently=gently)
-        _verify(host, wanted, situation, without_daemon=observed.daemon is None)
-        store.commit(number)
-    except StepFailed as failed:
-        back = _back(host, observed, situation)
-        if not isinstance(failed.cause, IpsecError):
-            raise
-        raise ApplyError(failed.step, str(failed.cause), restored=back.restored, state=back.said) from failed
-    except IpsecError as error:
-        back = _back(host, observed, situation)
-        step = "verification" if isinstance(error, VerifyError) else "verify and commit"
-        raise ApplyError(step, str(error), restored=back.restored, state=back.said) from error
-    with contextlib.suppress(IpsecError):
-        # The new state stands; what is too old to keep is no reason to call the run failed.
-        store.prune()
-    return warnings
-
-
-def _store(host: Host, gateway: Gateway, situation: Situation, observed: Observed) -> int:
-    """Store what is wanted, not yet in force; what fails here has touched nothing and leaves nothing."""
-    untouched = observed.stored.number is None and not observed.stored.unfinished
-    try:
-        host.files.make_directory(host.paths.state, 0o700)
-        _store_key(host, situation.host_key)
-        return host.generations.write(
-            {"format": FORMAT, "objects": dump_gateway(gateway), "if_ids": dict(situation.if_ids)},
-            dump_secrets(gateway),
-        )
-    except IpsecError:
-        if untouched:
-            with contextlib.suppress(IpsecError):
-                host.files.remove(host.paths.state)
-        raise
-
-
-def _back(host: Host, observed: Observed, situation: Situation) -> Back:
-    was_down = observed.daemon is None
-    return go_back(host, number=observed.stored.number, host_key=situation.host_key, was_down=was_down)
-
-
-def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daemon: bool) -> None:
-    observed = observe(host, host_key=situation.host_key)
-    if observed.daemon is None and not (without_daemon and observed.daemon_down):
-        raise DependencyMissing(observed.daemon_trouble)
-    left = plan(wanted, observed)
-    if left:
-        raise VerifyError([str(step) for step in left.steps])
-
-
 def host_key_of(host: Host) -> bytes:
     """Return the host's own key for hashes of secrets; a fresh one, not stored yet, where there is none."""
     found = host.files.read(host.paths.host_key)
     return found.content if found is not None and len(found.content) >= _KEY_SIZE else host.files.random(_KEY_SIZE)
-
-
-def _store_key(host: Host, key: bytes) -> None:
-    found = host.files.read(host.paths.host_key)
-    if found is None or found.content != key:
-        host.files.replace(host.paths.host_key, key, 0o600)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, cast
 
 from .values import ChildPart, Parts, Tree
@@ -16,6 +16,8 @@ from .values import ChildPart, Parts, Tree
 # peer_cfg.c and child_cfg.c, equals()): measured on 5.9.8 and 6.0.1.
 UNSEEN = frozenset(("dscp", "dpd_timeout"))
 UNSEEN_OF_CHILD = frozenset(("label_mode",))
+_NOT_IKE = UNSEEN | {"children"}
+_START = frozenset(("start_action",))
 
 
 def parts_from_data(data: Any) -> Parts:
@@ -31,12 +33,15 @@ def parts_from_data(data: Any) -> Parts:
 
 def parts_of(tree: Tree) -> Parts:
     """Return the parts of a connection's tree; a list and the text that swanctl.conf has for it are the same."""
-    children = cast(Mapping[str, Tree], tree.get("children", {}))
+    children = cast("Mapping[str, Tree]", tree.get("children", {}))
+    texts = {name: _text(child, _START) for name, child in children.items()}
+    starts = {name: str(child.get("start_action", "none")) for name, child in children.items()}
+    ike, unseen = _text(tree, _NOT_IKE), _unseen(tree, children)
     return Parts(
-        whole=_digest(tree),
-        ike=_digest({key: value for key, value in tree.items() if key != "children" and key not in UNSEEN}),
-        children={name: _child(child) for name, child in children.items()},
-        unseen=_unseen(tree, children),
+        whole=_digest("\0".join([ike, unseen, *(f"{name}\0{starts[name]}\0{texts[name]}" for name in sorted(texts))])),
+        ike=_digest(ike),
+        children={name: ChildPart(starts[name], _digest(text)) for name, text in texts.items()},
+        unseen=_digest(unseen) if unseen else "",
     )
 
 
@@ -44,7 +49,7 @@ def _unseen(tree: Tree, children: Mapping[str, Tree]) -> str:
     found: dict[str, Any] = {key: tree[key] for key in UNSEEN & tree.keys()}
     for name, child in children.items():
         found.update((f"{name}.{key}", child[key]) for key in UNSEEN_OF_CHILD & child.keys())
-    return _digest(found) if found else ""
+    return json.dumps(_plain(found), sort_keys=True) if found else ""
 
 
 def parts_in_text(text: str) -> dict[str, Parts]:
@@ -63,19 +68,18 @@ def _tree(section: Any) -> Tree:
     return {**values, **{name: _tree(inner) for name, inner in section.sections.items()}}
 
 
-def _child(tree: Tree) -> ChildPart:
-    return ChildPart(
-        start=str(tree.get("start_action", "none")),
-        digest=_digest({key: value for key, value in tree.items() if key != "start_action"}),
-    )
-
-
-def _digest(tree: Tree) -> str:
-    text = json.dumps(_plain(tree), sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode("ascii"), digest_size=12).hexdigest()
+def _text(tree: Tree, apart: Set[str]) -> str:
+    """Return one text for all ways to write a section, without some of its keys."""
+    return json.dumps({key: _plain(value) for key, value in tree.items() if key not in apart}, sort_keys=True)
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return value if isinstance(value, str) else ",".join(value)
+    if type(value) is str:
+        return value
+    if isinstance(value, (list, tuple)):
+        return ",".join(value)
+    return {key: _plain(item) for key, item in value.items()}
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode("ascii"), digest_size=12).hexdigest()

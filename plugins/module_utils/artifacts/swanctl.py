@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from typing import cast
 
 from ..desired.secret import LEFT_OUT, Secret
 from .values import SharedSecret, Tree
@@ -27,11 +28,12 @@ def render_section(name: str, tree: Tree, indent: int = 0) -> Iterator[str]:
     pad = "  " * indent
     yield f"{pad}{name} {{"
     for key, value in tree.items():
-        if isinstance(value, Mapping):
-            yield from render_section(key, value, indent + 1)
+        if isinstance(value, str):
+            yield f"{pad}  {key} = {quote(value)}"
+        elif isinstance(value, (list, tuple)):
+            yield f"{pad}  {key} = {quote(','.join(value))}"
         else:
-            text = value if isinstance(value, str) else ",".join(value)
-            yield f"{pad}  {key} = {quote(text)}"
+            yield from render_section(key, cast(Tree, value), indent + 1)
     yield f"{pad}}}"
 
 

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from ..errors import Problem, ValidationError
+from ..errors import Problem, ValidationError, wrong_shape
 from .checks import cross_problems, missing_references
 from .options import (
     Kind,
+    dump_defaults,
     dump_object,
     list_of,
     object_of,
@@ -141,13 +142,13 @@ def _entries(
     """Yield how messages name each entry of a list of `config`, and the entry; what is no dictionary is a problem."""
     raw_items = config.get(kind.plural) or ()
     if not isinstance(raw_items, (list, tuple)):
-        problems.append(Problem("config", kind.plural, raw_items, "a list is needed"))
+        problems.append(wrong_shape("config", kind.plural, raw_items, "a list"))
         return
     for index, raw in enumerate(raw_items):
         if isinstance(raw, Mapping):
             yield _where(kind, raw, index), raw
         else:
-            problems.append(Problem("config", f"{kind.plural}[{index}]", raw, "a dictionary is needed"))
+            problems.append(wrong_shape("config", f"{kind.plural}[{index}]", raw, "a dictionary"))
 
 
 def _parse_list(kind: ObjectType, config: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -237,12 +238,20 @@ def _different(was: Any, becomes: Any) -> list[str]:
     return [opt.name for opt in options_of(type(was)) if getattr(was, opt.name) != getattr(becomes, opt.name)]
 
 
-def dump_gateway(gateway: Gateway) -> dict[str, Any]:
-    """Return the gateway as plain data without its secrets: what `objects.json` of a generation holds."""
+def dump_gateway(gateway: Gateway, *, with_defaults: bool = False) -> dict[str, Any]:
+    """Return the gateway as `config` takes it, without its secrets; without defaults only what differs from them."""
     return {
-        kind.plural: [dump_object(item, with_secrets=False) for _key, item in sorted(gateway.of(kind).items())]
+        kind.plural: [
+            dump_object(item, with_secrets=False, with_defaults=with_defaults)
+            for _key, item in sorted(gateway.of(kind).items())
+        ]
         for kind in TYPES
     }
+
+
+def dump_all_defaults() -> dict[str, Any]:
+    """Return the defaults of every sort of object, which a stored gateway needs beside it: another release may have others."""
+    return {kind.plural: dump_defaults(kind.cls) for kind in TYPES}
 
 
 def dump_secrets(gateway: Gateway) -> dict[str, dict[str, dict[str, str]]]:
@@ -256,15 +265,25 @@ def dump_secrets(gateway: Gateway) -> dict[str, dict[str, dict[str, str]]]:
     return found
 
 
-def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any]) -> Gateway:
-    """Read back what `dump_gateway` and `dump_secrets` wrote."""
-    config: dict[str, Any] = {}
+def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], defaults: Mapping[str, Any]) -> Gateway:
+    """Read back what `dump_gateway`, `dump_secrets` and `dump_all_defaults` wrote.
+
+    Only single values are read again: combinations that this release refuses may be in force from one that took them.
+    """
+    problems: list[Problem] = []
+    found: dict[str, dict[str, Any]] = {}
     for kind in TYPES:
         held = secrets.get(kind.plural, {})
-        config[kind.plural] = [
-            {**raw, **held.get(_stored_key(kind, raw), {})} for raw in _plain(objects.get(kind.plural, ()))
-        ]
-    return parse_gateway(config)
+        now = dump_defaults(kind.cls)
+        other = {name: then for name, then in defaults.get(kind.plural, {}).items() if then != now.get(name)}
+        items = found[kind.plural] = {}
+        for raw in _plain(objects.get(kind.plural, ())):
+            key = _stored_key(kind, raw)
+            whole = {**other, **raw, **held.get(key, {})}
+            items[key] = parse_object(kind.cls, whole, where=f"{kind.singular} {key}", problems=problems)
+    if problems:
+        raise ValidationError(problems)
+    return Gateway(**found)
 
 
 def _stored_key(kind: ObjectType, raw: Mapping[str, Any]) -> str:

@@ -10,13 +10,15 @@ import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, NamedTuple, TypeVar
 
-from ..errors import Problem
+from ..errors import Problem, wrong_shape
 from .secret import Secret
 
 T = TypeVar("T")
 _TOLD = 20
+# Texts that one kind remembers.
+_MOST_REMEMBERED = 65536
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,18 @@ class Kind:
     item: Kind | None = None
     of: type[Any] | None = None
     secret: bool = False
+    _known: dict[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
+
+    def parsed(self, written: Any) -> Any:
+        """Return what `parse` makes of a value; of a text that is no secret it is remembered, as most stand many times."""
+        if self.secret or type(written) is not str:
+            return self.parse(written)
+        known = self._known
+        if written not in known:
+            if len(known) >= _MOST_REMEMBERED:
+                known.clear()
+            known[written] = self.parse(written)
+        return known[written]
 
 
 @dataclass(frozen=True)
@@ -76,17 +90,31 @@ def option(
     return dataclass_field(default=default, metadata={"option": declared})
 
 
+class _Table(NamedTuple):
+    """The options of a class: in the order of declaration, by name, and those that must be given."""
+
+    options: tuple[Option, ...]
+    by_name: dict[str, Option]
+    required: tuple[Option, ...]
+
+
 def options_of(cls: type[Any]) -> tuple[Option, ...]:
-    """Return the options of an object class in the order of declaration, its own before those that it inherits."""
-    cached = cls.__dict__.get("_options")
-    if cached is None:
-        cached = tuple(
+    """Return the options of an object class, in the order of declaration, its own before those that it inherits."""
+    return _table_of(cls).options
+
+
+def _table_of(cls: type[Any]) -> _Table:
+    table: _Table | None = cls.__dict__.get("_table")
+    if table is None:
+        options = tuple(
             dataclasses.replace(field.metadata["option"], name=field.name)
             for field in sorted(dataclasses.fields(cls), key=lambda field: field.name not in vars(cls))
             if "option" in field.metadata
         )
-        cls._options = cached
-    return tuple(cached)
+        table = cls._table = _Table(
+            options, {opt.name: opt for opt in options}, tuple(opt for opt in options if opt.required)
+        )
+    return table
 
 
 def list_of(item: Kind) -> Kind:
@@ -107,80 +135,108 @@ def parse_object(
     Absent and null options take their default. Every wrong value is added to `problems`; then the result is None.
     """
     before = len(problems)
+    table = _table_of(cls)
+    known = table.by_name
+    problems += (_missing(opt, where, prefix) for opt in table.required if raw.get(opt.name) is None)
     values: dict[str, Any] = {}
-    known = options_of(cls)
-    for opt in known:
-        if raw.get(opt.name) is not None or opt.required:
-            values[opt.name] = parse_option(opt, raw, where=where, prefix=prefix, problems=problems)
-    if len(raw) > len(known) or not raw.keys() <= {opt.name for opt in known}:
-        _refuse_unknown(raw, known, where=where, prefix=prefix, problems=problems)
-    if len(problems) > before:
-        return None
-    return cls(**values)
+    for name, written in raw.items():
+        opt = known.get(name)
+        if opt is None:
+            _refuse_unknown(name, list(known), where=where, prefix=prefix, problems=problems)
+        elif written is not None:
+            values[name] = _parse_value(opt, written, where=where, prefix=prefix, problems=problems)
+    return None if len(problems) > before else cls(**values)
+
+
+def _missing(opt: Option, where: str, prefix: str) -> Problem:
+    return Problem(where, prefix + opt.name, None, "is required")
 
 
 def parse_option(opt: Option, raw: Mapping[str, Any], *, where: str, prefix: str = "", problems: list[Problem]) -> Any:
     """Return the value of one option of what a user wrote; a missing or wrong one is added to `problems`."""
     written = raw.get(opt.name)
     if written is None:
-        problems.append(Problem(where, prefix + opt.name, None, "is required"))
+        problems.append(_missing(opt, where, prefix))
         return None
-    return _parse_value(opt.kind, written, where=where, option=prefix + opt.name, problems=problems)
+    return _parse_value(opt, written, where=where, prefix=prefix, problems=problems)
 
 
-def _parse_value(kind: Kind, written: Any, *, where: str, option: str, problems: list[Problem]) -> Any:
-    if kind.of is not None:
-        if not isinstance(written, Mapping):
-            problems.append(Problem(where, option, written, "a dictionary is needed"))
+def _parse_value(opt: Option, written: Any, *, where: str, prefix: str, problems: list[Problem]) -> Any:
+    kind = opt.kind
+    if kind.item is None:
+        return _parse_item(kind, written, where, prefix, (opt.name, None), problems)
+    items = written if isinstance(written, (list, tuple)) else [written]
+    return tuple(
+        _parse_item(kind.item, entry, where, prefix, (opt.name, index), problems) for index, entry in enumerate(items)
+    )
+
+
+def _parse_item(
+    kind: Kind, written: Any, where: str, prefix: str, place: tuple[str, int | None], problems: list[Problem]
+) -> Any:
+    """Return one value; `place` is its option and its number in a list, of which a text is made only where one is needed."""
+    if kind.of is None:
+        try:
+            return kind.parsed(written)
+        except ValueError as error:
+            path = _path(prefix, place)
+            if isinstance(written, (Mapping, list, tuple)):
+                problems.append(wrong_shape(where, path, written, "a single value"))
+            else:
+                problems.append(Problem(where, path, Secret("") if kind.secret else written, str(error)))
             return None
-        return parse_object(kind.of, written, where=where, prefix=option + ".", problems=problems)
-    if kind.item is not None:
-        items = written if isinstance(written, (list, tuple)) else [written]
-        return tuple(
-            _parse_value(kind.item, entry, where=where, option=f"{option}[{index}]", problems=problems)
-            for index, entry in enumerate(items)
-        )
-    try:
-        return kind.parse(written)
-    except ValueError as error:
-        shown = Secret("") if kind.secret else written
-        problems.append(Problem(where, option, shown, str(error)))
+    if not isinstance(written, Mapping):
+        problems.append(wrong_shape(where, _path(prefix, place), written, "a dictionary"))
         return None
+    return parse_object(kind.of, written, where=where, prefix=_path(prefix, place) + ".", problems=problems)
 
 
-def _refuse_unknown(
-    raw: Mapping[str, Any], known: Sequence[Option], *, where: str, prefix: str, problems: list[Problem]
-) -> None:
-    names = [opt.name for opt in known]
-    for name in raw:
-        if name in names:
-            continue
-        close = difflib.get_close_matches(str(name), names, n=1)
-        listed = ", ".join(names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
-        hint = f"did you mean {close[0]}?" if close else f"the options are {listed}"
-        problems.append(Problem(where, prefix + str(name), None, "there is no such option; " + hint))
+def _path(prefix: str, place: tuple[str, int | None]) -> str:
+    name, index = place
+    return prefix + name if index is None else f"{prefix}{name}[{index}]"
 
 
-def dump_object(value: Any, *, with_secrets: bool) -> dict[str, Any]:
+def _refuse_unknown(name: object, names: Sequence[str], *, where: str, prefix: str, problems: list[Problem]) -> None:
+    close = difflib.get_close_matches(str(name), names, n=1)
+    listed = ", ".join(names[:_TOLD]) + (", …" if len(names) > _TOLD else "")
+    hint = f"did you mean {close[0]}?" if close else f"the options are {listed}"
+    problems.append(Problem(where, prefix + str(name), None, "there is no such option; " + hint))
+
+
+def dump_object(value: Any, *, with_secrets: bool, with_defaults: bool = True) -> dict[str, Any]:
     """Return an object as plain data that `parse_object` accepts and gives back equal; without secrets if so asked.
 
-    Options that have no value are left out: most objects set few of those that there are.
+    Options that have no value are left out: most objects set few of those that there are. Without defaults it holds
+    what identifies the object, and what is not as the options' defaults say.
     """
     held = vars(value)
     return {
-        opt.name: _dump_value(opt.kind, held[opt.name], with_secrets=with_secrets)
+        opt.name: _dump_value(opt.kind, held[opt.name], with_secrets=with_secrets, with_defaults=with_defaults)
         for opt in options_of(type(value))
-        if held[opt.name] is not None and not (opt.kind.secret and not with_secrets)
+        if held[opt.name] is not None
+        and not (opt.kind.secret and not with_secrets)
+        and (with_defaults or opt.required or held[opt.name] != opt.default)
     }
 
 
-def _dump_value(kind: Kind, value: Any, *, with_secrets: bool) -> Any:
+def dump_defaults(cls: type[Any]) -> dict[str, Any]:
+    """Return what the options of a class are where nobody sets them, as plain data that `parse_object` accepts."""
+    return {
+        opt.name: _dump_value(opt.kind, opt.default, with_secrets=False, with_defaults=False)
+        for opt in options_of(cls)
+        if not opt.required
+    }
+
+
+def _dump_value(kind: Kind, value: Any, *, with_secrets: bool, with_defaults: bool) -> Any:
     if value is None:
         return None
     if kind.of is not None:
-        return dump_object(value, with_secrets=with_secrets)
+        return dump_object(value, with_secrets=with_secrets, with_defaults=with_defaults)
     if kind.item is not None:
-        return [_dump_value(kind.item, entry, with_secrets=with_secrets) for entry in value]
+        return [
+            _dump_value(kind.item, entry, with_secrets=with_secrets, with_defaults=with_defaults) for entry in value
+        ]
     if isinstance(value, Secret):
         return value.reveal()
     return value

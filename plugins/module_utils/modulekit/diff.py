@@ -55,7 +55,7 @@ def _changed(before: Gateway, after: Gateway) -> Iterator[tuple[str, Any, Any]]:
 def _lines(where: str, item: Any, other: Any, *, mark: bool = False) -> list[str]:
     if item is None:
         return []
-    values = dump_object(item, with_secrets=False)
+    values = dump_object(item, with_secrets=False, with_defaults=other is not None)
     others = dump_object(other, with_secrets=False) if other is not None else {}
     lines = [f"{where}:"]
     lines += [

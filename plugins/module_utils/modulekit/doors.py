@@ -19,8 +19,6 @@ from ..desired.strength import weak_keys
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
-from .diff import object_diff
-from .info import INFO_SPEC, gather
 from .module import EngineModule
 from .states import CONFIG_NEEDED, GATEWAY_READINGS, GATEWAY_SPEC, Reading, gateway_change
 
@@ -44,8 +42,13 @@ class Door:
 def run_door(name: str) -> None:
     """Run the module `name` and end the process."""
     if name == "ipsec_info":
+        from .info import INFO_SPEC, gather
+
         module = EngineModule(INFO_SPEC)
-        _told(module, lambda host: _read(module, _info(module), host))
+        _told(
+            module,
+            lambda host: _read(module, lambda params, on: gather(on, params, check=module.check_mode), host),
+        )
     else:
         door = DOORS[name]
         module = EngineModule(door.spec, required_if=door.required_if)
@@ -68,10 +71,6 @@ def _told(module: EngineModule, work: Callable[[Host], dict[str, Any]]) -> None:
     finally:
         host.charon.close()
     module.exit_json(**result)
-
-
-def _info(module: EngineModule) -> Reading:
-    return lambda params, host: gather(host, params, check=module.check_mode)
 
 
 def _read(module: EngineModule, reading: Reading, host: Host) -> dict[str, Any]:
@@ -103,6 +102,8 @@ def _result(outcome: Outcome, *, diff_limit: int | None) -> dict[str, Any]:
         "disruption": dict(sorted(outcome.disruption.items())),
     }
     if diff_limit is not None:
+        from .diff import object_diff
+
         result["diff"] = object_diff(outcome.before, outcome.after, outcome.plan, limit=diff_limit)
     return result
 

@@ -21,7 +21,7 @@ LONGEST_PROBE_S = 300
 
 
 def _objects(host: Host) -> Any:
-    return dump_gateway(read_stored(host).gateway)
+    return dump_gateway(read_stored(host).gateway, with_defaults=True)
 
 
 def _connections(host: Host) -> Any:

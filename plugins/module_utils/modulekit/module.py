@@ -12,6 +12,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.warnings import get_deprecation_messages, get_warning_messages
 
 from ..desired.secret import SHORTEST
+from .arguments import accepted, secrets_given
 
 # Ansible's own word for it.
 _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
@@ -23,12 +24,28 @@ class EngineModule(AnsibleModule):
     Ansible's own log of a thousand tunnels and their echo take longer than the work, and its search of a result for
     secrets takes time by the number of secrets times the number of texts. Its echo hides a secret by looking for its
     text, and so shows one that was given as a list, which has other quotes and backslashes when it is printed.
+
+    Its check of arguments takes time by the number of options that there are, for every object, and the engine checks
+    them all again. So it sees an empty `config`, and of the true one only what is given gets its type.
     """
 
+    _accepted = False
+    _config: Mapping[str, Any] | None = None
+
     def __init__(self, spec: dict[str, Any], *, required_if: Sequence[Any] = ()) -> None:
-        self._accepted = False
         AnsibleModule.__init__(self, argument_spec=spec, required_if=required_if, supports_check_mode=True)
+        if self._config is not None:
+            options = spec["config"]["options"]
+            self.no_log_values.update(secrets_given(self._config, options))
+            self.params["config"] = accepted(self._config, options)
         self._accepted = True
+
+    def _load_params(self) -> None:
+        AnsibleModule._load_params(self)
+        config: object = self.params.get("config")
+        if isinstance(config, Mapping):
+            self._config = config
+            self.params["config"] = {}
 
     def _log_invocation(self) -> None:
         if isinstance(self.params.get("config"), Mapping):
@@ -59,7 +76,8 @@ class EngineModule(AnsibleModule):
         result.setdefault("invocation", {"module_args": self._told_arguments()})
 
     def _told_arguments(self) -> dict[str, Any]:
-        return told_arguments(self.params, self.argument_spec)
+        params = self.params if self._config is None else {**self.params, "config": self._config}
+        return told_arguments(params, self.argument_spec)
 
 
 def told_arguments(params: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:

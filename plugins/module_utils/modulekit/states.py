@@ -91,7 +91,7 @@ def _refusal(option: str, value: object, wanted: str) -> ValidationError:
 
 
 def _gathered(_params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
-    return {"gathered": as_config(read_stored(host).gateway)}, ()
+    return {"gathered": dump_gateway(read_stored(host).gateway)}, ()
 
 
 def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
@@ -129,7 +129,7 @@ def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
             "swanctl.conf knows XFRM interfaces by their numbers only, so these names are made up, and addresses and "
             f"routes are not known: {', '.join(found.made_up_interfaces)}"
         )
-    return {"parsed": as_config(found.gateway)}, warnings
+    return {"parsed": dump_gateway(found.gateway)}, warnings
 
 
 def _names(phase1: Sequence[str]) -> str:
@@ -150,19 +150,3 @@ def _including(files: Files, warnings: list[str]) -> Callable[[str], Sequence[tu
 
 
 GATEWAY_READINGS: Mapping[str, Reading] = {"gathered": _gathered, "rendered": _rendered, "parsed": _parsed}
-
-
-def as_config(gateway: Gateway) -> dict[str, Any]:
-    """Return a gateway as `config` takes it: without its secrets, and without options that have no value."""
-    return {
-        kind: [{name: _valued(value) for name, value in item.items() if value is not None} for item in items]
-        for kind, items in dump_gateway(gateway).items()
-    }
-
-
-def _valued(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_valued(each) for each in value]
-    if isinstance(value, dict):
-        return {name: each for name, each in value.items() if each is not None}
-    return value

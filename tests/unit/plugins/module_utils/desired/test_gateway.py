@@ -15,6 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
     TYPES,
     XFRM_INTERFACES,
     Gateway,
+    dump_all_defaults,
     dump_gateway,
     dump_secrets,
     load_gateway,
@@ -97,7 +98,7 @@ def test_names_that_are_wrong_are_told_together() -> None:
         "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces",
         "phase1 a b: name is 'a b': a name of letters, digits, '_' and '-' is needed, at most 100 characters",
         "phase1[1]: name: is required",
-        "config: phase1[2] is 7: a dictionary is needed",
+        "config: phase1[2]: a dictionary is needed, this is a number",
         "phase2 lan: phase1: is required",
     ]
 
@@ -161,7 +162,7 @@ def test_what_is_stored_is_read_back(one: list[Any], two: list[Any], three: list
     gateway = parse_gateway({"phase1": one, "phase2": two, "xfrm_interfaces": three})
     objects = json.loads(json.dumps(dump_gateway(gateway)))
     held = json.loads(json.dumps(dump_secrets(gateway)))
-    assert load_gateway(objects, held) == gateway
+    assert load_gateway(objects, held, dump_all_defaults()) == gateway
     assert all("psk" not in item for item in objects["phase1"])
     assert {name: each["psk"] for name, each in held.get("phase1", {}).items()} == {i["name"]: i["psk"] for i in one}
 

@@ -11,6 +11,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
     Gateway,
     changed_options,
+    dump_all_defaults,
     dump_gateway,
     dump_secrets,
     load_gateway,
@@ -65,5 +66,22 @@ def test_what_is_stored_does_not_depend_on_the_order_in_which_it_was_written() -
 def test_what_is_kept_apart_comes_back_to_the_object_of_its_key() -> None:
     objects = dump_gateway(parse_gateway(config([PARIS], [PARIS_LAN, {**PARIS_LAN, "name": "dmz"}])))
     kept = {"phase1": {"paris": {"psk": "s3cret"}}, "phase2": {"paris/dmz": {"lifetime": 7200}}}
-    found = load_gateway(objects, kept)
+    found = load_gateway(objects, kept, {})
     assert {key: child.lifetime for key, child in found.phase2.items()} == {"paris/dmz": 7200, "paris/lan": 3600}
+
+
+def test_what_nobody_set_is_read_with_the_defaults_of_the_release_that_stored_it() -> None:
+    objects = dump_gateway(parse_gateway(config([PARIS, {**ROME, "lifetime": "4h"}], [PARIS_LAN])))
+    assert "lifetime" not in objects["phase1"][0]
+    then = dump_all_defaults()
+    then["phase1"]["lifetime"] = 600
+    found = load_gateway(objects, {}, then)
+    assert {name: each.lifetime for name, each in found.phase1.items()} == {"paris": 600, "rome": 14400}
+
+
+def test_what_an_earlier_release_took_is_read_though_this_one_would_refuse_it() -> None:
+    objects = dump_gateway(parse_gateway(config([PARIS], [PARIS_LAN])))
+    objects["phase1"][0]["lifetime"] = 59
+    with pytest.raises(ValidationError, match="at least 60 seconds"):
+        parse_gateway({**objects, "phase1": [{**objects["phase1"][0], "psk": "s3cret"}]})
+    assert load_gateway(objects, {}, {}).phase1["paris"].lifetime == 59

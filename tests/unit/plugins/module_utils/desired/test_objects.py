@@ -246,7 +246,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
             [
                 "xfrm_interface ipsec0: routes[0].destination: is required",
                 "xfrm_interface ipsec0: routes[0].metric is 0: a whole number from 1 to 4294967295 is needed",
-                "xfrm_interface ipsec0: routes[1] is '10.0.0.0/8': a dictionary is needed",
+                "xfrm_interface ipsec0: routes[1]: a dictionary is needed, this is a text",
             ],
             id="values inside of routes",
         ),
@@ -274,11 +274,13 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
             {"phase1": "paris", "tunnels": []},
             [
                 "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces",
-                "config: phase1 is 'paris': a list is needed",
+                "config: phase1: a list is needed, this is a text",
             ],
             id="config",
         ),
-        pytest.param({"phase1": ["paris"]}, ["config: phase1[0] is 'paris': a dictionary is needed"], id="an item"),
+        pytest.param(
+            {"phase1": ["paris"]}, ["config: phase1[0]: a dictionary is needed, this is a text"], id="an item"
+        ),
         pytest.param(
             {"phase1": [{**P1, "psk": None}], "xfrm_interfaces": [{"name": "a/b"}]},
             [

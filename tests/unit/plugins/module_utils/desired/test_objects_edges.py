@@ -161,8 +161,8 @@ def test_the_family_of_an_endpoint(value: str, family: int | None) -> None:
                      id="less than the smallest"),
         pytest.param({"mtu": 65535, "if_id": 4294967293}, [], id="the largest"),
         pytest.param({"mtu": 65536, "if_id": 0}, [
-            "xfrm_interface ipsec0: if_id is 0: a whole number from 1 to 4294967293 is needed",
-            "xfrm_interface ipsec0: mtu is 65536: a whole number from 576 to 65535 is needed"], id="more than the largest"),
+            "xfrm_interface ipsec0: mtu is 65536: a whole number from 576 to 65535 is needed",
+            "xfrm_interface ipsec0: if_id is 0: a whole number from 1 to 4294967293 is needed"], id="more than the largest"),
         pytest.param({"routes": [{"destination": "10.0.0.0/8", "metric": 1, "table": 1},
                                  {"destination": "10.0.0.0/8", "metric": 1, "table": 2},
                                  {"destination": "10.0.0.0/8", "metric": 2, "table": 1}]}, [], id="routes that differ"),

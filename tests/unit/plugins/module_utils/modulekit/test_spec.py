@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
 
 yaml = pytest.importorskip("yaml", reason="documentation is YAML")
 pytest.importorskip("ansible.module_utils.basic", reason="modules need Ansible")
@@ -36,7 +37,7 @@ def documentation(name: str) -> dict[str, Any]:
 
 def spec_of(name: str) -> dict[str, Any]:
     doors = importlib.import_module(f"{COLLECTION}.plugins.module_utils.modulekit.doors")
-    spec: dict[str, Any] = doors.INFO_SPEC if name == "ipsec_info" else doors.DOORS[name].spec
+    spec: dict[str, Any] = INFO_SPEC if name == "ipsec_info" else doors.DOORS[name].spec
     return spec
 
 
