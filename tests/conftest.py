@@ -45,6 +45,13 @@ settings.register_profile("dev", deadline=None, suppress_health_check=[HealthChe
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Collect what the tests prove, where somebody wants to know."""
+    from ansible_collections.swanfleet.ipsec.tests.proofs import register
+
+    register(config)
+
+
 @pytest.fixture(scope="session")
 def checkout() -> Path:
     """Return the root of the checkout."""

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from parts import check_parts, test_parts
+from parts import check_parts, features_part, test_parts
 from runner import Runner, summary
 
 
@@ -26,7 +26,8 @@ def main() -> int:
     stage = Path(os.environ["SWANFLEET_STAGE"])
     logs = stage / "logs"
 
-    parts = check_parts(stage) + (test_parts(stage) if chosen.level == "test" else [])
+    lab = chosen.level == "test"
+    parts = [*check_parts(stage), *(test_parts(stage) if lab else []), features_part(stage, lab=lab)]
     unknown = set(chosen.part) - {part.name for part in parts}
     if unknown:
         print(

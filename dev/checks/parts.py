@@ -65,7 +65,18 @@ def _pytest(name: str, *paths: str) -> Part:
     argv = ("python", "-m", "pytest", "--color=no", "-q", "--durations=5", "--durations-min=2", *paths)
     # A cache for each: two runs at the same time in one checkout must not share a file.
     argv += ("-o", f"cache_dir={os.environ['SWANFLEET_CACHE']}/pytest-{name}")
-    return Part(name, argv, tests=True, complaint=verdicts.pytest)
+    return Part(name, argv, tests=True, complaint=verdicts.pytest, env=_proofs(name))
+
+
+def _proofs(name: str) -> dict[str, str]:
+    """Return where tests write what they have proven; each part replaces its own."""
+    return {"SWANFLEET_PROOFS": f"{os.environ['SWANFLEET_STAGE']}/proofs/{name}.json"}
+
+
+def features_part(stage: Path, *, lab: bool) -> Part:
+    """Return the part that compares docs/features.md with what the parts before it have proven."""
+    argv = ("python", "dev/proofs", *(() if lab else ("--keep", "lab")), str(stage / "proofs"))
+    return Part("features", argv, alone=True)
 
 
 def test_parts(stage: Path) -> list[Part]:
@@ -81,5 +92,6 @@ def test_parts(stage: Path) -> list[Part]:
             tests=True,
             timeout=3600,
             complaint=verdicts.scenarios,
+            env=_proofs("lab-{scenario}"),
         ),
     ]

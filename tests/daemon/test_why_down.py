@@ -138,6 +138,7 @@ FAILURES: dict[str, tuple[Change, Change, Change, bytes, Told, str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.proves("S21", option="phase1.proposals")
 @pytest.mark.parametrize(("phase1", "peer", "phase2", "key", "wanted", "said"), FAILURES.values(), ids=FAILURES)
 def test_a_probe_tells_why_it_fails_and_leaves_nothing(
     ends: Ends, phase1: Change, peer: Change, phase2: Change, key: bytes, wanted: Told, said: str
@@ -163,6 +164,9 @@ def test_of_two_phase_2_each_has_its_own_reason(ends: Ends) -> None:
     assert [child["name"] for child in sa["child-sas"].values()] == ["up"]
 
 
+@pytest.mark.proves("S06", "S08")
+@pytest.mark.proves("S13", option="phase1.psk")
+@pytest.mark.proves("S10", option="phase1.init_type")
 def test_a_probe_brings_up_what_can_come_up_and_says_that_it_did(ends: Ends) -> None:
     ends.theirs()
     ends.ours()
@@ -175,6 +179,7 @@ def test_a_probe_brings_up_what_can_come_up_and_says_that_it_did(ends: Ends) -> 
     assert gather(ends.host, params)[0]["changed"] is False
 
 
+@pytest.mark.proves("S10", option="phase1.init_type")
 def test_a_check_and_a_responder_only_listen(ends: Ends, charon_pair: tuple[CharonProcess, CharonProcess]) -> None:
     ends.theirs(key=b"other")
     ends.ours()
