@@ -80,7 +80,8 @@ class Sandbox:
         self._must("mount", "--bind", str(self.swanctl), "/etc/swanctl")
         self._must("mount", "--bind", str(self.directory / "strongswan.conf"), "/etc/strongswan.conf")
         self._must("mount", "--bind", str(self.directory / "lib"), "/var/lib")
-        self._must("mount", "-t", "tmpfs", "-o", "mode=755", "sandbox", "/run")
+        for place in ("/run", "/var/cache"):
+            self._must("mount", "-t", "tmpfs", "-o", "mode=755", "sandbox", place)
         self._must("ip", "link", "set", "lo", "up")
 
     def close(self) -> None:
