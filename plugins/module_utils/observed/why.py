@@ -166,6 +166,7 @@ def _as_told(name: str, child: str | None, told: Heard) -> WhyDown:
 
 def _telling(connection: Phase1, heard: Sequence[Heard]) -> Heard | None:
     """Return what says most about the last attempt: of its moment, the cause and not what follows from it."""
+    heard = [each for each in heard if each.reason != "certificate_status_unknown" or _demands_status(connection)]
     if not heard:
         return None
     last = [each for each in heard if each.epoch > heard[-1].epoch - _ONE_ATTEMPT_S]
@@ -174,6 +175,14 @@ def _telling(connection: Phase1, heard: Sequence[Heard]) -> Heard | None:
         # The key of IKEv1's encryption is made of it, so that one end cannot read the other.
         return Heard(best.epoch, "authentication_failed", best.source, best.connection, best.address, text=best.text)
     return best
+
+
+def _demands_status(connection: Phase1) -> bool:
+    """Say whether a peer is refused whose certificate may be revoked for all that is known.
+
+    charon tells so of each peer whose certificate names nobody to ask, and by default takes it all the same.
+    """
+    return any(each.revocation != "relaxed" for each in getattr(connection, "remote_auth", None) or ())
 
 
 def _by_connection(gateway: Gateway, heard: Sequence[Heard]) -> dict[str, list[Heard]]:

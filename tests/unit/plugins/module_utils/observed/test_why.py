@@ -119,6 +119,9 @@ TOLD: dict[str, tuple[dict[str, Any], Sight, Told]] = {
         {}, Sight(LOADED, traps=TRAPS, heard=[heard("authentication_failed", connection="", address="198.51.100.9")]),
         all_of("waiting_for_traffic"),
     ),
+    "that-nobody-could-be-asked-about-a-certificate-is-no-reason": (
+        {}, Sight(LOADED, traps=TRAPS, heard=[heard("certificate_status_unknown")]), all_of("waiting_for_traffic")
+    ),
     "ikev1-cannot-read-with-another-key": (
         {"ike_version": 1}, Sight(LOADED, heard=[heard("unreadable")]), all_of("authentication_failed")
     ),
