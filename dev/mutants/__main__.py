@@ -176,7 +176,7 @@ class Runner:
                 files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
                 code = run_pytest(files, selection, stop=True, scratch=place)
                 if code != 0:
-                    return Outcome(code, {"by": selection.failed})
+                    return Outcome(code, {"by": selection.failed, "output": (place / "output").read_text()[-2000:]})
             return Outcome(0, {"imported": mutant.file in finder.loaded})
 
         self._number += 1
@@ -204,7 +204,7 @@ def _verdict(mutant: Mutant, outcome: Outcome, tests: int) -> Verdict:
         return Verdict(mutant, SURVIVED, tests=tests, imported=outcome.told["imported"])
     if outcome.code in (1, 2):
         return Verdict(mutant, KILLED, by=outcome.told["by"])
-    raise SystemExit(f"{mutant}: pytest ended with {outcome.code}: that is no verdict")
+    raise SystemExit(f"{outcome.told['output']}\n{mutant}: pytest ended with {outcome.code}: that is no verdict")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
@@ -17,11 +18,9 @@ from .secret import Secret
 
 T = TypeVar("T")
 _TOLD = 20
-# Texts that one kind remembers.
-_MOST_REMEMBERED = 65536
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
     """What one value may be.
 
@@ -35,18 +34,15 @@ class Kind:
     item: Kind | None = None
     of: type[Any] | None = None
     secret: bool = False
-    _known: dict[str, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
 
     def parsed(self, written: Any) -> Any:
         """Return what `parse` makes of a value; of a text that is no secret it is remembered, as most stand many times."""
-        if self.secret or type(written) is not str:
-            return self.parse(written)
-        known = self._known
-        if written not in known:
-            if len(known) >= _MOST_REMEMBERED:
-                known.clear()
-            known[written] = self.parse(written)
-        return known[written]
+        return self.parse(written) if self.secret or type(written) is not str else _parsed(self, written)
+
+
+@functools.lru_cache(maxsize=65536)
+def _parsed(kind: Kind, text: str) -> Any:
+    return kind.parse(text)
 
 
 @dataclass(frozen=True)
