@@ -15,8 +15,11 @@ from pathlib import Path
 import pytest
 
 # dev/checks is a program of several files, started by its directory: tests start it or import from it the same way.
+# A shell starts what goes into the background with SIGINT ignored, and its programs inherit that.
 RUN = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.path.insert(0, {checks!r})
 from pathlib import Path
 from parts import Part
