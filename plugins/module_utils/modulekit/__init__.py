@@ -30,7 +30,7 @@ def run(door: str) -> None:
         # first, against a specification that this Python cannot import, and echo them with their secrets.
         sys.stdout.write(json.dumps(answer) + "\n")
         raise SystemExit(1)
-    from .compiled import use_compiled
+    from ..drivers.compiled import use_compiled
 
     use_compiled(sys.modules[__package__.rpartition(".")[0]])
     from .doors import run_door

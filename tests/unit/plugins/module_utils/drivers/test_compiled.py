@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit import compiled
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers import compiled
 
 # The door as `modulekit.run` is: its package is there already, what it imports next is not.
 PROGRAM = """
@@ -50,7 +51,11 @@ def packed(path: Path, word: str) -> Path:
 def imported(archive: Path, cache: Path) -> tuple[str, str, str]:
     """Return the word that was imported, the file it came from, and the compiled file of another module."""
     program = PROGRAM.format(compiled=compiled.__file__)
-    done = subprocess.run([sys.executable, "-c", program, archive, cache], capture_output=True, text=True, check=False)
+    # Neither of these is set on a target, where compiled files lie beside the others.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, archive, cache], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     word, file, other = done.stdout.split()
     return word, file, other
