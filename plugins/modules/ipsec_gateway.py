@@ -29,6 +29,13 @@ options:
       - V(deleted) removes the objects that O(config) names, with their SAs, and with a phase 1 its phase 2 objects. A
         name that is not there is no error. What is left must still be right, so that an XFRM interface that a phase 1
         goes on using is refused.
+      - V(adopted) takes over what was written by hand. The connections in C(/etc/swanctl/swanctl.conf) and what it includes
+        become objects of this collection, with their secrets, which never leave the host. They go from those files into
+        ours; what else the files say stays, and the files as they were are kept, see RV(kept_in). Nothing is sent to
+        charon about a connection that it has loaded, so that every SA stays. An XFRM interface of the host that has the
+        number of a connection is taken over with its addresses; its routes are left to whoever made them.
+      - With V(adopted) a connection that no option can say in full is an error with file, line and key, and nothing is
+        touched. O(only) takes over some, and leaves the others in their files.
       - V(gathered) returns what this collection manages on the host, in RV(gathered).
       - V(rendered) returns the files that O(config) would become on this host, in RV(rendered). Interface names stand for
         the addresses that they have now, and the numbers of XFRM interfaces are those that a run would give.
@@ -36,13 +43,18 @@ options:
       - With V(gathered), V(rendered) and V(parsed) nothing is changed, the lock of the host is not taken, and no daemon is
         needed.
     type: str
-    choices: [merged, overridden, deleted, gathered, rendered, parsed]
+    choices: [merged, overridden, deleted, adopted, gathered, rendered, parsed]
     default: merged
   everything:
     description:
       - With O(state=deleted), instead of O(config), removes all that this collection manages on the host.
     type: bool
     default: false
+  only:
+    description:
+      - With O(state=adopted), the names of the connections to take over. Without it all are taken over.
+    type: list
+    elements: str
   running_config:
     description:
       - The text of a C(swanctl.conf). Required when O(state=parsed), and only used then.
@@ -90,6 +102,15 @@ EXAMPLES = r"""
     state: deleted
     everything: true
 
+- name: Take over what was written by hand
+  swanfleet.ipsec.ipsec_gateway:
+    state: adopted
+
+- name: Take over one connection, and leave the others to whoever wrote them
+  swanfleet.ipsec.ipsec_gateway:
+    state: adopted
+    only: [paris]
+
 - name: Read what is managed on the host
   swanfleet.ipsec.ipsec_gateway:
     state: gathered
@@ -133,6 +154,26 @@ gathered:
         phase1: paris
         remote_networks: [10.2.0.0/24]
     xfrm_interfaces: []
+adopted:
+  description:
+    - What was taken over, or in check mode would be, in the form of O(config), without secrets.
+  returned: success, when O(state=adopted)
+  type: dict
+  sample:
+    phase1:
+      - name: paris
+        remote_endpoints: [198.51.100.2]
+        lifetime: 28800
+    phase2:
+      - name: lan
+        phase1: paris
+        remote_networks: [10.2.0.0/24]
+    xfrm_interfaces: []
+kept_in:
+  description: The directory on the host with the hand-written files as they were, below their own paths.
+  returned: when something was taken over
+  type: str
+  sample: /var/lib/swanfleet/taken-over/1
 rendered:
   description:
     - The text of each file by its path on the host. In the place of a secret stands a placeholder.
@@ -162,7 +203,7 @@ parsed:
         if_id: 7
 plan:
   description: The steps from the host as it was found to what is wanted, in order; in check mode those that a run would take.
-  returned: success, when O(state) is V(merged), V(overridden) or V(deleted)
+  returned: success, when O(state) is V(merged), V(overridden), V(deleted) or V(adopted)
   type: list
   elements: dict
   sample:

@@ -63,8 +63,8 @@ class Verdict:
         return "\n".join(f"{self.file}: {line}" for line in said)
 
 
-def read_file(file: Path) -> Parsed:
-    """Read a file as the module does, with its includes; raises `IpsecError`."""
+def read_file(file: Path, release: Sequence[int] = ()) -> Parsed:
+    """Read a file as the module does, with its includes, for a charon of some release; raises `IpsecError`."""
     local = LocalFiles()
 
     def include(pattern: str) -> Sequence[tuple[str, str]]:
@@ -72,7 +72,9 @@ def read_file(file: Path) -> Parsed:
         return [(path, each.content.decode("utf-8", "surrogateescape")) for path, each in found if each is not None]
 
     text = file.read_bytes().decode("utf-8", "surrogateescape")
-    return read_gateway(parse_settings(text, file=str(file), directory=str(file.parent), include=include))
+    return read_gateway(
+        parse_settings(text, file=str(file), directory=str(file.parent), include=include), release=release
+    )
 
 
 def rendered(found: Parsed) -> str:
@@ -137,7 +139,7 @@ def _section(prefix: str, tree: Tree, keys: Mapping[str, Key]) -> Iterator[tuple
     given = {name: keys[name].read(text) for name, text in tree.items() if isinstance(text, str)}
     for name in keys:
         value = value_of(keys, name, given)
-        if name in ("local_addrs", "remote_addrs"):
+        if name == "local_addrs":
             value = tuple(ANY_ADDRESS if each in _ANYONE else each for each in value)
         yield prefix + name, value
 

@@ -58,7 +58,7 @@ class FakeFiles:
             if file.path in self.directories:
                 raise FileTrouble(f"cannot write {file.path}: Is a directory")
             self.links.pop(file.path, None)
-            self.files[file.path] = FileState(file.content, file.mode, self.now)
+            self.files[file.path] = FileState(file.content, file.mode, self.now, file.owner or (0, 0))
 
     def append(self, path: str, content: bytes) -> None:
         found = self.read(path)

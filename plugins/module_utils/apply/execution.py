@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 
-from ..artifacts.values import Artifacts
+from ..artifacts.values import Artifacts, TakenOver
 from ..desired.gateway import Gateway, dump_all_defaults, dump_gateway, dump_secrets
 from ..desired.situation import Situation
 from ..drivers.host import Host
@@ -18,6 +19,7 @@ from ..plan.difference import plan
 from ..plan.steps import Plan
 from .going_back import Back, go_back
 from .steps import StepFailed, carry_out
+from .takeover import as_stored, check_rest, keep
 
 FORMAT = 1
 
@@ -37,8 +39,10 @@ def execute(
     Returns warnings. Raises `ApplyError`, which says which step failed, and whether the host is as before.
     """
     store = host.generations
-    number = _store(host, gateway, situation, observed)
+    number = _store(host, gateway, wanted, situation, observed)
     try:
+        if wanted.taken_over:
+            _keep(host, number, wanted.taken_over, observed)
         warnings = carry_out(steps, wanted, observed, host, gently=gently)
         _verify(host, wanted, situation, without_daemon=observed.daemon is None)
         store.commit(number)
@@ -57,7 +61,14 @@ def execute(
     return warnings
 
 
-def _store(host: Host, gateway: Gateway, situation: Situation, observed: Observed) -> int:
+def _keep(host: Host, number: int, found: TakenOver, observed: Observed) -> None:
+    try:
+        keep(host, number, found, observed)
+    except Exception as error:
+        raise StepFailed("keep the hand-written files as they were", error) from error
+
+
+def _store(host: Host, gateway: Gateway, wanted: Artifacts, situation: Situation, observed: Observed) -> int:
     """Store what is wanted, not yet in force; what fails here has touched nothing and leaves nothing."""
     untouched = observed.stored.number is None and not observed.stored.unfinished
     try:
@@ -69,6 +80,7 @@ def _store(host: Host, gateway: Gateway, situation: Situation, observed: Observe
                 "objects": dump_gateway(gateway),
                 "defaults": dump_all_defaults(),
                 "if_ids": dict(situation.if_ids),
+                **as_stored(wanted.taken_over),
             },
             dump_secrets(gateway),
         )
@@ -88,9 +100,10 @@ def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daem
     observed = observe(host, host_key=situation.host_key)
     if observed.daemon is None and not (without_daemon and observed.daemon_down):
         raise DependencyMissing(observed.daemon_trouble)
-    left = plan(wanted, observed)
-    if left:
-        raise VerifyError([str(step) for step in left.steps])
+    left = plan(dataclasses.replace(wanted, taken_over=TakenOver()), observed)
+    missing = [str(step) for step in left.steps] + check_rest(host, wanted.taken_over.rest)
+    if missing:
+        raise VerifyError(missing)
 
 
 def _store_key(host: Host, key: bytes) -> None:

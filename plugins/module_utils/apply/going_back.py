@@ -18,6 +18,7 @@ from ..plan.difference import plan
 from .piecewise import carry_out_each
 from .planning import planned, with_numbers
 from .steps import end_journal, record
+from .takeover import give_back
 
 # A charon that restarts during a run goes once and comes once.
 _ATTEMPTS = 3
@@ -46,6 +47,10 @@ def go_back(host: Host, *, number: int | None, host_key: bytes, was_down: bool) 
     A charon that hangs is waited for once more and not again, so that the time is bounded; files and links come back
     without it. Raises no `IpsecError`. `was_down` says that charon was down when the run began.
     """
+    try:
+        give_back(host)
+    except IpsecError as error:
+        return _failed(error)
     for _attempt in range(_ATTEMPTS):
         try:
             back = _attempt_back(host, number=number, host_key=host_key, was_down=was_down)

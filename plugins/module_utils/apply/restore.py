@@ -21,6 +21,7 @@ from ..plan.steps import Step
 from .going_back import tidy
 from .piecewise import carry_out_each
 from .planning import planned, with_numbers
+from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
 
@@ -41,7 +42,7 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
     can be done at all.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore"):
-        failures = _told(host.sweep)
+        failures = _told(host.sweep) + _told(lambda: give_back(host))
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored()

@@ -78,8 +78,7 @@ def perform(
     if group[0].layer in KERNEL_LAYERS:
         host.kernel.run([command for step in group for command in step.commands])
     elif _writes_file(group[0]):
-        files = [(host.paths.managed[step.name], wanted.files[step.name]) for step in group]
-        host.files.replace_all([NewFile(path, file.encoded, file.mode) for path, file in files])
+        host.files.replace_all([_new_file(step, wanted, host) for step in group])
     elif group[0].layer in CONNECTION_LAYERS:
         return _carry_out_connections(group, wanted, observed, host, gently=gently, refused=refused)
     else:
@@ -93,8 +92,10 @@ def touches_connections(steps: Plan) -> bool:
 
 
 def needs_record(steps: Plan) -> bool:
-    """Say whether what charon holds, now or at its next start, is another thing after the steps."""
-    return touches_connections(steps) or any(CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
+    """Say whether what charon holds, now or at its next start, is another thing after the steps, or becomes ours."""
+    by_hand = any(step.layer == "file" and step.verb in ("edit", "move aside") for step in steps.steps)
+    ours = any(CONNECTIONS_FILE in (step.key, step.name) for step in steps.steps)
+    return touches_connections(steps) or by_hand or ours
 
 
 def _told(group: list[Step]) -> str:
@@ -119,7 +120,16 @@ def _in_one_batch(step: Step, last: list[Step]) -> bool:
 
 
 def _writes_file(step: Step) -> bool:
-    return (step.verb, step.layer) == ("write", "file")
+    return step.layer == "file" and step.verb in ("write", "edit")
+
+
+def _new_file(step: Step, wanted: Artifacts, host: Host) -> NewFile:
+    if step.verb == "write":
+        file = wanted.files[step.name]
+        return NewFile(host.paths.managed[step.name], file.encoded, file.mode)
+    text, there = wanted.taken_over.rest.texts[step.name] or "", host.files.read(step.name)
+    content = text.encode("utf-8", "surrogateescape")
+    return NewFile(step.name, content, there.mode if there else 0o600, there.owner if there else None)
 
 
 def _in_one_group(step: Step, last: list[Step]) -> bool:
@@ -222,6 +232,11 @@ def _remove_file(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.files.remove(host.paths.managed[step.name])
 
 
+def _move_aside(step: Step, _wanted: Artifacts, host: Host) -> None:
+    # What it held was kept before the first step (apply/takeover.py).
+    host.files.remove(step.name)
+
+
 def _load_secret(step: Step, wanted: Artifacts, host: Host) -> None:
     secret = wanted.shared[step.key]
     data = secret.value.reveal().encode("utf-8", "surrogateescape")
@@ -255,6 +270,7 @@ def _unload_connection(step: Step, _wanted: Artifacts, host: Host) -> None:
 
 _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("remove", "file"): _remove_file,
+    ("move aside", "file"): _move_aside,
     ("load", "secret"): _load_secret,
     ("unload", "secret"): _unload_secret,
     ("load", "connection"): _load_connection,

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
-from ..artifacts.values import Artifacts
+from ..artifacts.values import Artifacts, TakenOver
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation
@@ -21,7 +21,9 @@ from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
+from ..plan.takeover import as_ours, without_abandoned
 from .planning import planned, with_numbers
+from .takeover import give_back, kept_in, taken_over
 
 LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
@@ -33,13 +35,18 @@ Change = Callable[[Gateway], Gateway]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run found, planned and did; the same value for a check and a real run."""
+    """What a run found, planned and did; the same value for a check and a real run.
+
+    `kept_in` is the directory with hand-written files as they were, where a run has taken over from them.
+    """
 
     before: Gateway
     after: Gateway
     plan: Plan
     changed: bool
     warnings: tuple[str, ...]
+    taken_over: TakenOver = dataclasses.field(default_factory=TakenOver)
+    kept_in: str = ""
 
     @property
     def disruption(self) -> Mapping[str, str]:
@@ -55,6 +62,7 @@ def run_transaction(
     demands: RunOptions = _NO_DEMANDS,
     program: str = "a run",
     partial: bool = False,
+    adopting: Collection[str] | None = None,
 ) -> Outcome:
     """Make the host what `change` makes of the gateway in force.
 
@@ -62,13 +70,19 @@ def run_transaction(
     charon that is down is no error: files and links are applied, and charon loads the files when it starts. Raises
     `IpsecError`: before the first step the host is untouched, after it the error says whether it is as before.
     `program` is what others are told that wait for this run. `partial` says that other runs before this one may make what
-    an object refers to: a check, before which they have made nothing, leaves that object out and warns.
+    an object refers to: a check, before which they have made nothing, leaves that object out and warns. `adopting` names
+    connections of hand-written files that are taken over; none named are all of them.
     """
     if check:
-        return _planned(host, change, host_key_of(host), check=True, demands=demands, assuming=partial)[0]
+        key = host_key_of(host)
+        return _planned(host, change, key, check=True, demands=demands, assuming=partial, adopting=adopting)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, program):
         host.sweep()
-        outcome, wanted, observed, situation = _planned(host, change, host_key_of(host), check=False, demands=demands)
+        give_back(host)
+        key = host_key_of(host)
+        outcome, wanted, observed, situation = _planned(
+            host, change, key, check=False, demands=demands, adopting=adopting
+        )
         if outcome.changed:
             # What carries a plan out takes a tenth of a run's start, and most runs of a fleet have nothing to do.
             from .execution import execute
@@ -77,25 +91,40 @@ def run_transaction(
                 host, outcome.after, outcome.plan, wanted, observed, situation, gently=not demands.allow_disruption
             )
             outcome = dataclasses.replace(outcome, warnings=outcome.warnings + tuple(warnings))
+            if outcome.taken_over:
+                number = host.generations.current_number() or 0
+                outcome = dataclasses.replace(outcome, kept_in=kept_in(host, number))
         elif observed.stored.unfinished:
             host.generations.prune()
         return outcome
 
 
 def _planned(
-    host: Host, change: Change, host_key: bytes, *, check: bool, demands: RunOptions, assuming: bool = False
+    host: Host,
+    change: Change,
+    host_key: bytes,
+    *,
+    check: bool,
+    demands: RunOptions,
+    assuming: bool = False,
+    adopting: Collection[str] | None = None,
 ) -> tuple[Outcome, Artifacts, Observed, Situation]:
     observed = observe(host, host_key=host_key)
+    if check:
+        observed = without_abandoned(observed)
     warnings = _without_daemon(observed, check=check, demands=demands)
+    found = TakenOver() if adopting is None else taken_over(host, observed, adopting)
     before = observed.stored.gateway
-    after = change(before)
+    after = change(before).merged(found.gateway)
     complete, missing = without_dangling(after) if assuming else (after, [])
     check_gateway(complete)
     warnings += tuple(f"{problem}. {_ASSUMED}" for problem in missing)
     situation = with_numbers(observed, complete)
-    wanted = artifacts(complete, situation)
+    wanted = dataclasses.replace(artifacts(complete, situation), taken_over=found)
+    observed = as_ours(observed, found, wanted) if found else observed
     steps = planned(host, wanted, observed)
-    outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings + wanted.warnings)
+    warnings += (*wanted.warnings, *found.notes)
+    outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings, found)
     if not demands.allow_disruption:
         _refuse_disruption(outcome)
     return outcome, wanted, observed, situation

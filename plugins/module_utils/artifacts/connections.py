@@ -21,9 +21,9 @@ from .values import SharedSecret, Tree
 START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
 _OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
-# Neither %any, which also takes peers of the other family, nor %any4 and %any6: for an address of the other family charon
-# asks the DNS for a host of that name (host_resolver.c), and each request of a peer waits for the answer.
-_ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # a peer's address, not one to bind to
+# With one family not %any, which also takes peers of the other one, nor %any4 and %any6: for an address of the other family
+# charon asks the DNS for a host of that name (host_resolver.c), and each request of a peer waits for the answer.
+_ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  # a peer's address, not one to bind to
 
 
 def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
@@ -47,7 +47,7 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
         **PHASE1_KEYS.written(connection),
     }
     local = list(local_addresses(connection, situation))
-    if not local and any(_is_name(each) for each in connection.remote_endpoints):
+    if not local and connection.ip_type != "any" and any(_is_name(each) for each in connection.remote_endpoints):
         # A host may have addresses of both families; charon takes one of the family of our own address.
         local = [_ANY_ADDRESS[connection.ip_type]]
     if local:

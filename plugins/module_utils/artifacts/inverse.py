@@ -23,7 +23,7 @@ from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
 from .connections import START_ACTION, connection_trees
 from .inverse_problems import no_value_here, not_kept, not_known, told
-from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, value_of
+from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .references import referred, resolved
@@ -33,17 +33,21 @@ from .values import Tree
 _INIT_TYPE = {frozenset(text.split("|")) - {"none"}: name for name, text in START_ACTION.items()}
 # What swanctl reads; other sections mean nothing to it but where something refers to them.
 _SECTIONS = ("connections", "secrets", "authorities", "pools")
-_ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # the page's word for any peer, not an address to bind to
+_ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "0.0.0.0"}  # noqa: S104  # the page's word for any peer, not an address to bind to
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What a text says: the gateway, with a placeholder for a secret that is not in the text, and which connections had one."""
+    """What a text says: the gateway, with a placeholder for a secret that is not in the text, and which connections had one.
+
+    `secrets` are the names of the sections that these secrets stand in.
+    """
 
     gateway: Gateway
     with_secret: tuple[str, ...]
     without_secret: tuple[str, ...]
     made_up_interfaces: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class _Part:
 
     path: str
     section: Section
-    given: Mapping[str, Any]
+    given: dict[str, Any]
     keys: Mapping[str, Key]
 
     def __getitem__(self, key: str) -> Any:
@@ -70,27 +74,36 @@ class _Connection:
     children: Mapping[str, _Part]
 
 
-def read_gateway(text: Section) -> Parsed:
-    """Return the gateway that a text describes.
+def read_gateway(text: Section, *, only: Collection[str] | None = None, release: Sequence[int] = ()) -> Parsed:
+    """Return the gateway that a text describes, or of its connections those in `only`, whatever else the text says.
 
+    `release` is charon's, as (5, 9, 8), where it is known: a few keys mean another thing to an older one.
     Raises `SettingsError` for references that cannot be resolved, and `ValidationError` with every key that no option
     stands for, every value that no option can keep, and all that the resulting objects have wrong about them.
     """
     problems: list[Problem] = []
     root = resolved(text)
-    _refuse_others(root, {name.partition(".")[0] for name in referred(text)}, problems)
     sections = root.sections.get("connections", Section(root.place))
-    problems += no_value_here(sections, "connections")
-    found = [_read_connection(name, section, problems) for name, section in sections.sections.items()]
-    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), problems)
+    if only is None:
+        _refuse_others(root, {name.partition(".")[0] for name in referred(text)}, problems)
+        problems += no_value_here(sections, "connections")
+    chosen = {name: each for name, each in sections.sections.items() if only is None or name in only}
+    found = [_read_connection(name, section, problems) for name, section in chosen.items()]
+    of_secrets: list[Problem] = []
+    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), of_secrets)
     connections = [each for each in found if each is not None]
+    if release and tuple(release) < (5, 9, 9):
+        for child in (child for each in connections for child in each.children.values()):
+            as_before_5_9_9(child.given)
     gateway = _gateway(connections, secrets, problems)
+    problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, secrets.taken)]
     _raise(problems)
     check_gateway(gateway)
     trees = connection_trees(gateway, Situation(b"", if_ids=_numbers(gateway)))
     for connection in connections:
         problems += _differences(connection, trees[connection.name])
-    problems += secrets.orphans()
+    if only is None:
+        problems += secrets.orphans()
     _raise(problems)
     had = {name: each.psk != LEFT_OUT for name, each in gateway.phase1.items()}
     return Parsed(
@@ -98,7 +111,12 @@ def read_gateway(text: Section) -> Parsed:
         with_secret=tuple(name for name, one in had.items() if one),
         without_secret=tuple(name for name, one in had.items() if not one),
         made_up_interfaces=tuple(gateway.xfrm_interfaces),
+        secrets=secrets.taken,
     )
+
+
+def _is_about(problem: Problem, secrets: Collection[str]) -> bool:
+    return problem.option.split(".")[1:2] in ([name] for name in secrets)
 
 
 def _raise(problems: list[Problem]) -> None:
@@ -194,7 +212,7 @@ def _object(kind: Any, raw: Mapping[str, Any], part: _Part, problems: list[Probl
 def _phase1_options(connection: _Connection) -> dict[str, Any]:
     whole = connection.whole
     local, remote = whole["local_addrs"], whole["remote_addrs"]
-    ip_type = "ipv6" if 6 in map(address_family, local + remote) else "ipv4"
+    ip_type = _ip_type(local, remote)
     endpoints = [_ANYONE[ip_type] if each == ANY_ADDRESS else each for each in remote]
     options: dict[str, Any] = {
         "name": connection.name,
@@ -231,6 +249,16 @@ def _rekeying(child: _Part) -> dict[str, int]:
     usual = {what: end - end // 10 if f"life_{what}" in child.given else 0 for what, end in ends.items()}
     usual["time"] = ends["time"] - ends["time"] // 10
     return {f"rekey_{what}": after for what, after in found.items() if after != usual[what]}
+
+
+def _ip_type(local: Sequence[str], remote: Sequence[str]) -> str:
+    """Return the family of a connection, "any" where the text leaves it open."""
+    families = {address_family(each) for each in (*local, *remote) if each != ANY_ADDRESS}
+    named = None in families and ANY_ADDRESS in local
+    one = families - {None}
+    if ANY_ADDRESS in remote or named or len(one) != 1:
+        return "any"
+    return "ipv6" if 6 in one else "ipv4"
 
 
 def _is_any(addresses: Sequence[str]) -> bool:
@@ -309,7 +337,7 @@ def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
 
 
 def _meaning(name: str, value: Any) -> Any:
-    """Return a value so that equal ones mean the same here, where a connection has one family: it says which anyone is meant."""
-    if name in ("local_addrs", "remote_addrs"):
+    """Return a value so that equal ones mean the same: our own address may be any, and the peer's says of which family."""
+    if name == "local_addrs":
         return tuple(ANY_ADDRESS if _is_any((each,)) else each for each in value)
     return value

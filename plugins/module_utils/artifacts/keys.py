@@ -156,8 +156,15 @@ def _rand_time(given: Given) -> int:
 
 
 def _rekey(what: str, otherwise: int) -> Callable[[Given], int]:
-    # As documented, and as 6.0.1 does; 5.9.8 takes `otherwise` in any case.
-    return lambda given: given[f"life_{what}"] * 100 // 110 if f"life_{what}" in given else otherwise
+    # As documented, from 5.9.9 on; charon divides by 1.1 and cuts off, which makes 3599 of 3960.
+    return lambda given: int(given[f"life_{what}"] / 1.1) if f"life_{what}" in given else otherwise
+
+
+def as_before_5_9_9(given: dict[str, Any]) -> None:
+    """Give a child the rekeying that an older charon takes where only the hard lifetime is given."""
+    for what, otherwise in (("time", 3600), ("bytes", 0), ("packets", 0)):
+        if f"life_{what}" in given:
+            given.setdefault(f"rekey_{what}", otherwise)
 
 
 def _life(what: str) -> Callable[[Given], int]:

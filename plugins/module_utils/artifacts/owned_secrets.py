@@ -23,6 +23,7 @@ from ..errors import Problem
 from .inverse_problems import no_value_here, not_known
 from .settings import Section, Value
 from .tokens import Place
+from .values import SharedSecret
 
 _KIND = "ike"
 # Other names are not shown: they may be the rest of a secret that had a brace.
@@ -53,7 +54,7 @@ class OwnedSecrets:
             for owner in each.owners:
                 self._by_owner.setdefault(owner, []).append(each)
         self._patterns = [owner for owner in self._by_owner if owner != ANY and is_pattern(owner)]
-        self._seen: set[str] = set()
+        self._taken: dict[str, None] = {}
 
     def of(self, connection: Phase1, place: Place, problems: list[Problem]) -> Secret | None:
         """Return the key that charon takes for a connection, None if there is none.
@@ -73,6 +74,7 @@ class OwnedSecrets:
                 found.append(each)
         if not found:
             return None
+        self._taken.update(dict.fromkeys(each.name for each in found))
         if any(each.key != found[0].key for each in found):
             names = " and ".join(f"secrets.{each.name}" for each in found[:2])
             wanted = (
@@ -86,7 +88,6 @@ class OwnedSecrets:
     def _candidates(self, ends: Collection[str]) -> Iterator[_Owned]:
         covering = [each for each in self._patterns if _fits(each, ends)]
         owners = [*ends, *covering, ANY]
-        self._seen.update(owners)
         told: dict[str, _Owned] = {each.name: each for owner in owners for each in self._by_owner.get(owner, ())}
         yield from told.values()
 
@@ -94,10 +95,15 @@ class OwnedSecrets:
         """Say whether a key has exactly these owners, as swanctl writes them."""
         return frozenset(map(parse_swanctl_identity, owners)) in self._sets
 
+    @property
+    def taken(self) -> tuple[str, ...]:
+        """Return the sections of the keys that the connections which were asked about have taken."""
+        return tuple(self._taken)
+
     def orphans(self) -> Iterator[Problem]:
-        """Yield the keys that belong to none of the connections that were asked about."""
+        """Yield the keys that none of the connections which were asked about has taken."""
         for each in self._secrets:
-            if each.owners.isdisjoint(self._seen):
+            if each.name not in self._taken:
                 yield Problem(
                     str(each.place),
                     f"secrets.{each.name}",
@@ -114,7 +120,7 @@ def _ends(connection: Phase1) -> tuple[set[str], set[str]]:
     # An end whose identity is not given shows its address; IKEv1 looks for a key before it knows identities.
     if not mine or connection.ike_version == 1:
         ours |= {f"address:{each}" for each in connection.interfaces}
-    others = owned - ours - {ANY}
+    others = (owned - ours - {ANY}) | ({parse_swanctl_identity(theirs)} if theirs else set())
     if not theirs or connection.ike_version == 1:
         others |= {f"address:{each}" for each in connection.remote_endpoints}
     return others, ours
@@ -176,6 +182,14 @@ def _key(section: Section, path: str, problems: list[Problem]) -> Secret | None:
             wanted = f"psk cannot be this key: {error}"
     problems.append(Problem(str(value.place), f"{path}.secret", None, wanted))
     return None
+
+
+def as_loaded(name: str, section: Section) -> SharedSecret:
+    """Return a secret as swanctl loads it; raises `KeyError` or `ValueError` for one that it does not load."""
+    kind = next(each for each in ("ike", "eap", "xauth", "ntlm", "ppk") if name.startswith(each))
+    held_by = [each.text for key, each in section.values.items() if key.startswith("id") and each.text]
+    value = _decoded(section.values["secret"].text or "").decode("utf-8", "surrogateescape")
+    return SharedSecret(kind, tuple(held_by), Secret(value))
 
 
 def _decoded(text: str) -> bytes:

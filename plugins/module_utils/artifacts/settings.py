@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .tokens import END, PLAIN, Include, Lexer, Place, SettingsError
+from .tokens import END, PLAIN, Buffer, Include, Lexer, Place, SettingsError
 
 DEEPEST_SECTION = 100
 
@@ -29,13 +29,25 @@ class Value(NamedTuple):
         return Place(self.file, self.line)
 
 
-class Section:
-    """A section: values and sections in the order in which they first came, and the names of sections referred to."""
+class Span(NamedTuple):
+    """Where a section stands in a file, from its name to its "}", as positions in the text; it may end in another file."""
 
-    __slots__ = ("place", "references", "sections", "values")
+    file: str
+    begin: int
+    end: int | None
+
+
+class Section:
+    """A section: values and sections in the order in which they first came, and the names of sections referred to.
+
+    `spans` are all the places where it stands.
+    """
+
+    __slots__ = ("place", "references", "sections", "spans", "values")
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self.spans: list[Span] = []
         self.values: dict[str, Value] = {}
         self.sections: dict[str, Section] = {}
         self.references: list[str] = []
@@ -63,6 +75,7 @@ class _Parser:
     def __init__(self, lexer: Lexer) -> None:
         self._lexer = lexer
         self._open = [Section(lexer.place)]
+        self._begun: list[tuple[Buffer, int]] = []
 
     def parse(self) -> Section:
         lexer, stack = self._lexer, self._open
@@ -78,21 +91,20 @@ class _Parser:
             if kind == "name":
                 self._statement(name)
             elif kind == "}" and len(stack) > 1:
-                stack.pop()
+                self._leave(stack.pop())
             elif kind == END and len(stack) == 1:
                 return stack[0]
             else:
                 raise SettingsError(*self._misplaced(kind))
 
     def _statement(self, name: str) -> None:
-        place = self._lexer.place
+        place, begin = self._lexer.place, (self._lexer.buffer, self._lexer.start)
         kind, _name = self._lexer.code()
         if kind == "=":
             self._open[-1].values[name] = Value(self._lexer.value(), *place)
-        elif kind == "{":
-            self._enter(name, place, ())
-        elif kind == ":":
-            self._enter(name, place, self._references())
+        elif kind in ("{", ":"):
+            self._enter(name, place, self._references() if kind == ":" else ())
+            self._begun.append(begin)
         else:
             raise SettingsError(
                 place,
@@ -125,6 +137,11 @@ class _Parser:
             section = self._open[-1].sections[name] = Section(place)
         section.references += [each for each in dict.fromkeys(references) if each not in section.references]
         self._open.append(section)
+
+    def _leave(self, section: Section) -> None:
+        buffer, begin = self._begun.pop()
+        there = self._lexer.buffer
+        section.spans.append(Span(buffer.file, begin, there.position if there is buffer else None))
 
     def _misplaced(self, kind: str) -> tuple[Place, str]:
         if kind == END:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ..desired.gateway import Gateway
 from ..desired.secret import Secret
 
 Tree = Mapping[str, Union[str, Sequence[str], "Tree"]]
@@ -100,6 +101,29 @@ class FileText:
 
 
 @dataclass(frozen=True)
+class Rest:
+    """What is left of hand-written files when connections were taken over from them.
+
+    `texts` by path: None for a file that goes. `secrets` are the ids of shared secrets that go.
+    """
+
+    texts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
+    secrets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TakenOver:
+    """What is taken over: objects with their secrets, what is left of the files, and what is worth knowing."""
+
+    gateway: Gateway = field(default_factory=Gateway)
+    rest: Rest = field(default_factory=Rest)
+    notes: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return not self.gateway.empty
+
+
+@dataclass(frozen=True)
 class Artifacts:
     """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path.
 
@@ -113,4 +137,5 @@ class Artifacts:
     warnings: tuple[str, ...] = ()
     parts: Mapping[str, Parts] = field(default_factory=dict)
     secret_of: Mapping[str, str] = field(default_factory=dict)
+    taken_over: TakenOver = field(default_factory=TakenOver)
     initiators: frozenset[str] = frozenset()

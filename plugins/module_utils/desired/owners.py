@@ -159,8 +159,9 @@ def _same_addresses(keyed: Iterable[Phase1], told: set[frozenset[str]]) -> Itera
     for connection in keyed:
         if connection.ike_version != 1:
             continue
-        anyone = f"anyone by {connection.ip_type}"
-        peers = dict.fromkeys(anyone if each in ANYONE else each for each in connection.remote_endpoints)
+        anyone = [f"anyone by {each}" for each in ("ipv4", "ipv6") if connection.ip_type in (each, "any")]
+        listed = ((anyone if each in ANYONE else [each]) for each in connection.remote_endpoints)
+        peers = dict.fromkeys(peer for peers in listed for peer in peers)
         places = [(peer, interface) for peer in peers for interface in connection.interfaces]
         other = _rival(index, connection, places)
         if other is not None and frozenset((connection.name, other.name)) not in told:

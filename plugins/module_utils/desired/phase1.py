@@ -31,7 +31,11 @@ class Phase1(IkeKeys):
         "A name stands for its addresses of the chosen O(ip_type). With several, the default route's comes first.",
         default=("any",),
     )
-    ip_type: str = option(kinds.choice(("ipv4", "ipv6")), "Family of the endpoints' addresses.", default="ipv4")
+    ip_type: str = option(
+        kinds.choice(("ipv4", "ipv6", "any")),
+        "Family of the endpoints' addresses. V(any) leaves it to the addresses that a host name has, and to the peers.",
+        default="ipv4",
+    )
     ike_version: int = option(kinds.choice((1, 2)), "Version of IKE. Version 2 is safer and more robust.", default=2)
     init_type: str = option(
         kinds.choice(INIT_TYPES),
@@ -142,6 +146,8 @@ class Phase1(IkeKeys):
                 yield Problem(self.where, name, [], f"{wanted} is needed")
 
     def _family_problems(self) -> Iterator[Problem]:
+        if self.ip_type == "any":
+            return
         version = 6 if self.ip_type == "ipv6" else 4
         listed = [("remote_endpoints", self.remote_endpoints), ("interfaces", self.interfaces)]
         for name, values in listed:

@@ -60,9 +60,9 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
     """
     if "any" in connection.interfaces:
         return ()
-    family = 6 if connection.ip_type == "ipv6" else 4
+    families = {"ipv4": (4,), "ipv6": (6,)}.get(connection.ip_type, (4, 6))
     found: dict[str, None] = {}
-    default = situation.default_interface.get(family)
+    default = next(filter(None, (situation.default_interface.get(family) for family in families)), None)
     for index, entry in sorted(enumerate(connection.interfaces), key=lambda pair: (pair[1] != default, pair[0])):
         if address_family(entry) is not None:
             found[entry] = None
@@ -79,7 +79,7 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
                     )
                 ]
             )
-        found.update(dict.fromkeys(a for a in situation.addresses[entry] if address_family(a) == family))
+        found.update(dict.fromkeys(a for a in situation.addresses[entry] if address_family(a) in families))
     if not found:
         raise ValidationError(
             [
@@ -87,7 +87,8 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
                     connection.where,
                     "interfaces",
                     list(connection.interfaces),
-                    f"none of them has an IPv{family} address now, as ip_type {connection.ip_type} needs",
+                    f"none of them has an IPv{' or IPv'.join(map(str, families))} address now, as ip_type "
+                    f"{connection.ip_type} needs",
                 )
             ]
         )

@@ -33,20 +33,22 @@ def _temporary_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it is: content, permission bits, time of its last change (seconds since the epoch)."""
+    """A file as it is: content, permission bits, time of its last change (seconds since the epoch), user and group."""
 
-    content: bytes
+    content: bytes = dataclasses.field(repr=False)
     mode: int
     modified: float
+    owner: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file as it is to be: path, content, permission bits."""
+    """A file as it is to be: path, content, permission bits, and user and group if they are to be others than ours."""
 
     path: str
     content: bytes = dataclasses.field(repr=False)
     mode: int
+    owner: tuple[int, int] | None = None
 
 
 class Files(Protocol):
@@ -98,7 +100,8 @@ class LocalFiles:
             try:
                 with open(path, "rb") as handle:
                     status = os.fstat(handle.fileno())
-                    return FileState(handle.read(), stat.S_IMODE(status.st_mode), status.st_mtime)
+                    owner = (status.st_uid, status.st_gid)
+                    return FileState(handle.read(), stat.S_IMODE(status.st_mode), status.st_mtime, owner)
             except FileNotFoundError:
                 return None
 
@@ -204,6 +207,8 @@ def _prepared(file: NewFile) -> str:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(file.content)
             handle.flush()
+            if file.owner is not None:
+                os.fchown(handle.fileno(), *file.owner)
             os.fchmod(handle.fileno(), file.mode)
             os.fsync(handle.fileno())
     except BaseException:

@@ -22,6 +22,11 @@ class Paths:
         return f"{self.root}/etc/swanctl"
 
     @property
+    def swanctl_conf(self) -> str:
+        """Return the file that swanctl reads first."""
+        return f"{self.swanctl}/swanctl.conf"
+
+    @property
     def connections_file(self) -> str:
         """Return the swanctl file with all connections; below the directory that Debian's AppArmor profile lets it read."""
         return f"{self.swanctl}/conf.d/swanfleet.conf"
@@ -39,7 +44,7 @@ class Paths:
     @property
     def written_directories(self) -> tuple[str, ...]:
         """Return the directories in which files are replaced, and may be left half written by a run that was killed."""
-        return f"{self.swanctl}/conf.d", self.state, self.generations
+        return self.swanctl, f"{self.swanctl}/conf.d", self.state, self.generations
 
     @property
     def state(self) -> str:
@@ -50,6 +55,11 @@ class Paths:
     def generations(self) -> str:
         """Return the directory with one directory for each generation, and the link `current`."""
         return f"{self.state}/generations"
+
+    @property
+    def taken_over(self) -> str:
+        """Return the directory with hand-written files as they were before a generation took connections over from them."""
+        return f"{self.state}/taken-over"
 
     @property
     def host_key(self) -> str:

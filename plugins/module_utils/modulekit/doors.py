@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..apply.transaction import Change, Outcome, run_transaction
-from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, parse_one
+from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, dump_gateway, parse_one
 from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
 from ..desired.spec import argument_spec
@@ -20,7 +20,7 @@ from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
 from .module import EngineModule
-from .states import CONFIG_NEEDED, GATEWAY_READINGS, GATEWAY_SPEC, Reading, gateway_change
+from .states import CONFIG_NEEDED, GATEWAY_READINGS, GATEWAY_SPEC, Reading, adopting, gateway_change
 
 Params = Mapping[str, Any]
 
@@ -88,11 +88,22 @@ def _transact(module: EngineModule, door: Door, host: Host, name: str) -> dict[s
         raise ValidationError(problems)
     change = door.change(module.params)
     outcome = run_transaction(
-        host, change, check=module.check_mode, demands=demands, program=name, partial=door.partial
+        host,
+        change,
+        check=module.check_mode,
+        demands=demands,
+        program=name,
+        partial=door.partial,
+        adopting=adopting(module.params),
     )
     for warning in (*outcome.warnings, *weak_keys(outcome.after)):
         module.warn(warning)
-    return _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
+    result = _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
+    if module.params["state"] == "adopted":
+        result["adopted"] = dump_gateway(outcome.taken_over.gateway)
+        if outcome.kept_in:
+            result["kept_in"] = outcome.kept_in
+    return result
 
 
 def _result(outcome: Outcome, *, diff_limit: int | None) -> dict[str, Any]:

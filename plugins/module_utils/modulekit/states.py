@@ -13,7 +13,6 @@ from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
 from ..desired.spec import argument_spec, kind_spec
-from ..drivers.files import Files
 from ..drivers.host import Host
 from ..errors import Problem, ValidationError
 from ..observed.read import observe, read_stored
@@ -35,10 +34,11 @@ GATEWAY_SPEC: dict[str, Any] = {
     "config": _config_spec(),
     "state": {
         "type": "str",
-        "choices": ["merged", "overridden", "deleted", "gathered", "rendered", "parsed"],
+        "choices": ["merged", "overridden", "deleted", "adopted", "gathered", "rendered", "parsed"],
         "default": "merged",
     },
     "everything": {"type": "bool", "default": False},
+    "only": {"type": "list", "elements": "str"},
     "running_config": {"type": "str", "no_log": True},
 }
 CONFIG_NEEDED = (
@@ -55,6 +55,14 @@ def gateway_change(params: Params) -> Change:
     config = params["config"] or {}
     if state == "deleted":
         return _deletion(config, everything=params["everything"])
+    if params["only"] is not None and state != "adopted":
+        raise _refusal("only", params["only"], f"it belongs to state adopted, and this is state {state}")
+    if state == "adopted":
+        if params["everything"] or params["config"] is not None:
+            raise _refusal(
+                "state", state, "what is taken over stands in the files of the host: leave config and everything out"
+            )
+        return lambda gateway: gateway
     if params["everything"]:
         raise _refusal("everything", True, f"it belongs to state deleted, and this is state {state}")
     wanted = parse_gateway(config)
@@ -68,6 +76,11 @@ def gateway_change(params: Params) -> Change:
             "(state deleted with everything: true removes all)",
         )
     return lambda _gateway: wanted
+
+
+def adopting(params: Params) -> tuple[str, ...] | None:
+    """Return the hand-written connections to take over: none named means all; None where nothing is taken over."""
+    return tuple(params["only"] or ()) if params.get("state") == "adopted" else None
 
 
 def _deletion(config: Mapping[str, Any], *, everything: bool) -> Change:
@@ -109,12 +122,13 @@ def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
     # Only this state needs the parser.
     from ..artifacts.inverse import read_gateway
     from ..artifacts.settings import parse_settings
+    from ..observed.by_hand import including
 
     text = params["running_config"]
     if not text or text.isspace():
         raise ValidationError([Problem("running_config", "text", None, "the text of a swanctl.conf is needed")])
     warnings: list[str] = []
-    include = _including(host.files, warnings)
+    include = including(host.files, warnings)
     root = parse_settings(text, file="running_config", directory=host.paths.swanctl, include=include)
     found = read_gateway(root)
     if found.with_secret:
@@ -134,19 +148,6 @@ def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
 
 def _names(phase1: Sequence[str]) -> str:
     return "phase1 " + ", ".join(phase1)
-
-
-def _including(files: Files, warnings: list[str]) -> Callable[[str], Sequence[tuple[str, str]]]:
-    def include(pattern: str) -> Sequence[tuple[str, str]]:
-        paths = files.matching(pattern)
-        if not paths:
-            if not set(pattern) & set("*?["):
-                raise ValueError("there is no such file on this host")
-            warnings.append(f"include {pattern}: no file on this host matches")
-        found = ((path, files.read(path)) for path in paths)
-        return [(path, file.content.decode("utf-8", "surrogateescape")) for path, file in found if file is not None]
-
-    return include
 
 
 GATEWAY_READINGS: Mapping[str, Reading] = {"gathered": _gathered, "rendered": _rendered, "parsed": _parsed}

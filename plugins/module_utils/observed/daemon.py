@@ -107,6 +107,18 @@ def encode_record(start_id: str, file: bytes | None, loaded: Mapping[str, Parts]
     return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
 
 
+def record_without(content: bytes, names: Iterable[str]) -> bytes:
+    """Return a record that says nothing of some connections; one that cannot be read stays as it is."""
+    try:
+        document = json.loads(content)
+        document["connections"] = {
+            name: each for name, each in document["connections"].items() if name not in set(names)
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return content
+    return (json.dumps(document, sort_keys=True, separators=(",", ":")) + "\n").encode()
+
+
 def journal_head(record: FileState | None) -> bytes:
     """Return the first line of a journal: which record it belongs to. Beside another record it says nothing."""
     return hashlib.sha256(record.content if record is not None else b"").hexdigest().encode() + b"\n"

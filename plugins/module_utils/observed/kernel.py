@@ -49,6 +49,7 @@ def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...], recorded:
         parent=_parent(entry),
         mtu=int(entry.get("mtu", 0)),
         up="UP" in entry.get("flags", ()),
+        alias=str(entry.get("ifalias", "")),
         addresses=tuple(sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry))),
         routes=tuple(sorted(routes, key=lambda route: (route.table, route.destination, route.metric))),
     )

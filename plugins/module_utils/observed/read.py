@@ -89,12 +89,18 @@ def read_stored(host: Host) -> Stored:
     unfinished = store.unfinished()
     names: frozenset[str] = frozenset()
     links: frozenset[tuple[str, int]] = frozenset()
+    abandoned: frozenset[str] = frozenset()
     for each in unfinished:
         objects = _objects_of(host, each)
+        foreign = objects.get("taken_over", {})
+        abandoned |= set(foreign.get("phase1", ()))
         names |= {str(item["name"]) for item in objects.get("objects", {}).get("phase1", ())}
-        links |= _links_of(objects)
+        links |= {link for link in _links_of(objects) if link[0] not in foreign.get("xfrm_interfaces", ())}
+    names -= abandoned
     if number is None:
-        return Stored(unfinished=bool(unfinished), unfinished_connections=names, recorded_links=links)
+        return Stored(
+            unfinished=bool(unfinished), unfinished_connections=names, recorded_links=links, abandoned=abandoned
+        )
     generation = store.read(number)
     return Stored(
         number=number,
@@ -105,6 +111,7 @@ def read_stored(host: Host) -> Stored:
         unfinished_connections=names,
         recorded_links=links | _links_of(generation.objects),
         unfinished=bool(unfinished),
+        abandoned=abandoned,
     )
 
 

@@ -43,6 +43,7 @@ class ObservedLink:
     addresses: tuple[str, ...] = ()
     routes: tuple[ObservedRoute, ...] = ()
     unmarked: bool = False
+    alias: str = dataclasses.field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ LiveSas = Mapping[str, "tuple[LiveSa, ...]"]
 class Stored:
     """What this collection keeps on the host: the gateway in force with allotted numbers, names of an unfinished run.
 
-    `recorded_links` are names and numbers of XFRM interfaces of both.
+    `recorded_links` are names and numbers of XFRM interfaces of both. What an unfinished run was about to take over is
+    among neither: it is not ours before that is done. `abandoned` are the connections of that kind.
     """
 
     number: int | None = None
@@ -99,6 +101,7 @@ class Stored:
     unfinished_connections: frozenset[str] = frozenset()
     recorded_links: frozenset[tuple[str, int]] = frozenset()
     unfinished: bool = False
+    abandoned: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

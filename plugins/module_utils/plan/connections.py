@@ -26,6 +26,7 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     stale = sorted(key for key in daemon.shared if key not in wanted.shared and is_our_secret(key))
     steps = [Step("load", "secret", secret_name(key), key=key) for key in fresh]
     steps += [Step("unload", "secret", secret_name(key), key=key) for key in stale]
+    steps += [Step("unload", "secret", key, key=key) for key in wanted.taken_over.rest.secrets if key in daemon.shared]
     disruption: dict[str, str] = {}
     unsettled: list[str] = []
     outdated = {secret_name(key) for key in stale}

@@ -34,4 +34,8 @@ def _files(wanted: Artifacts, observed: Observed) -> list[Step]:
             steps += [Step("remove", "file", role)] * (present is not None)
         elif present is None or present.content != file.encoded or present.mode != file.mode:
             steps.append(Step("write", "file", role))
+    # Ours first: where both say the same for a moment, swanctl sees one connection.
+    rest = sorted(wanted.taken_over.rest.texts.items())
+    steps += [Step("edit", "file", path) for path, text in rest if text is not None]
+    steps += [Step("move aside", "file", path) for path, text in rest if text is None]
     return steps

@@ -17,7 +17,7 @@ from .steps import Step
 
 Command = tuple[str, ...]
 # The MTU of an XFRM interface without a parent (net/xfrm/xfrm_interface_core.c: ETH_DATA_LEN).
-_DEFAULT_MTU = 1500
+DEFAULT_MTU = 1500
 
 
 def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> tuple[list[Step], list[Step]]:
@@ -123,7 +123,7 @@ def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
     commands: list[Command] = []
     if there.unmarked:
         commands.append(("link", "set", "dev", link.name, "alias", LINK_ALIAS))
-    mtu = link.mtu or (_DEFAULT_MTU if link.parent is None else there.mtu)
+    mtu = link.mtu or (DEFAULT_MTU if link.parent is None else there.mtu)
     if there.mtu != mtu:
         commands.append(("link", "set", "dev", link.name, "mtu", str(mtu)))
     if not there.up:
@@ -134,10 +134,11 @@ def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
 def _gone(link: Link, there: ObservedLink | None) -> list[str]:
     # The kernel gives a link an IPv6 address of its own, which no mark tells from one that somebody added.
     present = there.addresses if there is not None else ()
-    return sorted(each for each in present if each not in link.addresses and not _is_link_local(each))
+    return sorted(each for each in present if each not in link.addresses and not is_link_local(each))
 
 
-def _is_link_local(address: str) -> bool:
+def is_link_local(address: str) -> bool:
+    """Say whether an address with its prefix length is one that the kernel may give by itself."""
     return ":" in address and ip_interface(address).is_link_local
 
 

@@ -77,7 +77,7 @@ def test_a_text_by_hand_is_read() -> None:
         pytest.param("trap|start", "Start|ROUTE", {}, id="actions in any case, by any name"),
         pytest.param("version = 2", "version = 2\nmobike = yes\ndpd_delay = 0s\nunique = NO", {}, id="keys that say their default"),
         pytest.param("remote_addrs = 198.51.100.2", "remote_addrs = 198.51.100.2 , gw.example.org,\n", {
-            "remote_endpoints": ["198.51.100.2", "gw.example.org"], "remote_id": "198.51.100.2",
+            "remote_endpoints": ["198.51.100.2", "gw.example.org"], "remote_id": "198.51.100.2", "ip_type": "any",
         }, id="a list with blanks"),
         pytest.param("local {", "local-1 { round = 0", {}, id="a suffix"),
         pytest.param("id = 198.51.100.2", 'id = "%any"', {"remote_id": "any"}, id="anybody"),

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
@@ -23,7 +22,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 Config = dict[str, Any]
-ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::"}  # noqa: S104  # the word for any peer
+ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "::"}  # noqa: S104  # the word for any peer
 KEY = b"k" * 32
 ADDRESSES = {"wan0": ("192.0.2.1", "2001:db8::1", "192.0.2.2", "2001:db8::2"), "wan1": ("203.0.113.1",)}
 
@@ -37,13 +36,10 @@ def computed(gateway: Gateway) -> Artifacts:
 
 
 def through_text(gateway: Gateway) -> Gateway:
-    """Return what is read from the files of a gateway, with the keys that the text held and reading leaves out."""
+    """Return what is read from the files of a gateway, its keys too."""
     found = read("".join(file.text for file in computed(gateway).files.values()))
     assert found.with_secret == tuple(sorted(gateway.phase1))
-    phase1 = {
-        name: dataclasses.replace(each, psk=gateway.phase1[name].psk) for name, each in found.gateway.phase1.items()
-    }
-    return dataclasses.replace(found.gateway, phase1=phase1)
+    return found.gateway
 
 
 def text_only(found: Artifacts) -> Any:
@@ -68,16 +64,18 @@ def endpoints(draw: st.DrawFn, number: int, family: str) -> list[str]:
             f"198.51.{number}.7-198.51.{number}.9",
         ],
         "ipv6": [f"2001:db8:{number}::1", f"2001:db8:{number}::2", f"2001:db8:{number}:1::/64"],
-    }[family]
+    }
+    mine["any"] = mine["ipv4"][:2] + mine["ipv6"]
     return draw(
-        st.lists(st.sampled_from([*mine, f"gw{number}.example.com"]), min_size=1, max_size=3, unique=True)
+        st.lists(st.sampled_from([*mine[family], f"gw{number}.example.com"]), min_size=1, max_size=3, unique=True)
     ) + draw(st.sampled_from([[], [], [ANYONE[family]]]))
 
 
 @st.composite
 def connection(draw: st.DrawFn, number: int) -> Config:
-    family = draw(st.sampled_from(["ipv4", "ipv6"]))
-    mine = {"ipv4": ["192.0.2.1", "192.0.2.99"], "ipv6": ["2001:db8::1", "2001:db8::99"]}[family]
+    family = draw(st.sampled_from(["ipv4", "ipv6", "any"]))
+    of_one = {"ipv4": ["192.0.2.1", "192.0.2.99"], "ipv6": ["2001:db8::1", "2001:db8::99"]}
+    mine = of_one.get(family, ["192.0.2.1", "2001:db8::99"])
     return {
         "name": f"n{number}",
         "ip_type": family,

@@ -1,0 +1,161 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Taking over what was written by hand: reading it, keeping the files as they were, and giving back what came to nothing.
+
+Copies of the files lie beside the generations, under the number of the one that took over. A number above the one in
+force belongs to a run that never came to its end; then the copies go back to where they came from.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from ..artifacts.values import Rest, TakenOver
+from ..drivers.charon import DaemonUnavailable
+from ..drivers.files import NewFile
+from ..drivers.host import Host
+from ..drivers.iproute2 import KernelRefused
+from ..errors import Problem, ValidationError
+from ..observed.daemon import record_without
+from ..observed.values import Observed
+from ..plan.takeover import as_on_host
+
+_MANIFEST = "manifest.json"
+
+
+def taken_over(host: Host, observed: Observed, only: Collection[str]) -> TakenOver:
+    """Return what taking over the connections of `only` means, or all that stand in files; raises `IpsecError`."""
+    # Each module that is imported costs every run some time, and this is done once in the life of a host.
+    from ..artifacts.takeover import names_in, take_over
+    from ..observed.by_hand import read_by_hand
+
+    hand = read_by_hand(host, _given_back(host))
+    version = observed.daemon.state.version if observed.daemon is not None else ""
+    release = tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+    found = take_over(hand, only or names_in(hand), release)
+    links = [path for path in found.rest.texts if host.files.target(path) is not None]
+    if links:
+        wanted = "it is a symbolic link, and would become a file; put the file itself there first"
+        raise ValidationError([Problem(path, "file", None, wanted) for path in links])
+    return as_on_host(found, observed)
+
+
+def kept_in(host: Host, number: int) -> str:
+    """Return the directory with the files as they were before generation `number` took over from them."""
+    return f"{host.paths.taken_over}/{number}"
+
+
+def keep(host: Host, number: int, found: TakenOver, observed: Observed) -> None:
+    """Keep copies of the files that change, and what else is needed to give everything back."""
+    directory = kept_in(host, number)
+    host.files.make_directory(host.paths.taken_over, 0o700)
+    host.files.remove(directory)
+    host.files.make_directory(directory, 0o700)
+    copies = []
+    for path in sorted(found.rest.texts):
+        there = host.files.read(path)
+        if there is not None:
+            copies.append(NewFile(_copy(host, directory, path), there.content, there.mode, there.owner))
+    host.files.replace_all(copies)
+    manifest = {
+        "connections": sorted(found.gateway.phase1),
+        "files": sorted(found.rest.texts),
+        "links": {name: observed.links[name].alias for name in sorted(found.gateway.xfrm_interfaces)},
+        "secrets": list(found.rest.secrets),
+    }
+    host.files.replace(f"{directory}/{_MANIFEST}", (json.dumps(manifest, indent=1) + "\n").encode(), 0o600)
+
+
+def _copy(host: Host, directory: str, path: str) -> str:
+    return f"{directory}{path[len(host.paths.root) :]}"
+
+
+def as_stored(found: TakenOver) -> dict[str, Any]:
+    """Return what a generation says of it, so that its connections and links are not ours before it is in force."""
+    if not found:
+        return {}
+    names = {"phase1": sorted(found.gateway.phase1), "xfrm_interfaces": sorted(found.gateway.xfrm_interfaces)}
+    return {"taken_over": names}
+
+
+def check_rest(host: Host, rest: Rest) -> list[str]:
+    """Return the files that are not what they were to become."""
+    wrong = []
+    for path, text in sorted(rest.texts.items()):
+        found = host.files.read(path)
+        content = None if text is None else text.encode("utf-8", "surrogateescape")
+        if (found.content if found is not None else None) != content:
+            wrong.append(f"{'move aside' if text is None else 'edit'} file {path}")
+    return wrong
+
+
+def give_back(host: Host) -> None:
+    """Put back what a run that never came to its end has taken over: files, secrets, marks of links.
+
+    Its connections were never touched at charon, and are not ours any more after this.
+    """
+    for directory, manifest in _abandoned(host):
+        # Without it, the run ended before its first step.
+        if manifest is not None:
+            _give_back(host, directory, manifest)
+        host.files.remove(directory)
+
+
+def _abandoned(host: Host) -> Iterator[tuple[str, Mapping[str, Any] | None]]:
+    """Yield the directories of runs that never came to their end, with what they were about to do."""
+    current = host.generations.current_number() or 0
+    for name in host.files.names(host.paths.taken_over):
+        if name.isdigit() and int(name) > current:
+            directory = f"{host.paths.taken_over}/{name}"
+            manifest = host.files.read(f"{directory}/{_MANIFEST}")
+            yield directory, None if manifest is None else json.loads(manifest.content)
+
+
+def _given_back(host: Host) -> dict[str, str]:
+    """Return the texts of files as they will be when they are given back: what a check goes by, which must not write."""
+    found = {}
+    for directory, manifest in _abandoned(host):
+        for path in manifest["files"] if manifest is not None else ():
+            copy = host.files.read(_copy(host, directory, path))
+            if copy is not None:
+                found[path] = copy.content.decode("utf-8", "surrogateescape")
+    return found
+
+
+def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
+    found = host.files.read(host.paths.loaded_record)
+    if found is not None:
+        content = record_without(found.content, manifest["connections"])
+        if content != found.content:
+            host.files.replace(host.paths.loaded_record, content, 0o600)
+    for link, alias in manifest["links"].items():
+        # It may be gone by now.
+        with contextlib.suppress(KernelRefused):
+            host.kernel.run([("link", "set", "dev", link, "alias", alias)])
+    copies = [(path, host.files.read(_copy(host, directory, path))) for path in manifest["files"]]
+    host.files.replace_all(
+        [NewFile(path, copy.content, copy.mode, copy.owner) for path, copy in copies if copy is not None]
+    )
+    # A charon that is not there loads them from the files when it starts.
+    with contextlib.suppress(DaemonUnavailable):
+        _load_secrets(host, manifest["secrets"])
+
+
+def _load_secrets(host: Host, names: Collection[str]) -> None:
+    from ..artifacts.owned_secrets import as_loaded
+    from ..artifacts.references import resolved
+    from ..observed.by_hand import read_by_hand
+
+    missing = set(names) - set(host.charon.shared_ids()) if names else set()
+    if not missing:
+        return
+    secrets = resolved(read_by_hand(host).parsed({})).sections["secrets"].sections
+    for name in sorted(missing & secrets.keys()):
+        loaded = as_loaded(name, secrets[name])
+        data = loaded.value.reveal().encode("utf-8", "surrogateescape")
+        host.charon.load_shared(id=name, kind=loaded.kind, owners=loaded.owners, data=data)
