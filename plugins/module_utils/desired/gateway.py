@@ -17,6 +17,7 @@ from .options import (
     dump_defaults,
     dump_object,
     list_of,
+    load_object,
     object_of,
     option,
     options_of,
@@ -268,7 +269,7 @@ def dump_secrets(gateway: Gateway) -> dict[str, dict[str, dict[str, str]]]:
 def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], defaults: Mapping[str, Any]) -> Gateway:
     """Read back what `dump_gateway`, `dump_secrets` and `dump_all_defaults` wrote.
 
-    Only single values are read again: combinations that this release refuses may be in force from one that took them.
+    What this release refuses may be in force from one that took it, so that it is read all the same (`load_object`).
     """
     problems: list[Problem] = []
     found: dict[str, dict[str, Any]] = {}
@@ -280,7 +281,7 @@ def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], default
         for raw in _plain(objects.get(kind.plural, ())):
             key = _stored_key(kind, raw)
             whole = {**other, **raw, **held.get(key, {})}
-            items[key] = parse_object(kind.cls, whole, where=f"{kind.singular} {key}", problems=problems)
+            items[key] = load_object(kind.cls, whole, where=f"stored {kind.singular} {key}", problems=problems)
     if problems:
         raise ValidationError(problems)
     return Gateway(**found)

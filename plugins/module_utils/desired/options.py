@@ -238,6 +238,32 @@ def _dump_value(kind: Kind, value: Any, *, with_secrets: bool, with_defaults: bo
     return value
 
 
+def load_object(cls: type[T], raw: Mapping[str, Any], *, where: str, problems: list[Problem]) -> T | None:
+    """Build an object from what `dump_object` wrote, perhaps in another release of this collection.
+
+    What is stored is in force, so a value that this release would refuse stays as it is, and an option that it does not
+    know is passed over. Only what an object cannot be without is a problem.
+    """
+    table = _table_of(cls)
+    missing = [_missing(opt, where, "") for opt in table.required if raw.get(opt.name) is None]
+    problems += missing
+    if missing:
+        return None
+    known = ((table.by_name.get(name), value) for name, value in raw.items() if value is not None)
+    return cls(**{opt.name: _load_value(opt.kind, value, where, problems) for opt, value in known if opt is not None})
+
+
+def _load_value(kind: Kind, value: Any, where: str, problems: list[Problem]) -> Any:
+    if kind.item is not None and isinstance(value, list):
+        return tuple(_load_value(kind.item, each, where, problems) for each in value)
+    if kind.of is not None and isinstance(value, Mapping):
+        return load_object(kind.of, value, where=where, problems=problems)
+    try:
+        return kind.parsed(value)
+    except (ValueError, TypeError, AttributeError):
+        return Secret(str(value)) if kind.secret else value
+
+
 def secrets_in(value: Any) -> Iterator[tuple[str, Secret]]:
     """Yield every secret of an object with the name of its option."""
     for opt in options_of(type(value)):

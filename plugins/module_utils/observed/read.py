@@ -12,6 +12,7 @@ from ..desired.gateway import load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.charon import DaemonAbsent, DaemonUnavailable
+from ..drivers.generations import GenerationBroken
 from ..drivers.host import Host
 from .daemon import observe_daemon
 from .kernel import parse_addresses, parse_default_interfaces, parse_links
@@ -116,9 +117,15 @@ def read_stored(host: Host) -> Stored:
 
 
 def _objects_of(host: Host, number: int) -> Mapping[str, Any]:
-    """Return the objects of a generation that was never committed; a torn one was killed before its first step."""
+    """Return the objects of a generation that was never committed; a torn one was killed before its first step.
+
+    One that cannot be read tells nothing, and is dropped like any that was never in force.
+    """
     found = host.files.read(f"{host.paths.generations}/{number}/objects.json")
-    return {} if found is None else host.generations.read(number).objects
+    try:
+        return {} if found is None else host.generations.read(number).objects
+    except GenerationBroken:
+        return {}
 
 
 def _links_of(objects: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
