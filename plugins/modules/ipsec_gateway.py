@@ -36,7 +36,8 @@ options:
         number of a connection is taken over with its addresses; its routes are left to whoever made them.
       - With V(adopted) a connection that no option can say in full is an error with file, line and key, and nothing is
         touched. O(only) takes over some, and leaves the others in their files.
-      - V(gathered) returns what this collection manages on the host, in RV(gathered).
+      - V(gathered) returns what this collection manages on the host, in RV(gathered), and what stands beside it in
+        hand-written files, in RV(by_hand).
       - V(rendered) returns the files that O(config) would become on this host, in RV(rendered). Interface names stand for
         the addresses that they have now, and the numbers of XFRM interfaces are those that a run would give.
       - V(parsed) returns what the text in O(running_config) says, in RV(parsed).
@@ -174,6 +175,26 @@ kept_in:
   returned: when something was taken over
   type: str
   sample: /var/lib/swanfleet/taken-over/1
+by_hand:
+  description:
+    - What the hand-written files of the host say, as V(adopted) would take it over. Secrets stay where they are.
+  returned: when O(state=gathered), and there is any
+  type: dict
+  contains:
+    config:
+      description: What could be taken over, in the form of O(config), without secrets.
+      type: dict
+      sample:
+        phase1:
+          - name: paris
+            remote_endpoints: [198.51.100.2]
+        phase2: []
+        xfrm_interfaces: []
+    refused:
+      description: Why other connections could not, by their names, each reason with file, line and key.
+      type: dict
+      sample:
+        rome: ["/etc/swanctl/conf.d/rome.conf:4: connections.rome.colour: no option stands for this key yet"]
 rendered:
   description:
     - The text of each file by its path on the host. In the place of a secret stands a placeholder.

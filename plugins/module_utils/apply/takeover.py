@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ..artifacts.values import Rest, TakenOver
+from ..desired.gateway import Gateway
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.files import NewFile
 from ..drivers.host import Host
@@ -43,6 +44,36 @@ def taken_over(host: Host, observed: Observed, only: Collection[str]) -> TakenOv
         wanted = "it is a symbolic link, and would become a file; put the file itself there first"
         raise ValidationError([Problem(path, "file", None, wanted) for path in links])
     return as_on_host(found, observed)
+
+
+def adoptable(host: Host, observed: Observed) -> tuple[Gateway, dict[str, list[str]]]:
+    """Return what of the hand-written files could be taken over, and why the other connections could not, by their names.
+
+    Raises `SettingsError` for files that swanctl would not read.
+    """
+    from ..artifacts.takeover import names_in
+    from ..observed.by_hand import read_by_hand
+
+    left = list(names_in(read_by_hand(host)))
+    refused: dict[str, list[str]] = {}
+    while left:
+        try:
+            return taken_over(host, observed, left).gateway, refused
+        except ValidationError as error:
+            blamed = {name: [str(each) for each in error.problems if _is_about(each, name)] for name in left}
+            if not any(blamed.values()):
+                # What is wrong is not about one of them.
+                blamed = {name: [str(error)] for name in left}
+            refused.update((name, told) for name, told in blamed.items() if told)
+            left = [name for name in left if name not in refused]
+    return Gateway(), refused
+
+
+def _is_about(problem: Problem, name: str) -> bool:
+    words = f"{problem.where} {problem.option} "
+    return any(
+        each in words for each in (f"connections.{name}.", f"connections.{name} ", f"phase1 {name} ", f"phase2 {name}/")
+    )
 
 
 def kept_in(host: Host, number: int) -> str:

@@ -21,7 +21,7 @@ from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
-from ..plan.takeover import as_ours, without_abandoned
+from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .planning import planned, with_numbers
 from .takeover import give_back, kept_in, taken_over
 
@@ -121,7 +121,11 @@ def _planned(
     warnings += tuple(f"{problem}. {_ASSUMED}" for problem in missing)
     situation = with_numbers(observed, complete)
     wanted = dataclasses.replace(artifacts(complete, situation), taken_over=found)
-    observed = as_ours(observed, found, wanted) if found else observed
+    if found:
+        observed = as_ours(observed, found, wanted)
+        if observed.daemon is not None:
+            loaded = sorted(observed.daemon.connections & found.gateway.phase1.keys())
+            refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     steps = planned(host, wanted, observed)
     warnings += (*wanted.warnings, *found.notes)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings, found)

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
 from ..apply.planning import with_numbers
+from ..apply.takeover import adoptable
 from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host
-from ..errors import Problem, ValidationError
-from ..observed.read import observe, read_stored
+from ..errors import IpsecError, Problem, ValidationError
+from ..observed.read import observe
 
 Params = Mapping[str, Any]
 # From a module's parameters and the host to a result, and warnings.
@@ -104,7 +105,15 @@ def _refusal(option: str, value: object, wanted: str) -> ValidationError:
 
 
 def _gathered(_params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
-    return {"gathered": dump_gateway(read_stored(host).gateway)}, ()
+    observed = observe(host, host_key=b"", with_daemon=False)
+    told = {"gathered": dump_gateway(observed.stored.gateway)}
+    try:
+        found, refused = adoptable(host, observed)
+    except IpsecError as error:
+        return told, [f"what was written by hand cannot be read: {error}"]
+    if found.empty and not refused:
+        return told, ()
+    return {**told, "by_hand": {"config": dump_gateway(found), "refused": refused}}, ()
 
 
 def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:

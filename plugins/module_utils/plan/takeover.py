@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Any, cast
 
 from ..artifacts.values import Artifacts, TakenOver
 from ..desired.gateway import XFRM_INTERFACES, Gateway, parse_one
@@ -100,6 +101,33 @@ def as_ours(observed: Observed, found: TakenOver, wanted: Artifacts) -> Observed
         known = {name: wanted.parts[name] for name in gateway.phase1 if name in daemon.connections}
         daemon = dataclasses.replace(daemon, loaded={**daemon.loaded, **known})
     return dataclasses.replace(observed, links=links, daemon=daemon)
+
+
+def refuse_others(wanted: Artifacts, shown: Mapping[str, Mapping[str, Any]]) -> None:
+    """Refuse connections of which charon visibly holds something else than the files say, by what list-conns shows.
+
+    They were changed in a file and not loaded, or loaded from elsewhere. Taken over as they are in the files, they would
+    count as loaded, and would be another thing at charon's next start.
+    """
+    problems = []
+    for name, listed in sorted(shown.items()):
+        tree = wanted.connections[name]
+        says = {
+            "version": f"IKEv{tree['version']}",
+            "local_addrs": tree.get("local_addrs", ["%any"]),
+            "remote_addrs": tree["remote_addrs"],
+            "children": sorted(cast(Mapping[str, Any], tree["children"])),
+        }
+        holds = {**{key: listed.get(key) for key in says}, "children": sorted(listed.get("children", {}))}
+        for key, value in says.items():
+            if holds[key] != value:
+                wanted_text = (
+                    f"charon has loaded another one than the files say, with {key} {holds[key]}: run 'swanctl --load-all' "
+                    "first, or make the file what charon has"
+                )
+                problems.append(Problem(f"phase1 {name}", key, value, wanted_text))
+    if problems:
+        raise ValidationError(problems)
 
 
 def without_abandoned(observed: Observed) -> Observed:

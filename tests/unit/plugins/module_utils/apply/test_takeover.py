@@ -176,6 +176,22 @@ def test_what_cannot_be_taken_over_is_told_and_nothing_is_touched(change: tuple[
     assert [call for call in host.calls if call not in ("make_directory", "remove")] == []
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("remote_addrs", ["198.51.100.99"]), ("local_addrs", ["192.0.2.1"]), ("version", "1"), ("children", {})],
+)
+def test_a_connection_of_which_charon_has_another_than_the_file_is_refused(key: str, value: Any) -> None:
+    host = by_hand()
+    host.charon.load_connection("rome", {**host.charon.loaded["rome"], key: value})
+    host.reset()
+    with pytest.raises(ValidationError) as refused:
+        adopt(host)
+    assert f"phase1 rome: {key} is" in str(refused.value)
+    assert "charon has loaded another one than the files say" in str(refused.value)
+    assert host.calls == []
+    assert sorted(adopt(host, "paris").after.phase1) == ["paris"]
+
+
 def test_a_name_that_the_files_do_not_have_is_told() -> None:
     with pytest.raises(ValidationError, match=r"only is .*|paris, rome") as refused:
         adopt(by_hand(), "roma")
