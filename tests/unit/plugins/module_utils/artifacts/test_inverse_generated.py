@@ -37,7 +37,12 @@ def computed(gateway: Gateway) -> Artifacts:
 
 def through_text(gateway: Gateway) -> Gateway:
     """Return what is read from the files of a gateway, its keys too."""
-    found = read("".join(file.text for file in computed(gateway).files.values()))
+    try:
+        found = read("".join(file.text for file in computed(gateway).files.values()))
+    except ValidationError as error:
+        # Only in a text an interface and its address are the same, and two keys of IKEv1 for one pair of addresses show.
+        assume("for the same addresses" not in str(error))
+        raise
     assert found.with_secret == tuple(sorted(gateway.phase1))
     return found.gateway
 
@@ -63,7 +68,7 @@ def endpoints(draw: st.DrawFn, number: int, family: str) -> list[str]:
             f"198.51.{number}.128/25",
             f"198.51.{number}.7-198.51.{number}.9",
         ],
-        "ipv6": [f"2001:db8:{number}::1", f"2001:db8:{number}::2", f"2001:db8:{number}:1::/64"],
+        "ipv6": [f"2001:db8:1{number}::1", f"2001:db8:1{number}::2", f"2001:db8:1{number}:1::/64"],
     }
     mine["any"] = mine["ipv4"][:2] + mine["ipv6"]
     return draw(
