@@ -75,7 +75,8 @@ REASONS: dict[str, Reason] = {
     "authentication_refused": Reason(
         DOWN,
         "The peer does not accept who we are, or we have nothing to prove it with. Compare the key and local_id with what the "
-        "peer expects, and remote_id with its own identity; its side says which (there: authentication_failed).",
+        "peer expects, and remote_id with its own identity; see whether our certificate, if it is one, is past its end or of a "
+        "CA that the peer does not know. IKE tells us no more; the peer's side does.",
     ),
     "selectors": Reason(
         DOWN,
