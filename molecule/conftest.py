@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import testinfra
 from swanlab import Lab
+from swanlab.host import topology
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,7 +39,7 @@ def gateways(lab: Lab) -> dict[str, testinfra.host.Host]:
         name: testinfra.get_host(
             f"ssh://{name}", ssh_config=str(lab.state.ssh_config), ssh_identity_file=lab.state.private_key
         )
-        for name in ("berlin", "paris")
+        for name in topology.GATEWAYS
     }
 
 
@@ -56,18 +57,26 @@ def until() -> Callable[..., None]:
 
 
 @pytest.fixture(scope="session")
-def paths() -> dict[str, str]:
-    """Return the address of the host behind Paris by the tunnel that leads there."""
-    return {"IPv4, route-based": "10.2.0.10", "IPv6, policy-based": "fd00:2::10"}
+def paths() -> dict[str, tuple[str, str]]:
+    """Return the tunnels' ways by what they are: the host that sends, and the address of one behind the other gateway."""
+    return {
+        "12 to 13, IPv4, route-based": ("lan-berlin", "10.2.0.10"),
+        "12 to 13, IPv6, policy-based": ("lan-berlin", "fd00:2::10"),
+        "12 to 12, IPv4, route-based": ("lan-berlin", "10.3.0.10"),
+        "12 to 12, IPv6, policy-based": ("lan-berlin", "fd00:3::10"),
+        "13 to 13, IPv4, route-based": ("lan-paris", "10.4.0.10"),
+        "13 to 13, IPv6, policy-based": ("lan-paris", "fd00:4::10"),
+    }
 
 
 @pytest.fixture(scope="session")
 def ping(lab: Lab) -> Callable[..., int]:
-    """Return a function that sends echo requests from the host behind Berlin, and says how many were answered."""
+    """Return a function that sends echo requests along one of `paths`, and says how many were answered."""
 
-    def send(address: str, count: int) -> int:
+    def send(path: tuple[str, str], count: int) -> int:
+        source, address = path
         argv = ["ping", "-n", "-q", "-i", "0.01", "-c", str(count), "-W", "5", address]
-        told = lab.run("lan-berlin", argv, timeout=120, check=False).stdout
+        told = lab.run(source, argv, timeout=120, check=False).stdout
         return int(told.split(" packets transmitted, ")[1].split(" ")[0])
 
     return send

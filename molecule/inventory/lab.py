@@ -2,7 +2,10 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible inventory of the running lab: the connection of each gateway; what they are to be stands in host_vars."""
+"""Ansible inventory of the running lab: the connection of each gateway; what they are to be stands in host_vars.
+
+The group `gateways` has a gateway of each Debian release, `neighbours` another one of each.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ def listed() -> dict[str, object]:
     except LabError:
         return {"_meta": {"hostvars": {}}}
     hosts = {host: inventory.host_variables(state, host) for host in topology.GATEWAYS}
-    return {"gateways": {"hosts": list(hosts)}, "_meta": {"hostvars": hosts}}
+    groups = {"gateways": topology.GATEWAYS[:2], "neighbours": topology.GATEWAYS[2:]}
+    return {**{name: {"hosts": list(group)} for name, group in groups.items()}, "_meta": {"hostvars": hosts}}
 
 
 if __name__ == "__main__":

@@ -10,5 +10,5 @@ def test_tunnels_are_back_after_a_power_cut(lab, paths, ping, until):
     lab.restart("berlin", kill=True)
     shown = lab.run("berlin", ["ip", "-br", "link", "show", "type", "xfrm"]).stdout
     assert "ipsec-paris" in shown
-    for path, address in paths.items():
-        until(path, lambda to=address: ping(to, 1), seconds=90)
+    for name, path in paths.items():
+        until(name, lambda path=path: ping(path, 1), seconds=90)

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lab: two gateways with a real kernel, a router between them, and captures that count as evidence."""
+"""The lab: four gateways with a real kernel, a router between them, and captures that count as evidence."""
 
 from __future__ import annotations
 

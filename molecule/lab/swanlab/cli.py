@@ -132,7 +132,7 @@ def do_capture(arguments: argparse.Namespace) -> int:
     """Start, stop or report a capture; a report that is no evidence has exit code 1."""
     lab = Lab.running()
     if arguments.action == "start":
-        lab.start_capture(site=arguments.site)
+        lab.start_capture(sites=arguments.site or topology.GATEWAYS)
         return 0
     if arguments.action == "stop":
         lab.stop_capture()
@@ -181,7 +181,7 @@ def do_requirements(_args: argparse.Namespace) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    top = argparse.ArgumentParser(prog="lab", description="Two gateways with a real kernel, a router between them.")
+    top = argparse.ArgumentParser(prog="lab", description="Four gateways with a real kernel, a router between them.")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
     def add(name: str, does: Callable[[argparse.Namespace], int], text: str = "") -> argparse.ArgumentParser:
@@ -192,7 +192,9 @@ def parser() -> argparse.ArgumentParser:
 
     command = add("up", do_up)
     command.add_argument("--backend", choices=("auto", "machine", "direct"), default="auto")
-    command.add_argument("--release", choices=image.RELEASES, help=f"Debian release (default {image.DEFAULT_RELEASE})")
+    command.add_argument(
+        "--release", choices=image.RELEASES, help=f"Debian release of the machine (default {image.DEFAULT_RELEASE})"
+    )
     add("down", do_down)
     add("status", do_status).add_argument("--json", action="store_true")
     command = add("ssh", do_ssh)
@@ -222,10 +224,10 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("state", choices=("up", "down", "silent"))
     command = add("capture", do_capture, "Capture what the gateways send.")
     command.add_argument("action", choices=("start", "stop", "report"))
-    command.add_argument("--site", choices=(*topology.GATEWAYS, "both"), default="both")
+    command.add_argument("--site", choices=topology.GATEWAYS, action="append", help="default: all")
     command.add_argument("--json", action="store_true")
     command.add_argument(
-        "--protected", action="append", metavar="NETWORK", help="default: the networks behind both gateways"
+        "--protected", action="append", metavar="NETWORK", help="default: the networks behind all gateways"
     )
     command.add_argument("--expected", type=int, default=0, metavar="FRAMES", help="fail below 95 %% of these")
     add("inventory", do_inventory).add_argument("file", nargs="?", type=Path)

@@ -32,7 +32,8 @@ apt-get update
 
 # One host key for all nodes, known beforehand; root by key only.
 rm -f /etc/ssh/ssh_host_*
-ssh-keygen -q -t ed25519 -N '' -C lab -f /etc/ssh/ssh_host_ed25519_key
+install -m 0600 /root/ssh_host_ed25519_key /etc/ssh/
+install -m 0644 /root/ssh_host_ed25519_key.pub /etc/ssh/
 cat >/etc/ssh/sshd_config.d/lab.conf <<'END'
 PermitRootLogin prohibit-password
 PasswordAuthentication no
@@ -42,8 +43,7 @@ MaxStartups 100
 MaxSessions 100
 END
 install -d -m 0700 /root/.ssh
-install -m 0600 /root/lab-key.pub /root/.ssh/authorized_keys
-rm -f /root/lab-key.pub
+install -m 0600 /root/id_ed25519.pub /root/.ssh/authorized_keys
 
 # A fixed identity: an empty machine-id would make the first boot apply all presets anew.
 echo 5ab1ab1e5ab1ab1e5ab1ab1e5ab1ab1e >/etc/machine-id
@@ -79,4 +79,4 @@ ExecStart=/sbin/ip link set mgmt up
 WantedBy=multi-user.target
 END
 systemctl enable lab-uplink.service
-rm -f /root/customise.sh
+rm -f /root/id_ed25519.pub /root/ssh_host_ed25519_key /root/ssh_host_ed25519_key.pub /root/customise.sh

@@ -125,7 +125,7 @@ def up(*, name: str, release: str, why: str, progress: Progress) -> State:
     lower = lower_root(state)
     lower.mkdir(parents=True, exist_ok=True)
     process.run(["mount", "-o", "loop,ro", str(built.disk), str(lower)], timeout=60)
-    with progress.step("gateways berlin and paris: networks, containers, their boot"):
+    with progress.step("gateways: networks, containers, their boot"):
         lifecycle.push_program(state)
         lifecycle.run_program(state, ["up"], timeout=600)
         for host in connection.HOSTS[1:]:

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The root file system that machine and gateways share: its recipe, its key, its build."""
+"""The root file systems of machine and gateways, in one disk image: their recipe, its key, its build."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,38 +29,48 @@ STRONGSWAN = (
     "libstrongswan-standard-plugins",
     "libstrongswan-extra-plugins",
 )
-#: What a role may install inside a gateway, which has no network: the image carries these as packages too.
-INSTALLABLE = (*STRONGSWAN, "nftables", "python3", "python3-apt", "conntrack", "keepalived", "tcpdump")
-PACKAGES = (
-    *INSTALLABLE,
-    "crun",
+#: The other IKE daemon, as a peer. Debian does not let it be installed beside strongSwan.
+RIVALS = ("libreswan",)
+#: What a gateway, which has no network, may install: the image carries these as packages.
+INSTALLABLE = (*STRONGSWAN, "nftables", "python3", "python3-apt", "conntrack", "keepalived", "tcpdump", *RIVALS)
+GATEWAY_PACKAGES = (
+    *(name for name in INSTALLABLE if name not in RIVALS),
     "dbus",
     "iperf3",
     "iproute2",
     "iputils-ping",
     "kmod",
-    "linux-image-cloud-amd64",
     "netcat-openbsd",
     "openssh-server",
-    "podman",
     "procps",
     "python3-pytest",
     "systemd",
     "systemd-sysv",
-    "udev",
 )
-#: $1 tree, $2 archive, $3 disk, $4 its size, $5 folder for kernel and initial RAM disk.
-DISK_SCRIPT = (
-    'set -e; tar -C "$1" --xattrs --xattrs-include="*" --numeric-owner -xf "$2"; '
-    'truncate -s "$4" "$3"; mke2fs -q -F -t ext4 -E lazy_itable_init=1 -O ^has_journal -L lab -d "$1" "$3"; '
-    'cp -L "$1/vmlinuz" "$5/vmlinuz"; cp -L "$1/initrd.img" "$5/initrd.img"; chmod u+rw "$5"/*'
-)
+#: The machine is the root of the gateways of its own release as well.
+MACHINE_PACKAGES = (*GATEWAY_PACKAGES, "apparmor", "crun", "linux-image-cloud-amd64", "podman", "udev")
+#: $1 image's folder with the archives RELEASE.tar, $2 size of the disk, $3 the machine's release, then the others.
+DISK_SCRIPT = """\
+set -e
+folder=$1 size=$2 tree=$1/tree
+unpack() { mkdir -p "$2"; tar -C "$2" --xattrs --xattrs-include="*" --numeric-owner -xf "$folder/$1.tar"; }
+unpack "$3" "$tree"
+cp -L "$tree/vmlinuz" "$tree/initrd.img" "$folder"
+shift 3
+for other; do unpack "$other" "$tree/srv/$other"; done
+truncate -s "$size" "$folder/disk.ext4"
+mke2fs -q -F -t ext4 -E lazy_itable_init=1 -O ^has_journal -L lab -d "$tree" "$folder/disk.ext4"
+chmod u+rw "$folder"/*
+"""
+DOWNLOAD = "APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --yes --download-only --no-install-recommends install"
+#: What customise.sh takes from /root, and removes there.
+UPLOADED = ("id_ed25519.pub", "ssh_host_ed25519_key", "ssh_host_ed25519_key.pub", "customise.sh")
 CUSTOMISE = Path(__file__).with_name("customise.sh")
 
 
 @dataclass(frozen=True)
 class Image:
-    """A built root file system."""
+    """A built disk image; its release is the machine's, and the gateways' own ones are in it as well."""
 
     key: str
     release: str
@@ -91,21 +102,25 @@ class Image:
         return " ".join((self.folder / "ssh_host_ed25519_key.pub").read_text().split()[:2])
 
 
+def others(release: str) -> tuple[str, ...]:
+    """Return the releases that are in the image as directories below /srv, for gateways to run."""
+    return tuple(other for other in RELEASES if other != release)
+
+
 def image_key(release: str) -> str:
     """Return the hash of everything that the image is made of, 16 hex digits."""
+    folder = Path("folder")
     made_of = {
-        "release": release,
-        "packages": sorted(PACKAGES),
-        "installable": sorted(INSTALLABLE),
         "size": IMAGE_SIZE,
         "disk": DISK_SCRIPT,
         "customise": CUSTOMISE.read_text(),
-        "bootstrap": bootstrap_argv(release, keys=Path("keys"), target=Path("target")),
+        "machine": bootstrap_argv(release, MACHINE_PACKAGES, folder=folder),
+        "gateways": [bootstrap_argv(other, GATEWAY_PACKAGES, folder=folder) for other in others(release)],
     }
     return hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def bootstrap_argv(release: str, *, keys: Path, target: Path) -> list[str]:
+def bootstrap_argv(release: str, packages: Sequence[str], *, folder: Path) -> list[str]:
     """Return the mmdebstrap command; packages stay in apt's cache for the customisation to make a repository."""
     return [
         "mmdebstrap",
@@ -117,13 +132,12 @@ def bootstrap_argv(release: str, *, keys: Path, target: Path) -> list[str]:
         "--dpkgopt=path-exclude=/usr/share/doc/*",
         "--dpkgopt=path-include=/usr/share/doc/*/copyright",
         "--skip=download/empty,essential/unlink,cleanup/apt",
-        f"--include={','.join(sorted(PACKAGES))}",
-        f"--customize-hook=upload {keys}/id_ed25519.pub /root/lab-key.pub",
-        f"--customize-hook=upload {keys}/customise.sh /root/customise.sh",
+        f"--include={','.join(sorted(packages))}",
+        f"--customize-hook={DOWNLOAD} {' '.join(RIVALS)}",
+        *(f"--customize-hook=upload {folder}/{name} /root/{name}" for name in UPLOADED),
         f'--customize-hook=chroot "$1" sh /root/customise.sh {" ".join(INSTALLABLE)}',
-        f"--customize-hook=download /etc/ssh/ssh_host_ed25519_key.pub {keys}/ssh_host_ed25519_key.pub",
         release,
-        str(target),
+        str(folder / f"{release}.tar"),
     ]
 
 
@@ -160,42 +174,32 @@ def ensure_image(release: str, *, progress: Progress) -> Image:
 def build(release: str, folder: Path, *, progress: Progress) -> None:
     """Build the image's files into folder."""
     places.private_folder(folder)
-    log = places.private_folder(places.cache_root() / "logs") / f"image-{release}.log"
-    log.write_text("")
+    logs = places.private_folder(places.cache_root() / "logs")
     advice = "look at the end of the log; the build needs Debian's package archive, set http_proxy if there is one"
-    process.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(folder / "id_ed25519")], timeout=30
-    )
+    for name in ("id_ed25519", "ssh_host_ed25519_key"):
+        argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(folder / name)]
+        process.run(argv, timeout=30)
     shutil.copy(CUSTOMISE, folder / "customise.sh")
-    with progress.step(f"root file system of {release} by mmdebstrap (about a minute; log {log})"):
-        argv = bootstrap_argv(release, keys=folder, target=folder / "root.tar")
-        process.run_logged(argv, log=log, timeout=1800, advice=advice)
+    packages = {release: MACHINE_PACKAGES, **dict.fromkeys(others(release), GATEWAY_PACKAGES)}
+    commands = {
+        logs / f"root-{each}.log": bootstrap_argv(each, packages[each], folder=folder) for each in sorted(packages)
+    }
+    with progress.step(f"root file systems of {', '.join(packages)} by mmdebstrap (two minutes; logs in {logs})"):
+        process.run_together(commands, timeout=1800, advice=advice)
     with progress.step("disk image"):
-        make_disk(folder, log=log)
+        make_disk(release, folder, log=logs / f"image-{release}.log")
+    (folder / "ssh_host_ed25519_key").unlink()
 
 
-def make_disk(folder: Path, *, log: Path) -> None:
-    """Turn the archive into an ext4 image without mounting; without root the owners are played by fakeroot."""
-    tree = folder / "tree"
-    tree.mkdir()
+def make_disk(release: str, folder: Path, *, log: Path) -> None:
+    """Turn the archives into an ext4 image without mounting; without root the owners are played by fakeroot."""
     wrapper = [] if os.geteuid() == 0 else ["fakeroot", "--"]
-    disk = folder / "disk.ext4"
-    argv = [
-        *wrapper,
-        "sh",
-        "-c",
-        DISK_SCRIPT,
-        "sh",
-        str(tree),
-        str(folder / "root.tar"),
-        str(disk),
-        IMAGE_SIZE,
-        str(folder),
-    ]
-    process.run_logged(argv, log=log, timeout=600, advice="is the disk full?")
-    disk.chmod(stat.S_IRUSR)
-    remove_tree(tree)
-    (folder / "root.tar").unlink()
+    argv = [*wrapper, "sh", "-c", DISK_SCRIPT, "sh", str(folder), IMAGE_SIZE, release, *others(release)]
+    process.run_together({log: argv}, timeout=600, advice="is the disk full?")
+    (folder / "disk.ext4").chmod(stat.S_IRUSR)
+    remove_tree(folder / "tree")
+    for archive in folder.glob("*.tar"):
+        archive.unlink()
 
 
 def remove_tree(path: Path) -> None:

@@ -126,9 +126,10 @@ class Lab:
         """Plug an uplink in (`up`) or out (`down`), or keep its carrier and pass nothing (`silent`)."""
         lifecycle.run_program(self.state, ["link", site, uplink, want], timeout=60)
 
-    def start_capture(self, *, site: str = "both") -> None:
+    def start_capture(self, *, sites: Sequence[str] = topology.GATEWAYS) -> None:
         """Start to capture what gateways send; return when every tcpdump listens."""
-        lifecycle.run_program(self.state, ["capture", "start", "--site", site], timeout=90)
+        words = [word for site in sites for word in ("--site", site)]
+        lifecycle.run_program(self.state, ["capture", "start", *words], timeout=90)
 
     def stop_capture(self) -> None:
         """Drain and end the capture, and bring its files into the run folder."""
@@ -150,10 +151,12 @@ class Lab:
         return capture.build_report(self.capture_folder, protected=protected)
 
     @contextmanager
-    def capture(self, *, site: str = "both", protected: Sequence[str] = ()) -> Iterator[Capturing]:
+    def capture(
+        self, *, sites: Sequence[str] = topology.GATEWAYS, protected: Sequence[str] = ()
+    ) -> Iterator[Capturing]:
         """Capture during the block; the report is in what the block was given."""
         running = Capturing()
-        self.start_capture(site=site)
+        self.start_capture(sites=sites)
         try:
             yield running
         finally:

@@ -146,7 +146,7 @@ def make_snapshot(blank: State, built: Image, stored: Path, *, progress: Progres
         fresh = start_machine(blank, built, disk_from=None)
         connection.await_ssh(fresh, "machine", seconds=FIRST_BOOT_SECONDS)
         connection.set_clock(fresh)
-    with progress.step("gateways berlin and paris: networks, containers, their boot"):
+    with progress.step("gateways: networks, containers, their boot"):
         push_program(fresh)
         said = run_program(fresh, ["up"], timeout=600)
         for host in connection.HOSTS[1:]:

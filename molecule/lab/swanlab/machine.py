@@ -20,13 +20,17 @@ from typing import Any
 
 from . import process, requirements
 from .errors import LabError
+from .host import topology
 from .image import Image
 
 SNAPSHOT = "pristine"
 MEMORY = 4096
-MASKED_ON_MACHINE = ("strongswan.service", "nftables.service")
+MASKED_ON_MACHINE = ("apparmor.service", "strongswan.service", "nftables.service")
 #: Guest addresses behind the forwarded ports; the machine's own is the bridge of topology.py.
-GUEST_ADDRESSES = {"machine": "172.31.255.1", "berlin": "172.31.255.11", "paris": "172.31.255.12"}
+GUEST_ADDRESSES = {
+    "machine": topology.MANAGEMENT_HOST,
+    **{name: topology.plain(site.management) for name, site in topology.SITES.items()},
+}
 
 
 def cores() -> int:

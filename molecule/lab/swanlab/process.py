@@ -1,13 +1,14 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run host programs: argument lists, a timeout, the C locale, output into a log."""
+"""Run host programs: argument lists, a timeout, the C locale, output into logs."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -45,28 +46,35 @@ def run(
     return done
 
 
-def run_logged(argv: Sequence[str], *, log: Path, timeout: float, advice: str = "") -> None:
-    """Run a long program with its output appended to log; end its whole process group on any way out."""
-    with log.open("ab") as output:
-        output.write(f"$ {' '.join(argv)}\n".encode())
-        output.flush()
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=environment(),
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(timeout=timeout)
-        except BaseException as error:
-            end_group(process)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise LabError(f"{argv[0]} did not end within {timeout:.0f} s", log=str(log), advice=advice) from error
-            raise
-    if code != 0:
-        raise LabError(f"{argv[0]} failed with exit code {code}", log=str(log), advice=advice)
+def run_together(commands: Mapping[Path, Sequence[str]], *, timeout: float, advice: str = "") -> None:
+    """Run long programs at the same time, each with its output as a log; end all process groups on any way out."""
+    started: dict[Path, subprocess.Popen[bytes]] = {}
+    deadline = time.monotonic() + timeout
+    try:
+        for log, argv in commands.items():
+            with log.open("wb") as output:
+                output.write(f"$ {' '.join(argv)}\n".encode())
+                output.flush()
+                started[log] = subprocess.Popen(
+                    list(argv),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment(),
+                    start_new_session=True,
+                )
+        for log, process in started.items():
+            name = commands[log][0]
+            try:
+                code = process.wait(timeout=max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired as error:
+                raise LabError(f"{name} did not end within {timeout:.0f} s", log=str(log), advice=advice) from error
+            if code != 0:
+                raise LabError(f"{name} failed with exit code {code}", log=str(log), advice=advice)
+    finally:
+        for process in started.values():
+            if process.poll() is None:
+                end_group(process)
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

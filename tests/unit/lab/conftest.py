@@ -33,7 +33,7 @@ def machine_state(tmp_path: Path) -> State:
         private_key="/cache/key with blank",
         host_key="ssh-ed25519 AAAA",
         accelerator="tcg",
-        ports={"machine": 2000, "berlin": 2001, "paris": 2002},
+        ports={"machine": 2000, "berlin": 2001, "paris": 2002, "madrid": 2003, "rome": 2004},
     )
 
 

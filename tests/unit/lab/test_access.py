@@ -43,9 +43,9 @@ def test_a_direct_labs_gateways_have_their_own_addresses(direct_state: State, tm
     assert (said["hostname"], said["port"]) == ("172.31.255.12", "22")
 
 
-def test_the_inventory_is_yaml_with_both_gateways(machine_state: State) -> None:
+def test_the_inventory_is_yaml_with_all_gateways(machine_state: State) -> None:
     hosts = yaml.safe_load(inventory.render_inventory(machine_state))["gateways"]["hosts"]
-    assert set(hosts) == {"berlin", "paris"}
+    assert set(hosts) == {"berlin", "paris", "madrid", "rome"}
     paris = hosts["paris"]
     assert (paris["ansible_host"], paris["ansible_port"]) == ("127.0.0.1", 2002)
     assert paris["ansible_python_interpreter"] == "/usr/bin/python3"
@@ -86,8 +86,8 @@ def test_a_direct_labs_names_have_its_prefix(direct_state: State) -> None:
 
 
 def test_an_unknown_node_is_one_clear_error(machine_state: State) -> None:
-    with pytest.raises(LabError, match="no node rome"):
-        Lab(machine_state).command("rome", ["true"])
+    with pytest.raises(LabError, match="no node lyon"):
+        Lab(machine_state).command("lyon", ["true"])
 
 
 def qemu(*, accelerator: str = "tcg", snapshot: str | None = None) -> list[str]:
@@ -96,7 +96,7 @@ def qemu(*, accelerator: str = "tcg", snapshot: str | None = None) -> list[str]:
         image,
         disk=Path("disk.qcow2"),
         accelerator=accelerator,
-        ports={"machine": 2000, "berlin": 2001, "paris": 2002},
+        ports=dict(zip(connection.HOSTS, range(2000, 2005), strict=True)),
         monitor=Path("qmp"),
         serial=Path("serial.log"),
         snapshot=snapshot,
@@ -107,7 +107,7 @@ def test_the_machine_is_reached_by_loopback_only_and_reaches_nothing() -> None:
     (net,) = [word for word in qemu() if word.startswith("user,")]
     assert "restrict=on" in net
     assert "hostfwd=tcp:127.0.0.1:2001-172.31.255.11:22" in net
-    assert net.count("hostfwd=") == net.count("hostfwd=tcp:127.0.0.1:") == 3
+    assert net.count("hostfwd=") == net.count("hostfwd=tcp:127.0.0.1:") == 5
 
 
 def test_strongswan_sleeps_on_the_machine_itself_only() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from swanlab import image, lifecycle, machine
+from swanlab import connection, image, lifecycle, machine
 from swanlab.errors import LabError
 
 
@@ -30,7 +30,14 @@ def test_each_release_has_its_key() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PACKAGES", ("systemd",)), ("INSTALLABLE", ("nftables",)), ("IMAGE_SIZE", "9G"), ("DISK_SCRIPT", "true")],
+    [
+        ("MACHINE_PACKAGES", ("systemd",)),
+        ("GATEWAY_PACKAGES", ("systemd",)),
+        ("INSTALLABLE", ("nftables",)),
+        ("RIVALS", ()),
+        ("IMAGE_SIZE", "9G"),
+        ("DISK_SCRIPT", "true"),
+    ],
 )
 def test_a_changed_recipe_has_another_key(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
     before = image.image_key("bookworm")
@@ -53,8 +60,8 @@ def test_the_key_knows_nothing_of_this_computers_folders(monkeypatch: pytest.Mon
 
 
 def test_the_bootstrap_names_no_mirror() -> None:
-    argv = image.bootstrap_argv("trixie", keys=Path("keys"), target=Path("root.tar"))
-    assert argv[-2:] == ["trixie", "root.tar"]
+    argv = image.bootstrap_argv("trixie", image.GATEWAY_PACKAGES, folder=Path("folder"))
+    assert argv[-2:] == ["trixie", "folder/trixie.tar"]
     assert not [word for word in argv if "://" in word]
 
 
@@ -71,7 +78,7 @@ def test_a_snapshot_depends_on_image_accelerator_and_qemu() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MEMORY", 8192), ("MASKED_ON_MACHINE", ()), ("GUEST_ADDRESSES", {"machine": "a", "berlin": "b", "paris": "c"})],
+    [("MEMORY", 8192), ("MASKED_ON_MACHINE", ()), ("GUEST_ADDRESSES", dict.fromkeys(connection.HOSTS, "a"))],
 )
 def test_a_snapshot_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch, name: str, value: object) -> None:
     before = snapshot()

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import stat
+from pathlib import Path
 
 import pytest
-from swanlab.host import topology
+from swanlab.host import gateways, topology
 from swanlab.host.network import impaired_devices
+from swanlab.host.running import Place
+from swanlab.image import RELEASES
 from swanlab.machine import GUEST_ADDRESSES
 
 EVERYTHING = [
@@ -44,7 +48,7 @@ def test_networks_of_the_sites_and_between_them_do_not_overlap() -> None:
         addresses = [site.lan4, site.lan6, *(a for link in site.uplinks for a in (link.address4, link.address6))]
         networks += [ipaddress.ip_interface(address).network for address in addresses]
     same_family = [(a, b) for a in networks for b in networks if a is not b and a.version == b.version]
-    assert len(same_family) == 60
+    assert len(same_family) == 180
     assert not [(a, b) for a, b in same_family if a.overlaps(b)]
 
 
@@ -69,13 +73,13 @@ def test_only_the_first_uplink_carries_the_default_routes(gateway: str) -> None:
 
 def test_ipv6_addresses_are_there_without_a_wait() -> None:
     given = [line for batch in EVERYTHING for line in batch.lines if re.match(r"address add \S*:", line)]
-    assert len(given) == 12
+    assert len(given) == 20
     assert all(line.endswith("nodad") for line in given)
 
 
 def test_hardware_addresses_are_local_fixed_and_distinct() -> None:
-    addresses = [topology.hardware_address(s, d) for s in topology.SITES.values() for d in topology.DEVICES]
-    assert len(set(addresses)) == 8
+    addresses = [topology.hardware_address(s, d) for s in topology.SITES.values() for d in s.devices]
+    assert len(addresses) == len(set(addresses)) == 14
     assert all(address.startswith("02:") for address in addresses)
 
 
@@ -89,7 +93,7 @@ def test_what_is_plugged_in_can_be_unplugged() -> None:
 
 def test_impairments_lie_behind_the_capture() -> None:
     devices = [device for site in topology.SITES for device in impaired_devices(site, "wan0")]
-    assert devices == ["b0-in", "b0-net", "p0-in", "p0-net"]
+    assert devices == ["b0-in", "b0-net", "p0-in", "p0-net", "m0-in", "m0-net", "r0-in", "r0-net"]
 
 
 def test_a_prefix_keeps_two_labs_on_one_computer_apart() -> None:
@@ -100,11 +104,31 @@ def test_a_prefix_keeps_two_labs_on_one_computer_apart() -> None:
     assert all(name.startswith("lab-a-") for name in inside)
 
 
-def test_the_forwarded_ports_lead_to_the_nodes_addresses() -> None:
-    assert {
-        "machine": topology.MANAGEMENT_HOST,
-        **{name: topology.plain(site.management) for name, site in topology.SITES.items()},
-    } == GUEST_ADDRESSES
+def test_the_nodes_have_addresses_of_their_own_on_the_management_bridge() -> None:
+    network = ipaddress.ip_network("172.31.255.0/24")
+    assert len(set(GUEST_ADDRESSES.values())) == 1 + len(topology.GATEWAYS)
+    assert all(ipaddress.ip_address(address) in network for address in GUEST_ADDRESSES.values())
+
+
+def test_there_are_two_gateways_of_each_release_and_a_pair_across() -> None:
+    by_release = {release: {s.name for s in topology.SITES.values() if s.release == release} for release in RELEASES}
+    assert by_release == {"bookworm": {"berlin", "madrid"}, "trixie": {"paris", "rome"}}
+
+
+def test_a_gateway_stands_on_the_root_of_its_release_and_sees_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path / "run", str(tmp_path), "", "mgmt")
+    (tmp_path / "srv" / "trixie").mkdir(parents=True)
+    assert place.lower_root("bookworm") == tmp_path
+    assert place.lower_root("trixie") == tmp_path / "srv" / "trixie"
+    hidden: list[tuple[str, int]] = []
+    monkeypatch.setattr("os.mknod", lambda path, mode: hidden.append((path.name, mode)))
+    for release in RELEASES:
+        upper = tmp_path / "upper" / release
+        upper.mkdir(parents=True)
+        gateways.hide_other_releases(place.lower_root(release), upper)
+    assert hidden == [("trixie", stat.S_IFCHR)]
 
 
 def test_an_unknown_uplink_is_named() -> None:

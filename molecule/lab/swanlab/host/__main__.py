@@ -89,7 +89,7 @@ def capture(place: Place, arguments: argparse.Namespace) -> None:
     """Start or stop the capture of what gateways send."""
     folder = place.folder / "capture"
     if arguments.action == "start":
-        sites = topology.GATEWAYS if arguments.site == "both" else (arguments.site,)
+        sites = arguments.site or topology.GATEWAYS
         taps = {f"{site}-{link.device}": f"{link.tag}-tap" for site in sites for link in topology.SITES[site].uplinks}
         captures.start(folder, namespace=f"{place.prefix}wires", taps=taps)
     else:
@@ -154,7 +154,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--clear", action="store_true")
     command = commands.add_parser("capture")
     command.add_argument("action", choices=("start", "stop"))
-    command.add_argument("--site", choices=(*topology.GATEWAYS, "both"), default="both")
+    command.add_argument("--site", choices=topology.GATEWAYS, action="append")
     return top
 
 

@@ -1,12 +1,13 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Make, start, stop and prepare the gateways: systemd containers on overlays of one root file system."""
+"""Make, start, stop and prepare the gateways: systemd containers, each on an overlay of its release's root file system."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import time
 from pathlib import Path
 
@@ -37,7 +38,9 @@ def make_root(place: Place, gateway: str) -> None:
         return
     for part in ("upper", "work", "root"):
         (base / part).mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={place.lower},upperdir={base}/upper,workdir={base}/work"
+    lower = place.lower_root(topology.SITES[gateway].release)
+    hide_other_releases(lower, base / "upper")
+    options = f"lowerdir={lower},upperdir={base}/upper,workdir={base}/work"
     run(["mount", "-t", "overlay", f"lab-{gateway}", "-o", options, str(root)])
     (root / "etc/hostname").write_text(f"{gateway}\n")
     (root / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n127.0.1.1\t{gateway}\n::1\tlocalhost ip6-localhost\n")
@@ -50,6 +53,15 @@ def make_root(place: Place, gateway: str) -> None:
         link = root / "etc/systemd/system" / unit
         if not link.is_symlink():
             link.symlink_to("/dev/null")
+
+
+def hide_other_releases(lower: Path, upper: Path) -> None:
+    """Keep the root file systems of other releases out of sight, by overlayfs' mark of what is deleted."""
+    for release in {site.release for site in topology.SITES.values()}:
+        mark = upper / "srv" / release
+        if (lower / "srv" / release).is_dir() and not mark.exists():
+            mark.parent.mkdir(exist_ok=True)
+            os.mknod(mark, stat.S_IFCHR)
 
 
 def pid_of(place: Place, gateway: str) -> int | None:

@@ -20,12 +20,17 @@ class HostError(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where this lab lives on the lab host: its folder, the gateways' lower root, the prefix of its names."""
+    """Where this lab lives on the lab host: its folder, the image's root, the prefix of its names."""
 
     folder: Path
     lower: str
     prefix: str
     bridge: str
+
+    def lower_root(self, release: str) -> Path:
+        """Return the root file system of a release: a directory in the image, or the image's root itself."""
+        nested = Path(self.lower, "srv", release)
+        return nested if nested.is_dir() else Path(self.lower)
 
     def root(self, gateway: str) -> Path:
         """Return a gateway's root, the merged overlay."""

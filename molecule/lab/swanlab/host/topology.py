@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two sites, their networks and their addresses, as values; and the ip(8) commands that make them.
+"""The sites, their networks and their addresses, as values; and the ip(8) commands that make them.
 
 One uplink, from the gateway to the router, with the names of berlin's wan0 (devices of the namespace `wires` in
 brackets, between bars the bridges there):
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 MANAGEMENT_BRIDGE = "mgmt"
 MANAGEMENT_HOST = "172.31.255.1"
-#: What every gateway has, in the order of their hardware addresses.
+#: What a gateway may have, in the order of their hardware addresses.
 DEVICES = ("mgmt0", "lan0", "wan0", "wan1")
 
 
@@ -38,9 +38,10 @@ class Uplink:
 
 @dataclass(frozen=True)
 class Site:
-    """A gateway with its uplinks, the network behind it and one host in that network."""
+    """A gateway with its Debian release and its uplinks, the network behind it and one host in that network."""
 
     name: str
+    release: str
     uplinks: tuple[Uplink, ...]
     lan4: str
     lan6: str
@@ -54,6 +55,11 @@ class Site:
         return f"lan-{self.name}"
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """Return the names of the gateway's network devices."""
+        return (*DEVICES[:2], *(link.device for link in self.uplinks))
+
+    @property
     def tag(self) -> str:
         """Return the letter that begins the names of the site's wires."""
         return self.name[0]
@@ -61,6 +67,7 @@ class Site:
 
 BERLIN = Site(
     name="berlin",
+    release="bookworm",
     uplinks=(
         Uplink("wan0", "b0", "192.0.2.2/24", "192.0.2.1/24", "2001:db8:1::2/64", "2001:db8:1::1/64", True),
         Uplink("wan1", "b1", "203.0.113.2/25", "203.0.113.1/25", "2001:db8:11::2/64", "2001:db8:11::1/64", False),
@@ -73,6 +80,7 @@ BERLIN = Site(
 )
 PARIS = Site(
     name="paris",
+    release="trixie",
     uplinks=(
         Uplink("wan0", "p0", "198.51.100.2/24", "198.51.100.1/24", "2001:db8:2::2/64", "2001:db8:2::1/64", True),
         Uplink("wan1", "p1", "203.0.113.130/25", "203.0.113.129/25", "2001:db8:12::2/64", "2001:db8:12::1/64", False),
@@ -83,7 +91,27 @@ PARIS = Site(
     host6="fd00:2::10/64",
     management="172.31.255.12/24",
 )
-SITES = {site.name: site for site in (BERLIN, PARIS)}
+MADRID = Site(
+    name="madrid",
+    release="bookworm",
+    uplinks=(Uplink("wan0", "m0", "198.18.3.2/24", "198.18.3.1/24", "2001:db8:3::2/64", "2001:db8:3::1/64", True),),
+    lan4="10.3.0.1/24",
+    lan6="fd00:3::1/64",
+    host4="10.3.0.10/24",
+    host6="fd00:3::10/64",
+    management="172.31.255.13/24",
+)
+ROME = Site(
+    name="rome",
+    release="trixie",
+    uplinks=(Uplink("wan0", "r0", "198.18.4.2/24", "198.18.4.1/24", "2001:db8:4::2/64", "2001:db8:4::1/64", True),),
+    lan4="10.4.0.1/24",
+    lan6="fd00:4::1/64",
+    host4="10.4.0.10/24",
+    host6="fd00:4::10/64",
+    management="172.31.255.14/24",
+)
+SITES = {site.name: site for site in (BERLIN, PARIS, MADRID, ROME)}
 GATEWAYS = tuple(SITES)
 #: Namespaces that are no gateway; `wires` is not for users.
 PLAIN_NODES = ("router", *(site.lan_node for site in SITES.values()))
@@ -174,7 +202,7 @@ def gateway_batches(site: Site, *, prefix: str, bridge_name: str) -> Iterator[Ba
     ]
     inside = [
         "link set lo up",
-        *(f"link set {device} address {hardware_address(site, device)}" for device in DEVICES),
+        *(f"link set {device} address {hardware_address(site, device)}" for device in site.devices),
         "link set mgmt0 up",
         f"address add {site.management} dev mgmt0",
         "link set lan0 up",

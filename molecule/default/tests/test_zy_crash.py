@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A run that is killed at any moment leaves the old or the new state, and the next run completes."""
+"""A run that is killed at any moment leaves the old or the new state, and the next run completes. Late, for it adds a tunnel."""
 
 from __future__ import annotations
 
