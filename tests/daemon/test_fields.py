@@ -32,7 +32,13 @@ class Ends:
             number: engine_host(directory / str(number), process.uri) for number, process in enumerate(pair, start=1)
         }
 
-    def apply(self, number: int, phase1: Change | None = None, phase2: Change | None = None) -> None:
+    def apply(
+        self,
+        number: int,
+        phase1: Change | None = None,
+        phase2: Change | None = None,
+        interfaces: list[Change] | None = None,
+    ) -> None:
         """Make one end a gateway with one tunnel to the other."""
         other = 3 - number
         one = {
@@ -44,7 +50,7 @@ class Ends:
             "remote_networks": [f"10.{other}.0.0/24"], "proposals": ["aes256gcm16"], **(phase2 or {}),
         }  # fmt: skip
         Path(self.hosts[number].paths.root).mkdir(exist_ok=True)
-        run(self.hosts[number], config([one], [two]))
+        run(self.hosts[number], config([one], [two], interfaces))
 
     def both(self, phase1: Change | None = None, phase2: Change | None = None) -> None:
         for number in (1, 2):
@@ -210,3 +216,13 @@ def test_what_starts_a_tunnel(ends: Ends, init_type: str, traps: int, *, up: boo
     ends.apply(1, {"init_type": init_type})
     assert len(ends.hosts[1].charon.traps()) == traps
     assert ends.comes_up(within_s=5.0 if up else 0.3) is up
+
+
+@proves(key="connections.<conn>.if_id_in", option="phase1.xfrm_interface")
+@proves(key="connections.<conn>.if_id_out", option="phase1.xfrm_interface")
+def test_the_sas_of_an_interface_carry_its_number(ends: Ends) -> None:
+    ends.apply(2)
+    ends.apply(1, {"xfrm_interface": "ipsec-t"}, interfaces=[{"name": "ipsec-t", "if_id": 4711}])
+    _ike, child = ends.up()
+    assert (child["if-id-in"], child["if-id-out"]) == ("00001267", "00001267")
+    assert "if-id-in" not in ends.shown(2)[1]

@@ -121,6 +121,19 @@ def test_info_has_what_it_documents_and_no_secret(modules: ModulePrograms) -> No
     assert modules.sandbox.digest() == before
 
 
+def test_a_probe_hears_charon_as_the_package_configures_it(modules: ModulePrograms) -> None:
+    away = {**PHASE1, "remote_endpoints": ["nowhere.invalid"], "init_type": "on_demand"}
+    modules.run("ipsec_gateway", config={"phase1": [away], "phase2": [PHASE2]})
+    told = modules.run("ipsec_info", gather=["why_down"], probe=True)
+    assert (told["changed"], told.get("warnings")) == (False, None)
+    assert [(each["phase2"], each["reason"], each["source"]) for each in told["why_down"]] == [
+        (None, "name_unresolved", "error-notify"),
+        ("lan", "name_unresolved", "error-notify"),
+    ]
+    refused = modules.run("ipsec_info", gather=["why_down"], probe=True, probe_timeout=0)
+    assert "probe_timeout is 0: a number of seconds from 1 to 300 is needed" in refused["msg"]
+
+
 def test_a_foreign_connection_is_left_alone_and_told(modules: ModulePrograms) -> None:
     mine = modules.sandbox.swanctl / "conf.d" / "mine.conf"
     mine.write_text("connections { byhand { remote_addrs = 203.0.113.9 } }\n", encoding="utf-8")
