@@ -84,10 +84,14 @@ def load(host: FakeHost) -> None:
     root = resolved(read_by_hand(host.host).parsed({}))
     for name, section in _inside(root, "secrets"):
         told = as_loaded(name, section)
-        host.charon.load_shared(id=name, kind=told.kind, owners=told.owners, data=told.value.reveal().encode())
+        host.charon.load_shared(id=name, kind=told.kind, owners=told.owners, data=_bytes(told.value.reveal()))
     for name, section in _inside(root, "connections"):
         host.charon.load_connection(name, _tree(section))
     host.reset()
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _inside(root: Section, name: str) -> list[tuple[str, Section]]:

@@ -90,7 +90,7 @@ def read_gateway(text: Section, *, only: Collection[str] | None = None, release:
     chosen = {name: each for name, each in sections.sections.items() if only is None or name in only}
     found = [_read_connection(name, section, problems) for name, section in chosen.items()]
     of_secrets: list[Problem] = []
-    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), of_secrets)
+    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), of_secrets, kept=only is not None)
     connections = [each for each in found if each is not None]
     if release and tuple(release) < (5, 9, 9):
         for child in (child for each in connections for child in each.children.values()):

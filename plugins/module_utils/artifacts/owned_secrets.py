@@ -135,8 +135,11 @@ def _fits(owner: str, identities: Collection[str]) -> int:
     return 2 if star and any(each.startswith(kind) and each.endswith(end) for each in identities) else 0
 
 
-def read_secrets(section: Section, problems: list[Problem]) -> OwnedSecrets:
-    """Return the pre-shared keys of the section; what options cannot say about them is added to `problems`."""
+def read_secrets(section: Section, problems: list[Problem], *, kept: bool = False) -> OwnedSecrets:
+    """Return the pre-shared keys of the section; what options cannot say about them is added to `problems`.
+
+    Where keys are `kept` on the host, one may be any bytes: nobody has to write it as `psk`.
+    """
     problems += no_value_here(section, "secrets")
     found = []
     for name, inner in section.sections.items():
@@ -148,7 +151,7 @@ def read_secrets(section: Section, problems: list[Problem]) -> OwnedSecrets:
             continue
         problems += (not_known(each, f"{path}.{key}", ()) for key, each in inner.sections.items())
         owners = frozenset(_owners(inner, path, problems))
-        key = _key(inner, path, problems)
+        key = _key(inner, path, problems, kept=kept)
         found.append(_Owned(name, inner.place, owners or frozenset((ANY,)), key))
     return OwnedSecrets(found)
 
@@ -166,14 +169,17 @@ def _owners(section: Section, path: str, problems: list[Problem]) -> Iterator[st
             problems.append(Problem(str(value.place), f"{path}.{key}", value.text, str(error)))
 
 
-def _key(section: Section, path: str, problems: list[Problem]) -> Secret | None:
+def _key(section: Section, path: str, problems: list[Problem], *, kept: bool) -> Secret | None:
     """Return the key; where it could not be given as `psk`, None, and a problem that says nothing of the key itself."""
     value = section.values.get("secret", Value(None, *section.place))
     if value.text is None:
         wanted = "is not given; the key is needed"
     else:
         try:
-            return parse_secret(_decoded(value.text).decode("utf-8"))
+            key = _decoded(value.text)
+            if kept and key:
+                return Secret(key.decode("utf-8", "surrogateescape"))
+            return parse_secret(key.decode("utf-8"))
         except binascii.Error:
             wanted = "what follows 0s must be base64, what follows 0x hexadecimal"
         except UnicodeDecodeError:

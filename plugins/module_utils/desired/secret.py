@@ -24,6 +24,10 @@ class Secret:
         return self._text
 
     @property
+    def _bytes(self) -> bytes:
+        return self._text.encode("utf-8", "surrogateescape")
+
+    @property
     def length(self) -> int:
         """Return the number of characters."""
         return len(self._text)
@@ -41,7 +45,7 @@ class Secret:
         return "***"
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+        return isinstance(other, Secret) and hmac.compare_digest(self._bytes, other._bytes)
 
     def __hash__(self) -> int:
         return hash(self._text)

@@ -104,7 +104,7 @@ class GenerationStore:
         if found is None:
             raise GenerationBroken(f"{path} is missing: {self._remedy}")
         try:
-            document = json.loads(found.content)
+            document = json.loads(found.content.decode("utf-8", "surrogateescape"))
         except ValueError as error:
             raise GenerationBroken(f"{path} is no valid JSON ({error}): {self._remedy}") from None
         if not isinstance(document, dict):

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import re
 from typing import Any
@@ -117,6 +118,20 @@ def test_secrets_are_ours_afterwards_and_in_no_result() -> None:
     assert "s3cret" not in repr(outcome)
     assert "another" not in repr(outcome)
     assert b"czNjcmV0" in host.files.files["/etc/swanctl/conf.d/swanfleet-secrets.conf"].content
+
+
+@pytest.mark.parametrize(
+    ("text", "key"), [("0s/wDKCg==", b"\xff\x00\xca\x0a"), ("0x0d0a", b"\r\n"), ("0xc3:a4", b"\xc3\xa4")]
+)
+def test_a_key_that_is_no_text_is_taken_over_as_it_is(text: str, key: bytes) -> None:
+    host = by_hand({MAIN: SWANCTL_CONF.replace('"s3cret"', text), ROME_FILE: ROME_CONF})
+    adopt(host)
+    assert key in [data for _kind, _owners, data in host.charon.secrets.values()]
+    assert b"0s" + base64.b64encode(key) in host.files.files["/etc/swanctl/conf.d/swanfleet-secrets.conf"].content
+    assert adopt(host).changed is False
+    added = run_transaction(host.host, lambda gateway: gateway.without_all({"phase1": ["rome"]}), check=False)
+    assert steps(added)[0] == "write file secrets"
+    assert restore(host.host, with_daemon=True).steps == ()
 
 
 def test_a_check_writes_nothing_and_plans_the_same() -> None:
