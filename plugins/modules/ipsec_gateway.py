@@ -51,6 +51,13 @@ options:
       - With O(state=deleted), instead of O(config), removes all that this collection manages on the host.
     type: bool
     default: false
+  keep_secrets:
+    description:
+      - With O(state=merged) and O(state=overridden), a phase 1 of O(config) that authenticates by a pre-shared key and has
+        none keeps the one that the host has for its name. So O(config) needs no keys after V(adopted) or V(gathered).
+      - A key that is given is taken, so that keys can come from a vault one after the other.
+    type: bool
+    default: false
   only:
     description:
       - With O(state=adopted), the names of the connections to take over. Without it all are taken over.
@@ -111,6 +118,12 @@ EXAMPLES = r"""
   swanfleet.ipsec.ipsec_gateway:
     state: adopted
     only: [paris]
+
+- name: Go on with what was written down of it, while its keys stay on the host
+  swanfleet.ipsec.ipsec_gateway:
+    state: overridden
+    keep_secrets: true
+    config: "{{ gateway_config }}"
 
 - name: Read what is managed on the host
   swanfleet.ipsec.ipsec_gateway:

@@ -13,6 +13,7 @@ from ..apply.takeover import adoptable
 from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
+from ..desired.kept_secrets import with_kept_secrets, with_placeholders
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host
 from ..errors import IpsecError, Problem, ValidationError
@@ -40,6 +41,7 @@ GATEWAY_SPEC: dict[str, Any] = {
     },
     "everything": {"type": "bool", "default": False},
     "only": {"type": "list", "elements": "str"},
+    "keep_secrets": {"type": "bool", "default": False, "no_log": False},
     "running_config": {"type": "str", "no_log": True},
 }
 CONFIG_NEEDED = (
@@ -54,10 +56,12 @@ def gateway_change(params: Params) -> Change:
     """Return the change that `merged`, `overridden` or `deleted` asks for; raises `ValidationError`."""
     state = params["state"]
     config = params["config"] or {}
-    if state == "deleted":
-        return _deletion(config, everything=params["everything"])
     if params["only"] is not None and state != "adopted":
         raise _refusal("only", params["only"], f"it belongs to state adopted, and this is state {state}")
+    if params["keep_secrets"] and state not in ("merged", "overridden"):
+        raise _refusal("keep_secrets", True, f"it belongs to state merged or overridden, and this is state {state}")
+    if state == "deleted":
+        return _deletion(config, everything=params["everything"])
     if state == "adopted":
         if params["everything"] or params["config"] is not None:
             raise _refusal(
@@ -66,9 +70,9 @@ def gateway_change(params: Params) -> Change:
         return lambda gateway: gateway
     if params["everything"]:
         raise _refusal("everything", True, f"it belongs to state deleted, and this is state {state}")
-    wanted = parse_gateway(config)
+    wanted = parse_gateway(with_placeholders(config) if params["keep_secrets"] else config)
     if state == "merged":
-        return lambda gateway: gateway.merged(wanted)
+        return lambda gateway: gateway.merged(with_kept_secrets(wanted, gateway))
     if wanted.empty:
         raise _refusal(
             "state",
@@ -76,7 +80,7 @@ def gateway_change(params: Params) -> Change:
             "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused "
             "(state deleted with everything: true removes all)",
         )
-    return lambda _gateway: wanted
+    return lambda gateway: with_kept_secrets(wanted, gateway)
 
 
 def adopting(params: Params) -> tuple[str, ...] | None:

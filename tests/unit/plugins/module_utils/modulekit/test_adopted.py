@@ -69,9 +69,29 @@ def test_only_takes_some(call: Call) -> None:
     assert (names(told["gathered"])[0], names(told["by_hand"]["config"])[0]) == (["rome"], ["paris"])
 
 
+@pytest.mark.parametrize("state", ["merged", "overridden"])
+def test_keys_may_stay_on_the_host_while_config_says_the_rest(call: Call, host: FakeHost, state: str) -> None:
+    call(state="adopted")
+    config = call(state="gathered")["gathered"]
+    assert call(state=state, config=config, keep_secrets=True)["changed"] is False
+    config["phase1"][1]["lifetime"] = "4h"
+    config["phase1"][0]["psk"] = "from a vault, at last"
+    found = call(state=state, config=config, keep_secrets=True)
+    assert found["changed"]
+    keys = [data for _kind, _owners, data in host.charon.secrets.values()]
+    assert sorted(keys) == [b"another", b"from a vault, at last"]
+
+
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
+        (
+            {"config": {"phase1": [{"name": "lima", "remote_endpoints": ["198.51.100.7"]}]}, "keep_secrets": True},
+            "phase1 lima: psk: is required: keep_secrets keeps what the host has, and it has none",
+        ),
+        ({"config": {"phase1": [{"name": "paris", "remote_endpoints": ["198.51.100.7"]}]}}, "paris: psk: is required"),
+        ({"state": "deleted", "everything": True, "keep_secrets": True}, "it belongs to state merged or overridden"),
+        ({"state": "deleted", "everything": True, "only": ["paris"]}, "it belongs to state adopted"),
         ({"state": "adopted", "config": {"phase1": []}}, "leave config and everything out"),
         ({"state": "adopted", "everything": True}, "leave config and everything out"),
         ({"state": "merged", "only": ["paris"], "config": {}}, "it belongs to state adopted"),
