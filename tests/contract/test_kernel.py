@@ -194,6 +194,20 @@ def test_a_batch_stops_at_the_command_that_is_refused_and_names_it(kernel: Kerne
     assert seen(kernel)[0] == ("10.255.0.1/30",)
 
 
+@pytest.mark.parametrize("alias", ["to the head office", "Jean's", 'the "old" one', ""])
+def test_an_alias_is_any_text_and_can_be_taken_away(kernel: Kernel, alias: str) -> None:
+    bridged(kernel, "link set dev t0 alias swanfleet")
+    kernel.run([("link", "set", "dev", "t0", "alias", alias)])
+    [shown] = [each.get("ifalias", "") for each in kernel.interfaces() if each["ifname"] == "t0"]
+    assert shown == alias
+
+
+@pytest.mark.parametrize("word", ["no. #7", '"both" and Jean\'s', "two\nlines"])
+def test_a_word_that_a_batch_cannot_have_is_refused(word: str) -> None:
+    with pytest.raises(KernelRefused, match="ip cannot be given the word"):
+        IpRoute2().run([("link", "set", "dev", "t0", "alias", word)])
+
+
 def test_addresses_and_default_routes_are_those_of_the_situation(kernel: Kernel) -> None:
     bridged(kernel, A1, A6, "link add dev t1 type bridge", "address replace 10.1.0.1/24 dev t1")
     assert parse_default_interfaces(kernel.default_routes()) == {}

@@ -144,7 +144,7 @@ class FakeKernel:
             link.up, link.routes = False, []
             link.addresses = [address for address in link.addresses if _family(address) == 4]
         elif rest[0] == "alias":
-            link.alias = rest[1]
+            link.alias = rest[1] or None
         elif rest[0] == "mtu":
             if int(rest[1]) < _SMALLEST_MTU:
                 raise _Refusal("Error: mtu less than device minimum.")

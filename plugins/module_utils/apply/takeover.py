@@ -165,9 +165,7 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
         if content != found.content:
             host.files.replace(host.paths.loaded_record, content, 0o600)
     for link, alias in manifest["links"].items():
-        # It may be gone by now.
-        with contextlib.suppress(KernelRefused):
-            host.kernel.run([("link", "set", "dev", link, "alias", alias)])
+        _unmark(host, link, alias)
     copies = [(path, host.files.read(_copy(host, directory, path))) for path in manifest["files"]]
     host.files.replace_all(
         [NewFile(path, copy.content, copy.mode, copy.owner) for path, copy in copies if copy is not None]
@@ -175,6 +173,15 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
     # A charon that is not there loads them from the files when it starts.
     with contextlib.suppress(DaemonUnavailable):
         _load_secrets(host, manifest["secrets"])
+
+
+def _unmark(host: Host, link: str, alias: str) -> None:
+    """Give a link its alias back, or none where ip(8) cannot be given that: with ours it would be removed as a leftover."""
+    for text in (alias, ""):
+        # The link may be gone by now.
+        with contextlib.suppress(KernelRefused):
+            host.kernel.run([("link", "set", "dev", link, "alias", text)])
+            return
 
 
 def _load_secrets(host: Host, names: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from ..errors import DependencyMissing, IpsecError
 
 _TIMEOUT_S = 60.0
+_SPECIAL = frozenset(" \t\n\r\"'#\\")
 
 
 class KernelRefused(IpsecError):
@@ -63,7 +64,7 @@ class IpRoute2:
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Carry out commands in one `ip -batch`."""
-        text = "".join(" ".join(command) + "\n" for command in commands)
+        text = "".join(" ".join(map(_word, command)) + "\n" for command in commands)
         done = _ip(["-batch", "-"], text)
         if done.returncode != 0:
             raise _batch_failure(done.stderr, commands)
@@ -81,6 +82,19 @@ class IpRoute2:
             raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
         found = json.loads(done.stdout or "[]")
         return [entry for entry in found if entry]
+
+
+def _word(text: str) -> str:
+    """Return a word as a batch takes it, which knows quotes of both kinds and no escapes (iproute2, lib/utils.c, makeargs).
+
+    It knows comments before quotes, so that no word can have a "#".
+    """
+    if text and not set(text) & _SPECIAL:
+        return text
+    quote = "'" if '"' in text else '"'
+    if quote in text or set(text) & {"\n", "#"}:
+        raise KernelRefused(f"ip cannot be given the word {text!r}")
+    return f"{quote}{text}{quote}"
 
 
 def _ip(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:

@@ -16,6 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.tokens import SettingsError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
     ApplyError,
     IpsecError,
@@ -228,6 +229,24 @@ def test_a_connection_of_a_name_that_is_ours_is_refused() -> None:
     host.kernel.links["to-paris"] = by_hand().kernel.links["to-paris"]
     with pytest.raises(ValidationError, match="this collection manages a connection of this name already"):
         adopt(host)
+
+
+def test_a_link_whose_alias_cannot_be_given_back_has_none_and_stays() -> None:
+    host = by_hand()
+    run = host.kernel.run
+
+    def refusing(commands: Any) -> None:
+        if any("to the head office" in words for words in commands):
+            raise KernelRefused("ip cannot be given the word")
+        run(commands)
+
+    host.fail_at = (_calls(by_hand()).index("load_shared"), Killed())
+    with pytest.raises(Killed):
+        adopt(host)
+    host.reset()
+    host.kernel.run = refusing  # type: ignore[method-assign]
+    assert restore(host.host, with_daemon=True).failures == ()
+    assert host.kernel.links["to-paris"].alias is None
 
 
 def test_the_host_is_as_before_when_charon_refuses_a_secret() -> None:
