@@ -31,7 +31,7 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "remote_addrs": [_anyone(connection) if each in ANYONE else each for each in _initiated_first(connection)],
         "rekey_time": str(_rekeyed(connection)),
         "reauth_time": str(connection.reauth_time or 0),
-        "unique": f"UNIQUE_{(connection.unique or 'no').upper()}",
+        "unique": "UNIQUE_REPLACE" if connection.mediation else f"UNIQUE_{(connection.unique or 'no').upper()}",
         "local id": _shown_identity(connection.local_id, _only_address(connection.interfaces)),
         "remote id": _shown_identity(connection.remote_id, _only_address(connection.remote_endpoints)),
         "children": {child.name: _child(child) for child in gateway.phase2.values() if child.phase1 == name},

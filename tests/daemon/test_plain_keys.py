@@ -13,9 +13,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.parts im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.each_release import EACH
+from ansible_collections.swanfleet.ipsec.tests.daemon.releases import RELEASES
 from ansible_collections.swanfleet.ipsec.tests.generators.plain_rows import ROWS, Row, config, config_beside
 from ansible_collections.swanfleet.ipsec.tests.proofs import proving
 
@@ -24,8 +25,9 @@ pytestmark = [pytest.mark.charon, pytest.mark.root]
 # What charon calls a word, where it has a number for it that is another one in each release.
 NUMBERS = {
     "12": {"childless = force": "2", "childless = never": "1"},
-    "13": {"childless = force": "3", "childless = never": "2"},
+    "13": {"childless = prefer": "1", "childless = force": "3", "childless = never": "2"},
 }
+VERSIONS = {"12": "5.9.8", "13": "6.0.1"}
 OFFLOAD = {"12": "yes", "13": "crypto"}
 
 
@@ -46,20 +48,48 @@ def understood(row: Row, release: str) -> str:
     return row.logged + OFFLOAD[release] if row.logged == "hw_offload = " else row.logged
 
 
+def release_of(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
+def known_to(charon: ViciCharon) -> list[Row]:
+    """Return the rows that a charon is new enough for."""
+    version = release_of(charon.state().version)
+    return [row for row in ROWS if not row.since or release_of(row.since) <= version]
+
+
 def key(row: Row) -> str:
     section = "connections.<conn>" if row.kind == "phase1" else "connections.<conn>.children.<child>"
     return f"{section}.{row.option}"
 
 
+def knowing(row: Row) -> tuple[str, ...]:
+    """Return the Debian releases whose charon knows an option."""
+    return tuple(each for each in RELEASES if not row.since or release_of(row.since) <= release_of(VERSIONS[each]))
+
+
 # Of some keys charon does not speak.
-SPOKEN_OF = [pytest.mark.proves(key=key(row), option=f"{row.kind}.{row.option}") for row in ROWS if row.logged]
+SPOKEN_OF = [
+    pytest.mark.proves(key=key(row), option=f"{row.kind}.{row.option}", releases=knowing(row))
+    for row in ROWS
+    if row.logged and knowing(row)
+]
+
+
+@EACH
+def test_what_is_newer_than_charon_is_refused_by_it(charon: ViciCharon) -> None:
+    newer = [row for row in ROWS if row not in known_to(charon)]
+    assert len(newer) >= 3
+    for row in newer:
+        with pytest.raises(DaemonRefused, match=f"(unknown option|invalid value for): {row.option}, config discarded"):
+            charon.load_connection("paris", tree(config(row)))
 
 
 @EACH
 @proving(SPOKEN_OF)
 def test_charon_understands_every_option(charon: ViciCharon, charon_daemon: CharonProcess) -> None:
     wrong = []
-    for row in ROWS:
+    for row in known_to(charon):
         meant = understood(row, charon_daemon.release)
         with_it = said(charon_daemon, charon, tree(config(row)))
         charon.unload_connection("paris")
@@ -74,7 +104,7 @@ def test_charon_understands_every_option(charon: ViciCharon, charon_daemon: Char
 @EACH
 def test_charon_notices_every_change_but_those_that_we_know(charon: ViciCharon, charon_daemon: CharonProcess) -> None:
     passed_over = {"phase1": set(), "phase2": set()}  # type: dict[str, set[str]]
-    for row in ROWS:
+    for row in known_to(charon):
         charon.load_connection("paris", tree(config_beside(row)))
         told = said(charon_daemon, charon, tree(config(row)))
         charon.unload_connection("paris")

@@ -34,7 +34,7 @@ _WILD_SHARE = 1 / 80
 _WRITTEN_SHARE = 0.4
 # There are many of them, and what is wild in one of them is tried one by one.
 _RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cls)}
-_FIRST = ("ip_type", "init_type", "ike_version", "lifetime", "destination", "addresses", "local_networks")
+_FIRST = ("ip_type", "ppk_id", "init_type", "ike_version", "lifetime", "destination", "addresses", "local_networks")
 
 
 def _version(made: Made) -> int:
@@ -104,8 +104,14 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "rekey_time"): _within_lifetime(28800),
     (Phase1, "over_time"): _over_time,
     (Phase1, "aggressive"): _for_version(1, (True, False), (False,)),
-    (Phase1, "childless"): _for_version(2, ("allow", "force", "never"), (None,)),
-    (Phase2, "hw_offload"): lambda chance, _made: chance.choice(("no", "auto", "crypto")),
+    (Phase1, "childless"): _for_version(2, ("allow", "prefer", "force", "never"), (None,)),
+    (Phase1, "ppk_id"): _for_version(2, ("keyid:ppk 7", "ppk.example.org"), (None,)),
+    (Phase1, "ppk_required"): lambda _chance, made: made.get("ppk_id") is not None,
+    # See made_gateway.
+    (Phase2, "label_mode"): lambda _chance, _made: None,
+    (Phase1, "mediation"): lambda _chance, _made: None,
+    (Phase1, "mediated_by"): lambda _chance, _made: None,
+    (Phase1, "mediation_peer"): lambda _chance, _made: None,
     (Phase2, "rekey_time"): _within_lifetime(3600),
     (Phase2, "rekey_bytes"): lambda chance, _made: chance.choice((0, 1000, "1k", chance.randint(1, 10_000))),
     (Phase2, "life_bytes"): lambda chance, _made: chance.choice((0, "1m", 10**15 - 1, "7G")),
@@ -171,7 +177,13 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
     for connection in phase1:
         connection["xfrm_interface"] = chance.choice([None, *(item.get("name") for item in links)])
     names = [connection.get("name") for connection in phase1]
+    if len(phase1) > 1 and chance.random() < 0.25:
+        phase1[0]["mediation"] = True
+        phase1[1].update(mediated_by=names[0], mediation_peer="keyid:peer 7")
     phase2 = [
         made_object(Phase2, chance, phase1=chance.choice(names)) for _number in range(chance.choice((0, 1, 2, 3)))
     ]
+    for child in phase2:
+        if isinstance(child.get("label"), str) and chance.random() < 0.8:
+            child["label_mode"] = chance.choice(("simple", "system"))
     return {"phase1": phase1, "phase2": phase2, "xfrm_interfaces": links}

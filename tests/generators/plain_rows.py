@@ -13,7 +13,8 @@ from typing import Any
 class Row:
     """One option of a phase 1 or a phase 2 with a value, the key's text, and the line of charon's log about it.
 
-    An empty `logged` means that charon does not speak of it. `beside` are options that it needs.
+    An empty `logged` means that charon does not speak of it. `beside` are options that it needs, `along` are those that need
+    it, `since` the release of strongSwan that knows it, if that is newer than the oldest of the tests.
     """
 
     kind: str
@@ -22,6 +23,8 @@ class Row:
     text: str
     logged: str
     beside: dict[str, Any] = field(default_factory=dict)
+    since: str = ""
+    along: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.kind}.{self.option} {self.value}"
@@ -48,6 +51,25 @@ ROWS = (
     Row("phase1", "send_cert", "always", "always", "send_cert = CERT_ALWAYS_SEND"),
     Row("phase1", "send_cert", "never", "never", "send_cert = CERT_NEVER_SEND"),
     Row("phase1", "send_certreq", False, "no", "send_certreq = 0"),
+    Row("phase1", "childless", "prefer", "prefer", "childless = ", since="5.9.10"),
+    Row("phase1", "ocsp", "both", "both", "ocsp = OCSP_SEND_BOTH", since="5.9.14"),
+    Row("phase1", "vips", ["0.0.0.0", "2001:db8::7"], "0.0.0.0,2001:db8::7", "vips:"),  # noqa: S104  # any address
+    Row("phase1", "ppk_id", "keyid:quantum 7", "keyid:quantum 7", "ppk_id = quantum 7"),
+    Row("phase1", "ppk_required", True, "yes", "ppk_required = 1", {"ppk_id": "fqdn:ppk.example.org"}),
+    Row("phase1", "if_id_in", 7, "7", "if_id_in = 7"),
+    Row("phase1", "if_id_out", "%unique", "%unique", "if_id_out = 4294967295"),
+    Row("phase1", "mediation", True, "yes", "mediation = 1"),
+    Row("phase1", "mediated_by", "server", "server", "mediated_by = server", along={"mediation_peer": "keyid:p"}),
+    Row(
+        "phase1",
+        "mediation_peer",
+        "p.example.org",
+        "fqdn:p.example.org",
+        "mediation_peer = p.example.org",
+        {},
+        "",
+        {"mediated_by": "server"},
+    ),
     Row("phase2", "rekey_time", "50m", "3000", "rekey_time = 3000"),
     Row("phase2", "rand_time", "2m", "120", "rand_time = 120"),
     Row("phase2", "rekey_bytes", "500m", "524288000", "rekey_bytes = 524288000"),
@@ -74,6 +96,26 @@ ROWS = (
     Row("phase2", "priority", 1000, "1000", "priority = 1000"),
     Row("phase2", "interface", "lo", "lo", "interface = lo"),
     Row("phase2", "reqid", 4242, "4242", "reqid = 4242"),
+    Row("phase2", "hw_offload", "packet", "packet", "hw_offload = packet", since="5.9.10"),
+    Row("phase2", "if_id_in", "%unique-dir", "%unique-dir", "if_id_in = 4294967294"),
+    Row("phase2", "if_id_out", "0x2a", "42", "if_id_out = 42"),
+    Row("phase2", "mark_in", "0x2a/0xff", "0x2a/0x000000ff", "mark_in = 42/255"),
+    Row("phase2", "mark_out", "%unique", "%unique/0xffffffff", "mark_out = 4294967295/4294967295"),
+    Row("phase2", "mark_out", "%unique-dir", "%unique-dir/0xffffffff", "mark_out = 4294967294/4294967295"),
+    Row("phase2", "set_mark_in", "%same/0xf", "%same/0x0000000f", "set_mark_in = 4294967295/15", {"mark_in": 9}),
+    Row("phase2", "set_mark_out", 5, "0x5/0xffffffff", "set_mark_out = 5/4294967295"),
+    Row(
+        "phase2",
+        "updown",
+        "/usr/bin/env A=b /usr/local/bin/x",
+        "/usr/bin/env A=b /usr/local/bin/x",
+        "updown = /usr/bin/env A=b /usr/local/bin/x",
+    ),
+    Row("phase2", "label", "system_u:object_r:x_t:s0", "system_u:object_r:x_t:s0", "label = system_u:object_r:x_t:s0"),
+    Row("phase2", "label_mode", "simple", "simple", "label_mode = simple", {"label": "x"}),
+    Row("phase2", "per_cpu_sas", "yes", "yes", "per_cpu_sas = 1", since="6.0.2"),
+    Row("phase2", "per_cpu_sas", "encap", "encap", "per_cpu_sas = encap", since="6.0.2"),
+    Row("phase2", "icmp", True, "yes", "", since="6.0.5"),
     Row("phase2", "mark_in_sa", True, "yes", "mark_in_sa = 1"),
     Row("phase2", "hostaccess", True, "yes", "hostaccess = 1"),
 )
@@ -97,8 +139,9 @@ def config(row: Row | None = None) -> dict[str, Any]:
     """Return a gateway with one tunnel, and in it the option of a row with what it needs."""
     lists = {"phase1": [dict(PHASE1)], "phase2": [dict(PHASE2)]}
     if row is not None:
-        lists[row.kind][0].update(row.beside)
-        lists[row.kind][0][row.option] = row.value
+        lists[row.kind][0].update({**row.beside, **row.along, row.option: row.value})
+        if "mediated_by" in lists["phase1"][0]:
+            lists["phase1"].append({**PHASE1, "name": "server", "mediation": True, "init_type": "none"})
     return lists
 
 

@@ -210,6 +210,14 @@ MAKERS: dict[Kind, Maker] = {
     kinds.BOOL: lambda chance: chance.random() < 0.5,
     kinds.SECRET: _secret,
     key_kinds.BYTES: _bytes,
+    key_kinds.MARK: lambda chance: chance.choice((0, "1", "0x2a/0xff", "%unique", "%unique-dir/0xFFFF", 2**32 - 3)),
+    key_kinds.SET_MARK: lambda chance: chance.choice((0, "1/255", "0x2A", 2**32 - 3)),
+    key_kinds.IF_ID: lambda chance: chance.choice((1, "0x7", "%unique", "%unique-dir", 2**32 - 3)),
+    key_kinds.COMMAND: lambda chance: chance.choice(
+        ("/bin/true", "/usr/lib/ipsec/_updown iptables", "/a/b-c.d_e a=b %x")
+    ),
+    key_kinds.LABEL: lambda chance: chance.choice(("x", "system_u:object_r:ipsec_spd_t:s0", "a 'b' \"c\" #")),
+    key_kinds.IDENTITY: identity,
     key_kinds.PADDING: lambda chance: chance.choice(("mtu", 0, "65535", chance.randint(1, 2000))),
     key_kinds.PACKETS: _between(0, 10**15 - 1),
     key_kinds.PORT: _between(1, 65535),

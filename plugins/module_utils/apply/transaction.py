@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
+from ..artifacts.releases import unmet
 from ..artifacts.values import Artifacts, TakenOver
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation
 from ..drivers.host import Host
-from ..errors import DependencyMissing, DisruptionRefused
+from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .planning import planned, with_numbers
+from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, taken_over
 
 LOCK_TIMEOUT_S = 60.0
@@ -127,11 +129,24 @@ def _planned(
             loaded = sorted(observed.daemon.connections & found.gateway.phase1.keys())
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     steps = planned(host, wanted, observed)
+    _refuse_unmet(steps, wanted, observed)
     warnings += (*wanted.warnings, *found.notes)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings, found)
     if not demands.allow_disruption:
         _refuse_disruption(outcome)
     return outcome, wanted, observed, situation
+
+
+def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
+    """Raise `ValidationError` where charon is to be told what it does not know; without it nothing can be said."""
+    if observed.daemon is None:
+        return
+    told = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS} & wanted.connections.keys()
+    trees = {name: wanted.connections[name] for name in sorted(told)}
+    state = observed.daemon.state
+    problems = unmet(trees, version=state.version, plugins=state.plugins)
+    if problems:
+        raise ValidationError(problems)
 
 
 def _refuse_disruption(outcome: Outcome) -> None:

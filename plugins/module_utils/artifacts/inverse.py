@@ -154,6 +154,9 @@ def _read_connection(name: str, section: Section, problems: list[Problem]) -> _C
     }
     if len(problems) > before:
         return None
+    if "mediated_by" in whole.given and "mediation_peer" not in whole.given:
+        # The identity that charon takes then.
+        whole = dataclasses.replace(whole, given={**whole.given, "mediation_peer": ends["remote"]["id"]})
     return _Connection(name, whole, ends["local"], ends["remote"], parts)
 
 
@@ -229,8 +232,9 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         **_ike_times(whole["rekey_time"], whole["over_time"]),
         **PHASE1_KEYS.read(whole.given),
     }
-    if whole["if_id_in"]:
-        options["xfrm_interface"] = f"xfrm-{whole['if_id_in']}"
+    if whole["if_id_in"] == whole["if_id_out"] and whole["if_id_in"].isdigit() and whole["if_id_in"] != "0":
+        options["xfrm_interface"] = f"xfrm-{options.pop('if_id_in')}"
+        del options["if_id_out"]
     return options
 
 

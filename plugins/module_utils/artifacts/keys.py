@@ -13,12 +13,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
-from ..desired import kinds, proposals
+from ..desired import key_kinds, kinds, proposals
 from ..desired.identities import ANY, parse_swanctl_identity
+from ..desired.options import Kind
 
 Given = Mapping[str, Any]
 
 _TIME = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*) *([sSmMhHdD]?)")
+_NO_MARK = "0x0/0x00000000"
 _VOLUME = re.compile(r"(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*) *([kKmMgG]?)")
 _BITS = re.compile(r"[01]{1,15}")
 _SHIFTS = {"": 0, "k": 10, "m": 20, "g": 30}
@@ -120,6 +122,27 @@ def _auth(text: str) -> str:
     return "psk"
 
 
+def _per_cpu(text: str) -> str:
+    return "encap" if text.lower() == "encap" else "yes" if _truth(text) else "no"
+
+
+def _if_id(text: str) -> str:
+    return text.lower() if text.lower() in ("%unique", "%unique-dir") else str(_number(text))
+
+
+def _mark(kind: Kind) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        value, slash, mask = text.partition("/")
+        # charon reads a number as C does, and takes what the mask leaves of it.
+        bits = _number(mask) if slash else 0xFFFFFFFF
+        if value.startswith("%"):
+            return str(kind.parse(f"{value}/{bits}"))
+        number = _number(value) & bits
+        return _NO_MARK if number == bits == 0 else str(kind.parse(f"{number}/{bits}"))
+
+    return read
+
+
 def _listed(read: Callable[[str], Any]) -> Callable[[str], tuple[Any, ...]]:
     def parse(text: str) -> tuple[Any, ...]:
         items = [item.strip(" ") for item in text.split(",")]
@@ -179,9 +202,6 @@ def _rand(what: str) -> Callable[[Given], int]:
     return rest
 
 
-_ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
-_ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
-
 # First the keys that options stand for, then those that are understood as long as they say their default.
 CONNECTION_KEYS: dict[str, Key] = {
     "version": Key(_version, needed="without it charon takes both versions; 1 or 2 is needed"),
@@ -194,8 +214,8 @@ CONNECTION_KEYS: dict[str, Key] = {
     "over_time": Key(_seconds, _over_time),
     "rand_time": Key(_seconds, _rand_time),
     "keyingtries": Key(_number, 1),
-    "if_id_in": Key(_number, 0, hint=_ONE_NUMBER),
-    "if_id_out": Key(_number, 0, hint=_ONE_NUMBER),
+    "if_id_in": Key(_if_id, "0"),
+    "if_id_out": Key(_if_id, "0"),
     "aggressive": Key(_truth, False),
     "childless": Key(_word, "allow"),
     "dpd_delay": Key(_seconds, 0),
@@ -205,6 +225,11 @@ CONNECTION_KEYS: dict[str, Key] = {
     "fragmentation": Key(_word, "yes"),
     "local_port": Key(_number, 500),
     "mediation": Key(_truth, False),
+    "mediated_by": Key(str),
+    "mediation_peer": Key(parse_swanctl_identity),
+    "ocsp": Key(_word, "reply"),
+    "vips": Key(_listed(kinds.parse_address), ()),
+    "ppk_id": Key(parse_swanctl_identity),
     "mobike": Key(_truth, True),
     "ppk_required": Key(_truth, False),
     "pull": Key(_truth, True),
@@ -238,8 +263,17 @@ CHILD_KEYS: dict[str, Key] = {
     "dpd_action": Key(_actions, frozenset()),
     "hostaccess": Key(_truth, False),
     "hw_offload": Key(_offload, "no"),
-    "if_id_in": Key(_number, 0, hint=_ON_CONNECTION),
-    "if_id_out": Key(_number, 0, hint=_ON_CONNECTION),
+    "if_id_in": Key(_if_id, "0"),
+    "if_id_out": Key(_if_id, "0"),
+    "mark_in": Key(_mark(key_kinds.MARK), _NO_MARK),
+    "mark_out": Key(_mark(key_kinds.MARK), _NO_MARK),
+    "set_mark_in": Key(_mark(key_kinds.SET_MARK), _NO_MARK),
+    "set_mark_out": Key(_mark(key_kinds.SET_MARK), _NO_MARK),
+    "updown": Key(str),
+    "label": Key(str),
+    "label_mode": Key(_word, "system"),
+    "per_cpu_sas": Key(_per_cpu, "no"),
+    "icmp": Key(_truth, False),
     "inactivity": Key(_seconds, 0),
     "ipcomp": Key(_truth, False),
     "mark_in_sa": Key(_truth, False),

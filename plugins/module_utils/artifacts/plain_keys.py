@@ -12,6 +12,7 @@ import operator
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable, Union
 
+from ..desired.identities import swanctl_identity
 from ..desired.options import options_of
 from ..desired.phase1 import Phase1
 from ..desired.phase2 import Phase2
@@ -53,7 +54,7 @@ class PlainKeys:
         return self._always if values == self._unset else self._texts(values)
 
     def _texts(self, values: tuple[Any, ...]) -> dict[str, Text]:
-        return {name: self._write[name](value) for name, value in zip(self.names, values) if value is not None}
+        return {name: self._write[name](value) for name, value in zip(self.names, values) if value not in (None, ())}
 
     def read(self, given: Given) -> dict[str, Any]:
         """Return the options that the values of a section amount to, without those that charon would do anyway."""
@@ -70,13 +71,16 @@ PHASE1_KEYS = PlainKeys(
     Phase1,
     CONNECTION_KEYS,
     "keyingtries rand_time reauth_time aggressive pull childless fragmentation local_port remote_port unique send_cert "
-    "send_certreq",
+    "send_certreq ocsp vips ppk_required if_id_in if_id_out mediation mediated_by",
     dscp=_in_bits,
+    ppk_id=swanctl_identity,
+    mediation_peer=swanctl_identity,
 )
 PHASE2_KEYS = PlainKeys(
     Phase2,
     CHILD_KEYS,
     "rand_time life_bytes rand_bytes life_packets rand_packets inactivity ipcomp copy_df copy_ecn "
-    "copy_dscp replay_window tfc_padding sha256_96 policies policies_fwd_out priority interface reqid mark_in_sa hostaccess",
+    "copy_dscp replay_window tfc_padding sha256_96 policies policies_fwd_out priority interface reqid if_id_in "
+    "if_id_out mark_in mark_out set_mark_in set_mark_out mark_in_sa hostaccess updown label label_mode per_cpu_sas icmp",
     hw_offload=_offload,
 )

@@ -22,6 +22,8 @@ def cross_problems(
     """Yield every problem between the objects of one gateway."""
     yield from missing_references(phase1, phase2, interfaces)
     yield from _numbers_twice(interfaces)
+    yield from _mediation(phase1)
+    yield from _beside_parent(phase1, phase2)
     yield from _overlaps(phase1, phase2)
     yield from _small_mtus(phase1, phase2, interfaces)
     yield from key_problems(phase1)
@@ -35,6 +37,9 @@ def missing_references(
         if child.phase1 not in phase1:
             yield Problem(child.where, "phase1", child.phase1, _nothing_named(child.phase1, "phase 1", list(phase1)))
     for connection in phase1.values():
+        server = connection.mediated_by
+        if server is not None and server not in phase1:
+            yield Problem(connection.where, "mediated_by", server, _nothing_named(server, "phase 1", list(phase1)))
         name = connection.xfrm_interface
         if name is not None and name not in interfaces:
             yield Problem(
@@ -63,6 +68,37 @@ def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]
                 f"it is the number of {owner[interface.if_id]} already; each number once, or leave it out",
             )
         owner.setdefault(interface.if_id, name)
+
+
+def _mediation(phase1: Mapping[str, Phase1]) -> Iterator[Problem]:
+    for _name, connection in sorted(phase1.items()):
+        server = phase1.get(connection.mediated_by or "")
+        if server is not None and not server.mediation:
+            yield Problem(connection.where, "mediated_by", server.name, f"{server.where} must have mediation: true")
+
+
+def _beside_parent(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
+    """Options of a phase 2 that its phase 1 leaves no room for."""
+    for _key, child in sorted(phase2.items()):
+        parent = phase1.get(child.phase1)
+        if parent is None:
+            continue
+        number = child.if_id_in or child.if_id_out
+        if number is not None and parent.xfrm_interface is not None:
+            name = "if_id_in" if child.if_id_in else "if_id_out"
+            yield Problem(
+                child.where,
+                name,
+                number,
+                f"xfrm_interface of {parent.where} is {parent.xfrm_interface}, which has its number; only one of them",
+            )
+        if child.per_cpu_sas not in (None, "no") and "on_demand" not in parent.init_type:
+            wanted = f"it needs a trap, and init_type of {parent.where} is {parent.init_type}; use start_on_demand or on_demand"
+            yield Problem(child.where, "per_cpu_sas", child.per_cpu_sas, wanted)
+        if child.label is not None and parent.ike_version == 1:
+            yield Problem(
+                child.where, "label", child.label, f"it belongs to IKEv2, and ike_version of {parent.where} is 1"
+            )
 
 
 def _small_mtus(

@@ -113,13 +113,57 @@ class ChildKeys:
         key_kinds.REQID,
         "Fixed number that ties policies and SAs together in the kernel; by default charon takes one itself.",
     )
+    if_id_in: str | None = option(
+        key_kinds.IF_ID,
+        "Number of the XFRM interface that inbound traffic comes by, where somebody else makes that link; V(%unique) and"
+        " V(%unique-dir) let charon take one for each SA. Not beside C(xfrm_interface) of the phase 1.",
+    )
+    if_id_out: str | None = option(key_kinds.IF_ID, "The same for outbound traffic.")
+    mark_in: str | None = option(
+        key_kinds.MARK,
+        "Mark that packets must have to match the inbound policies, with or without a mask, as in V(0x2a/0xff). V(%unique) and"
+        " V(%unique-dir) let charon take one for each SA.",
+    )
+    mark_out: str | None = option(key_kinds.MARK, "The same for the outbound policies and the outbound SA.")
+    set_mark_in: str | None = option(
+        key_kinds.SET_MARK,
+        "Mark that packets get when they have been decrypted, with or without a mask. V(%same) is that of O(mark_in).",
+    )
+    set_mark_out: str | None = option(
+        key_kinds.SET_MARK,
+        "Mark that packets get when they have been encrypted, with or without a mask. V(%same) is that of O(mark_out).",
+    )
     mark_in_sa: bool | None = option(
         kinds.BOOL,
-        "Whether C(mark_in) is set on the inbound SA too, and not on policies alone. charon's default is V(false).",
+        "Whether O(mark_in) is set on the inbound SA too, and not on policies alone. charon's default is V(false).",
     )
     hostaccess: bool | None = option(
         kinds.BOOL,
-        "A word for C(updown), that the host itself is to be reached through the tunnel. charon's default is V(false).",
+        "A word for O(updown), that the host itself is to be reached through the tunnel. charon's default is V(false).",
+    )
+
+    updown: str | None = option(
+        key_kinds.COMMAND,
+        "Program that is run when the CHILD_SA comes up or goes down, by its whole path, with or without words for it."
+        " charon starts it by a shell, so nothing is taken that a shell would change. Needs charon's plugin C(updown).",
+    )
+    label: str | None = option(
+        key_kinds.LABEL, "Security label that both ends must have, such as an SELinux context; IKEv2 only."
+    )
+    label_mode: str | None = option(
+        key_kinds.LABEL_MODE,
+        "How O(label) is used. V(simple) compares it as it is, V(selinux) asks SELinux, charon's default V(system) does what"
+        " the system can.",
+    )
+    per_cpu_sas: str | None = option(
+        key_kinds.PER_CPU,
+        "Whether each CPU has a CHILD_SA of its own (RFC 9611); V(encap) gives each its own UDP port besides. Needs a trap,"
+        " strongSwan 6.0.2 and Linux 6.13. charon's default is V(no).",
+    )
+    icmp: bool | None = option(
+        kinds.BOOL,
+        "Whether ICMP errors pass whose cause belongs to the CHILD_SA, wherever they come from. Needs strongSwan 6.0.5."
+        " charon's default is V(false).",
     )
 
     def key_problems(self, where: str, *, lifetime: int) -> Iterator[Problem]:
@@ -132,6 +176,12 @@ class ChildKeys:
         ):
             if rekey and life and rekey >= life:
                 yield Problem(where, f"rekey_{what}", rekey, f"it must be less than life_{what}, which is {life}")
+        for name in ("mark_in", "mark_out"):
+            same = getattr(self, f"set_{name}")
+            if same is not None and same.startswith("%same") and getattr(self, name) is None:
+                yield Problem(where, f"set_{name}", same, f"there is no {name} that it could be the same as")
+        if self.label_mode is not None and self.label is None:
+            yield Problem(where, "label_mode", self.label_mode, "it belongs to label, which is missing")
 
     def rekeyed_after(self, what: str, life: int | None) -> int | None:
         """Return when the CHILD_SA is rekeyed that ends after `life` seconds, bytes or packets ("time" …); None: not by that."""

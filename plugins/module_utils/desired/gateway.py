@@ -218,7 +218,12 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
     """Return a gateway without the objects that refer to one that is not there, nor what hangs on them; and the problems."""
     problems = list(missing_references(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
     links = {None, *gateway.xfrm_interfaces}
-    phase1 = {name: each for name, each in gateway.phase1.items() if each.xfrm_interface in links}
+    servers = {None, *gateway.phase1}
+    phase1 = {
+        name: each
+        for name, each in gateway.phase1.items()
+        if each.xfrm_interface in links and each.mediated_by in servers
+    }
     phase2 = {key: each for key, each in gateway.phase2.items() if each.phase1 in phase1}
     return dataclasses.replace(gateway, phase1=phase1, phase2=phase2), problems
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from . import key_kinds, kinds
-from .options import option
+from .options import list_of, option
 
 
 @dataclass(frozen=True)
@@ -90,10 +90,63 @@ class IkeKeys:
         kinds.BOOL, "Whether we ask the peer for its certificate. charon's default is V(true)."
     )
 
-    def key_problems(self, where: str, *, ike_version: int, lifetime: int) -> Iterator[Problem]:
-        """Yield what is wrong about these options of the object named `where`."""
+    ocsp: str | None = option(
+        key_kinds.OCSP,
+        "Whether OCSP answers go along with certificates (RFC 4806): V(reply) sends ours where the peer asks, V(request) asks"
+        " for the peer's, V(both) and V(never) say it. charon's default is V(reply). Needs strongSwan 5.9.14.",
+    )
+    vips: tuple[str, ...] | None = option(
+        list_of(kinds.ADDRESS),
+        "Virtual addresses that this end asks the peer for; V(0.0.0.0) and V(::) leave the address to the peer.",
+    )
+    ppk_id: str | None = option(
+        key_kinds.IDENTITY, "Name of the postquantum key that is mixed into the IKE SA (RFC 8784), as an identity."
+    )
+    ppk_required: bool | None = option(
+        kinds.BOOL, "Whether the IKE SA fails without a postquantum key. charon's default is V(false)."
+    )
+    if_id_in: str | None = option(
+        key_kinds.IF_ID,
+        "Number of the XFRM interface that inbound traffic comes by, where somebody else makes that link; V(%unique) and"
+        " V(%unique-dir) let charon take one for each SA. For links of ours see O(xfrm_interface).",
+    )
+    if_id_out: str | None = option(key_kinds.IF_ID, "The same for outbound traffic.")
+    mediation: bool | None = option(
+        kinds.BOOL,
+        "Whether this is a connection to a mediation server, by which peers behind NAT find each other."
+        " charon's default is V(false).",
+    )
+    mediated_by: str | None = option(
+        kinds.NAME, "Name of the phase 1, with O(mediation=true), by which the peer of this one is found."
+    )
+    mediation_peer: str | None = option(
+        key_kinds.IDENTITY,
+        "Identity that the peer has at the mediation server, with O(mediated_by). Needed with it.",
+    )
+
+    def key_problems(self, where: str, *, ike_version: int, lifetime: int, link: str | None) -> Iterator[Problem]:
+        """Yield what is wrong about these options of the object named `where`, with `link` as its XFRM interface."""
         yield from self._time_problems(where, lifetime)
-        for name, version in (("aggressive", 1), ("childless", 2)):
+        for name in ("if_id_in", "if_id_out"):
+            if link is not None and getattr(self, name) is not None:
+                yield Problem(
+                    where,
+                    name,
+                    getattr(self, name),
+                    f"xfrm_interface is {link}, which has its number; only one of them",
+                )
+        if self.ppk_required and self.ppk_id is None:
+            yield Problem(where, "ppk_id", None, "is required, as ppk_required is true")
+        if self.mediation and self.mediated_by is not None:
+            yield Problem(
+                where, "mediated_by", self.mediated_by, "a connection to a mediation server cannot be mediated itself"
+            )
+        if self.mediated_by is not None and self.mediation_peer is None:
+            # charon could take the peer's identity, and 5.9.8 ends itself by a signal when it is to do so.
+            yield Problem(where, "mediation_peer", None, "is required, as mediated_by is given")
+        if self.mediation_peer is not None and self.mediated_by is None:
+            yield Problem(where, "mediation_peer", self.mediation_peer, "it belongs to mediated_by, which is missing")
+        for name, version in (("aggressive", 1), ("childless", 2), ("ppk_id", 2)):
             value = getattr(self, name)
             if value not in (None, False) and ike_version not in (0, version):
                 yield Problem(where, name, value, f"it belongs to IKEv{version}, and ike_version is {ike_version}")

@@ -14,12 +14,20 @@ from collections.abc import Sequence
 from typing import Any
 
 from . import kinds
+from .identities import MY_ADDRESS, parse_identity
 from .options import Kind
 
 _BYTES = re.compile(r"([0-9]{1,15})([kKmMgG]?)")
+_MARK = re.compile(r"(%unique|%unique-dir|%same|[0-9]{1,10}|0x[0-9a-f]{1,8})(?:/([0-9]{1,10}|0x[0-9a-f]{1,8}))?")
+# Words that mean themselves to a shell, however they are put together: nothing of them is ever expanded or split.
+_COMMAND = re.compile(r"/[A-Za-z0-9_./+:@%,-]*[A-Za-z0-9_+](?: [A-Za-z0-9_./+:@%,=-]+)*")
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 # What fits into 15 digits.
 _MOST = 10**15 - 1
+_FULL = 0xFFFFFFFF
+# The two above are charon's words for a number of its own for each SA (ipsec_types.h).
+_HIGHEST = 0xFFFFFFFD
+_LONGEST = 255
 
 
 def words(values: Sequence[str]) -> Kind:
@@ -58,6 +66,86 @@ def parse_padding(value: Any) -> str:
         raise ValueError(wanted) from None
 
 
+def _mark(*words: str) -> Kind:
+    """Return the kind of a mark with an optional mask; charon keeps the highest numbers for its words."""
+    wanted = (
+        f"a mark is needed, a number up to 4294967293 with or without a mask as in 0x2a/0xff, or {' or '.join(words)}"
+    )
+
+    def parse(value: Any) -> str:
+        if isinstance(value, bool) or not isinstance(value, (int, str)):
+            raise ValueError(wanted)
+        found = _MARK.fullmatch(str(value).strip().lower())
+        if found is None or (found[1][0] == "%" and found[1] not in words):
+            raise ValueError(wanted)
+        mask = _FULL if found[2] is None else int(found[2], 0 if "x" in found[2] else 10)
+        if mask > _FULL:
+            raise ValueError(wanted)
+        return f"{found[1] if found[1][0] == '%' else _marked(found[1], mask, wanted)}/{mask:#010x}"
+
+    return Kind("str", parse)
+
+
+def _marked(text: str, mask: int, wanted: str) -> str:
+    number = int(text, 0 if "x" in text else 10)
+    if number > _HIGHEST:
+        raise ValueError(wanted)
+    if number & ~mask:
+        raise ValueError(
+            f"the mask {mask:#x} leaves {number & mask:#x} of it, and nothing with the rest would ever match"
+        )
+    return f"{number:#x}"
+
+
+def parse_if_id(value: Any) -> str:
+    """Accept the number of an XFRM interface, %unique or %unique-dir; returns its text, numbers in decimal."""
+    wanted = f"a number from 1 to {_HIGHEST}, %unique or %unique-dir is needed"
+    if value in ("%unique", "%unique-dir"):
+        return str(value)
+    try:
+        return str(kinds.integer(1, _HIGHEST).parse(value))
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+def parse_command(value: Any) -> str:
+    """Accept the path of a program, and words for it, each after one blank.
+
+    charon gives them to a shell (src/libcharon/plugins/updown/updown_listener.c), so they may only have letters, digits and
+    signs that mean nothing to it.
+    """
+    if not isinstance(value, str) or len(value) > _LONGEST or not _COMMAND.fullmatch(value):
+        raise ValueError(
+            "the whole path of a program is needed, with or without words for it, each after one blank: letters, digits and "
+            "any of / . _ + : @ % , - (and = in words), as nothing else is safe from the shell that charon starts it by"
+        )
+    return value
+
+
+def parse_label(value: Any) -> str:
+    """Accept a security label: printable ASCII, without blanks at its ends."""
+    if not isinstance(value, str) or not _is_label(value):
+        raise ValueError(f"a label of 1 to {_LONGEST} printable ASCII characters is needed, without blanks at its ends")
+    return value
+
+
+def _is_label(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST and text.isascii() and text.isprintable() and text == text.strip()
+
+
+def parse_named(value: Any) -> str:
+    """Accept the identity of somebody else than a peer of ours, in full: "type:value", or what its type follows from."""
+    if not isinstance(value, str) or value == MY_ADDRESS:
+        raise ValueError("an identity is needed, such as fqdn:gw.example.com or keyid:branch-7")
+    return parse_identity(value, word=MY_ADDRESS)
+
+
+IDENTITY = Kind("str", parse_named)
+MARK = _mark("%unique", "%unique-dir")
+SET_MARK = _mark("%same")
+IF_ID = Kind("str", parse_if_id)
+COMMAND = Kind("str", parse_command)
+LABEL = Kind("str", parse_label)
 BYTES = Kind("str", parse_bytes)
 PADDING = Kind("str", parse_padding)
 PACKETS = kinds.integer(0, _MOST)
@@ -75,4 +163,7 @@ FRAGMENTATION = words(("yes", "accept", "force", "no"))
 UNIQUE = words(("no", "never", "keep", "replace"))
 SEND_CERT = words(("ifasked", "always", "never"))
 COPY_DSCP = words(("out", "in", "yes", "no"))
+LABEL_MODE = words(("system", "simple", "selinux"))
+PER_CPU = words(("no", "yes", "encap"))
+OCSP = words(("reply", "request", "both", "never"))
 OFFLOAD = words(("no", "auto", "crypto", "packet"))

@@ -125,7 +125,9 @@ class Phase1(IkeKeys):
             yield Problem(self.where, "psk", None, "is required, as auth_method is psk")
         if self.lifetime < 60:
             yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
-        yield from self.key_problems(self.where, ike_version=self.ike_version, lifetime=self.lifetime)
+        yield from self.key_problems(
+            self.where, ike_version=self.ike_version, lifetime=self.lifetime, link=self.xfrm_interface
+        )
 
     def first_address(self) -> str | None:
         """Return the endpoint that we initiate to: the first address or host name, never a subnet, a range or anyone."""

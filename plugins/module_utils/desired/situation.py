@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 
 from ..errors import Problem, ValidationError
@@ -38,7 +38,7 @@ def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int])
     """
     written = {name: item.if_id for name, item in gateway.xfrm_interfaces.items() if item.if_id is not None}
     allotted: dict[str, int] = dict(written)
-    used = set(written.values()) | set(taken)
+    used = set(written.values()) | set(taken) | set(_by_hand(gateway))
     for name in sorted(gateway.xfrm_interfaces.keys() - written.keys()):
         before = previous.get(name)
         if before is not None and before not in used:
@@ -51,6 +51,13 @@ def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int])
         allotted[name] = candidate
         used.add(candidate)
     return allotted
+
+
+def _by_hand(gateway: Gateway) -> Iterator[int]:
+    """Yield the numbers that connections and CHILD_SAs have of links that somebody else makes."""
+    for each in (*gateway.phase1.values(), *gateway.phase2.values()):
+        if each.if_id_in is not None or each.if_id_out is not None:
+            yield from (int(number) for number in (each.if_id_in, each.if_id_out) if number and number.isdigit())
 
 
 def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]:

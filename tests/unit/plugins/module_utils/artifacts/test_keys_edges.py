@@ -54,17 +54,13 @@ CONNECTION = {
     "dpd_delay": ("0s", "30s"),
     "dpd_timeout": ("0s", "150s"),
     "encap": ("no", "yes"),
-    "mediation": ("no", "yes"),
     "mobike": ("yes", "no"),
-    "ppk_required": ("no", "yes"),
 }
 ROUND = {"round": ("0", "1"), "revocation": ("relaxed", "strict")}
 CHILD = {
     "mode": ("tunnel", "transport"),
     "close_action": ("none", "start"),
     "dpd_action": ("clear", "restart"),
-    "if_id_in": ("0", "7"),
-    "if_id_out": ("0", "7"),
 }
 ROWS = [
     pytest.param(place, key, *texts, id=f"{place.lower()} {key}")
@@ -94,7 +90,7 @@ def test_a_default_that_is_said_means_nothing(place: str, key: str, default: str
 
 def test_no_other_key_is_understood() -> None:
     taken = {
-        "connection": "version local_addrs remote_addrs proposals rekey_time over_time if_id_in if_id_out",
+        "connection": "version local_addrs remote_addrs proposals rekey_time over_time",
         "round": "auth id",
         "child": "local_ts remote_ts esp_proposals rekey_time life_time rekey_bytes rekey_packets start_action",
     }
@@ -207,23 +203,3 @@ def test_what_must_be_said(old: str, option: str, wanted: str) -> None:
         read(TEXT.replace(old, "\n", 1))
     [problem] = refused.value.problems
     assert (problem.option, problem.wanted) == (f"connections.paris.{option}", f"is not given; {wanted}")
-
-
-ONE_NUMBER = "one number holds for both directions: if_id_in and if_id_out of the connection must be equal"
-ON_CONNECTION = "the number stands on the connection here: write if_id_in and if_id_out there"
-
-
-@pytest.mark.parametrize(
-    ("place", "text", "hints"),
-    [
-        pytest.param("CONNECTION", "if_id_out = 7", {"if_id_out": ONE_NUMBER}, id="one direction out"),
-        pytest.param("CONNECTION", "if_id_in = 7", {"if_id_out": ONE_NUMBER}, id="one direction in"),
-        pytest.param("CHILD", "if_id_in = 7", {"if_id_in": ON_CONNECTION}, id="a child's number in"),
-        pytest.param("CHILD", "if_id_out = 7", {"if_id_out": ON_CONNECTION}, id="a child's number out"),
-    ],
-)  # fmt: skip
-def test_what_to_write_instead(place: str, text: str, hints: dict[str, str]) -> None:
-    with pytest.raises(ValidationError) as refused:
-        read(TEXT, **{"CHILD": "start_action = trap", place: text})
-    told = {problem.option.rpartition(".")[2]: problem.wanted.partition("; ")[2] for problem in refused.value.problems}
-    assert told == hints

@@ -1,0 +1,54 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What connections ask of charon that not every one has: keys and values by the release they came with, and plugins.
+
+Source: the releases' own swanctl.conf(5), as far as they are newer than 5.9.8, the oldest that this collection is for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import cast
+
+from ..errors import Problem
+from .values import Tree
+
+# Of a key, or of one of its values.
+SINCE: dict[str, str] = {"ocsp": "5.9.14", "childless=prefer": "5.9.10"}
+SINCE_OF_CHILD: dict[str, str] = {"per_cpu_sas": "6.0.2", "icmp": "6.0.5", "hw_offload=packet": "5.9.10"}
+PLUGIN_OF_CHILD: dict[str, str] = {"updown": "updown"}
+
+_NUMBERS = re.compile(r"[0-9]+")
+
+
+def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[str]) -> list[Problem]:
+    """Return a problem for all that a charon of this version, with these plugins, would refuse or pass over."""
+    found: list[Problem] = []
+    for name, tree in connections.items():
+        found += _too_new(f"phase1 {name}", tree, SINCE, version)
+        for child, inner in cast("Mapping[str, Tree]", tree["children"]).items():
+            where = f"phase2 {name}/{child}"
+            found += _too_new(where, inner, SINCE_OF_CHILD, version)
+            found += _without_plugin(where, inner, plugins)
+    return found
+
+
+def _too_new(where: str, tree: Tree, since: Mapping[str, str], version: str) -> Iterator[Problem]:
+    for what, release in since.items():
+        key, _equals, value = what.partition("=")
+        if key in tree and value in ("", tree[key]) and _release(version) < _release(release):
+            wanted = f"it needs strongSwan {release} or newer, and charon on this host is {version}"
+            yield Problem(where, key, tree[key], wanted)
+
+
+def _without_plugin(where: str, tree: Tree, plugins: Collection[str]) -> Iterator[Problem]:
+    for key, plugin in PLUGIN_OF_CHILD.items():
+        if key in tree and plugin not in plugins:
+            yield Problem(where, key, tree[key], f"it needs charon's plugin {plugin}, which is not loaded on this host")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version, so that they compare; "6.0.0beta6" counts as 6.0.0."""
+    return tuple(int(number) for number in _NUMBERS.findall(version.partition("beta")[0].partition("rc")[0])[:3])
