@@ -1,0 +1,133 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every key of swanctl.conf that strongSwan documents is reached by an option, with charon's default and release as documented."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys import (
+    CHILD_KEYS,
+    CONNECTION_KEYS,
+    default_of,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.plain_keys import PHASE1_KEYS, PHASE2_KEYS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import SINCE, SINCE_OF_CHILD
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+
+TABLE = Path(__file__).parents[4] / "data" / "swanctl-keys.tsv"
+CONNECTION, CHILD = "connections.<conn>.", "connections.<conn>.children.<child>."
+# Keys whose option has another name, or that follow from several.
+REACHED = {
+    "connections.<conn>": ["phase1.name"],
+    "connections.<conn>.version": ["phase1.ike_version"],
+    "connections.<conn>.local_addrs": ["phase1.interfaces"],
+    "connections.<conn>.remote_addrs": ["phase1.remote_endpoints"],
+    "connections.<conn>.proposals": ["phase1.proposals"],
+    "connections.<conn>.rekey_time": ["phase1.rekey_time", "phase1.lifetime"],
+    "connections.<conn>.over_time": ["phase1.over_time", "phase1.lifetime"],
+    "connections.<conn>.local<suffix>": ["phase1.local_id"],
+    "connections.<conn>.local<suffix>.auth": ["phase1.auth_method"],
+    "connections.<conn>.local<suffix>.id": ["phase1.local_id"],
+    "connections.<conn>.remote<suffix>": ["phase1.remote_id"],
+    "connections.<conn>.remote<suffix>.auth": ["phase1.auth_method"],
+    "connections.<conn>.remote<suffix>.id": ["phase1.remote_id"],
+    "connections.<conn>.children.<child>": ["phase2.name"],
+    "connections.<conn>.children.<child>.local_ts": ["phase2.local_networks"],
+    "connections.<conn>.children.<child>.remote_ts": ["phase2.remote_networks"],
+    "connections.<conn>.children.<child>.esp_proposals": ["phase2.proposals"],
+    "connections.<conn>.children.<child>.start_action": ["phase1.init_type"],
+    "connections.<conn>.children.<child>.rekey_time": ["phase2.rekey_time", "phase2.lifetime"],
+    "connections.<conn>.children.<child>.life_time": ["phase2.lifetime"],
+    "connections.<conn>.children.<child>.rekey_bytes": ["phase2.rekey_bytes", "phase2.life_bytes"],
+    "connections.<conn>.children.<child>.rekey_packets": ["phase2.rekey_packets", "phase2.life_packets"],
+    "secrets.ike<suffix>": ["phase1.psk"],
+    "secrets.ike<suffix>.id<suffix>": ["phase1.local_id", "phase1.remote_id"],
+    "secrets.ike<suffix>.secret": ["phase1.psk"],
+}
+# Patterns of keys that no option reaches yet; it must become empty, and a pattern that stands for nothing fails.
+NOT_YET = (
+    r"authorities\..*",
+    r"connections\.<conn>\.(local|remote)<suffix>\.(aaa_id|eap_id|xauth_id|round|pubkeys|certs|cert<suffix>.*)",
+    r"connections\.<conn>\.remote<suffix>\.(ca_id|cacert<suffix>.*|cacerts|cert_policy|groups|revocation)",
+    r"connections\.<conn>\.(dpd_delay|dpd_timeout|encap|mobike)",
+    r"connections\.<conn>\.children\.<child>\.(ah_proposals|close_action|dpd_action|mode)",
+    r"connections\.<conn>\.pools",
+    r"pools\..*",
+    r"secrets\.(eap|ntlm|xauth|ppk|private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
+)
+# Defaults that follow from other keys, or from charon's own settings; tests of `keys` are about them.
+COMPUTED = re.compile(r".*(rekey|over|rand|life)_(time|bytes|packets)$|.*replay_window$")
+
+
+def rows() -> Iterator[tuple[str, str, str]]:
+    """Yield key, default and release of every line of the table."""
+    lines = [line for line in TABLE.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines[0] == "key\tdefault\tsince"
+    for line in lines[1:]:
+        key, default, since = line.split("\t")
+        yield key, default, since
+
+
+ROWS = list(rows())
+OPTIONS = {f"{kind.singular}.{opt.name}" for kind in TYPES for opt in options_of(kind.cls)}
+
+
+def options_for(key: str) -> list[str]:
+    """Return the options that a key is reached by."""
+    for prefix, kind, plain in ((CHILD, "phase2", PHASE2_KEYS), (CONNECTION, "phase1", PHASE1_KEYS)):
+        name = key.removeprefix(prefix)
+        if name != key and name in plain.names:
+            return [f"{kind}.{name}"]
+    return REACHED.get(key, [])
+
+
+def test_the_table_is_whole() -> None:
+    assert len(ROWS) == len({key for key, _default, _since in ROWS}) == 160
+    assert REACHED.keys() <= {key for key, _default, _since in ROWS}
+
+
+@pytest.mark.parametrize("key", [key for key, _default, _since in ROWS])
+def test_every_key_is_reached(key: str) -> None:
+    missing = any(re.fullmatch(pattern, key) for pattern in NOT_YET)
+    options = options_for(key)
+    assert bool(options) != missing, "reached, and in NOT_YET" if options else "no option reaches it"
+    assert set(options) <= OPTIONS
+
+
+@pytest.mark.parametrize("pattern", NOT_YET)
+def test_what_is_not_there_yet_is_in_the_table(pattern: str) -> None:
+    assert any(re.fullmatch(pattern, key) for key, _default, _since in ROWS)
+
+
+def parts(key: str) -> tuple[dict[str, Any], str]:
+    """Return the keys among which one is understood, and its name there."""
+    if key.startswith(CHILD):
+        return CHILD_KEYS, key.removeprefix(CHILD)
+    return CONNECTION_KEYS, key.removeprefix(CONNECTION)
+
+
+PLAIN = [row for row in ROWS if options_for(row[0]) and parts(row[0])[1] in {*PHASE1_KEYS.names, *PHASE2_KEYS.names}]
+
+
+@pytest.mark.parametrize(
+    ("key", "default"), [(key, default) for key, default, _since in PLAIN if not COMPUTED.match(key)]
+)
+def test_charons_default_is_the_documented_one(key: str, default: str) -> None:
+    keys, name = parts(key)
+    found = default_of(keys, name, {})
+    assert found in (None, ()) if default == "" else found == keys[name].read(default)
+
+
+def test_what_came_later_is_known_to_have() -> None:
+    oldest = (5, 9, 8)
+    newer = {key: since for key, _default, since in ROWS if tuple(map(int, since.split("."))) > oldest}
+    told = {f"{CONNECTION}{key}": since for key, since in SINCE.items() if "=" not in key}
+    told.update({f"{CHILD}{key}": since for key, since in SINCE_OF_CHILD.items() if "=" not in key})
+    assert newer == told

@@ -1,0 +1,45 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What charon is too old for, or lacks a plugin for, is named with the release or the plugin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import unmet
+
+NEEDS = "it needs strongSwan {} or newer, and charon on this host is {}"
+
+
+def told(tree: dict[str, Any], child: dict[str, Any], version: str) -> list[tuple[str, str, str]]:
+    found = unmet({"paris": {**tree, "children": {"lan": child}}}, version=version, plugins=("vici",))
+    return [(each.where, each.option, each.wanted) for each in found]
+
+
+@pytest.mark.parametrize(
+    ("tree", "child", "version", "problems"),
+    [
+        ({}, {}, "5.9.8", []),
+        ({"ocsp": "reply"}, {}, "5.9.13", [("phase1 paris", "ocsp", NEEDS.format("5.9.14", "5.9.13"))]),
+        ({"ocsp": "reply"}, {}, "5.9.14", []),
+        ({"ocsp": "reply"}, {}, "6.0.0beta6", []),
+        ({"childless": "prefer"}, {}, "5.9.9rc1", [("phase1 paris", "childless", NEEDS.format("5.9.10", "5.9.9rc1"))]),
+        ({"childless": "force"}, {}, "5.9.8", []),
+        ({"childless": "prefer"}, {}, "5.9.10", []),
+        ({}, {"icmp": "yes"}, "6.0.4", [("phase2 paris/lan", "icmp", NEEDS.format("6.0.5", "6.0.4"))]),
+        ({}, {"icmp": "yes", "per_cpu_sas": "yes"}, "6.1.0", []),
+        ({}, {"hw_offload": "packet"}, "5.9.8", [("phase2 paris/lan", "hw_offload", NEEDS.format("5.9.10", "5.9.8"))]),
+        ({}, {"hw_offload": "auto"}, "5.9.8", []),
+        ({}, {"updown": "/bin/x"}, "6.1.0",
+         [("phase2 paris/lan", "updown", "it needs charon's plugin updown, which is not loaded on this host")]),
+    ],
+)  # fmt: skip
+def test_what_is_told(tree: Any, child: Any, version: str, problems: Any) -> None:
+    assert told(tree, child, version) == problems
+
+
+def test_a_plugin_that_is_there_is_enough() -> None:
+    trees: Any = {"paris": {"children": {"lan": {"updown": "/bin/x"}}}}
+    assert unmet(trees, version="5.9.8", plugins=("updown",)) == []
