@@ -21,7 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 
-TABLE = Path(__file__).parents[4] / "data" / "swanctl-keys.tsv"
+TABLE = Path(__file__).parents[4] / "reference" / "swanctl-keys.tsv"
 CONNECTION, CHILD = "connections.<conn>.", "connections.<conn>.children.<child>."
 # Keys whose option has another name, or that follow from several.
 REACHED = {
