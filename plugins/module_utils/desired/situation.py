@@ -55,9 +55,9 @@ def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int])
 
 def _by_hand(gateway: Gateway) -> Iterator[int]:
     """Yield the numbers that connections and CHILD_SAs have of links that somebody else makes."""
-    for each in (*gateway.phase1.values(), *gateway.phase2.values()):
-        if each.if_id_in is not None or each.if_id_out is not None:
-            yield from (int(number) for number in (each.if_id_in, each.if_id_out) if number and number.isdigit())
+    numbers = [(each.if_id_in, each.if_id_out) for each in gateway.phase1.values()]
+    numbers += [(each.if_id_in, each.if_id_out) for each in gateway.phase2.values()]
+    yield from (int(number) for both in numbers if any(both) for number in both if number and number.isdigit())
 
 
 def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]:

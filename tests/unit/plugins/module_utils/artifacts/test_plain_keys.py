@@ -46,7 +46,7 @@ def proven(row: Row) -> Any:
     return pytest.param(row, marks=[proves] if unspoken else [], id=str(row))
 
 
-@pytest.mark.parametrize("row", map(proven, ROWS))
+@pytest.mark.parametrize("row", [proven(row) for row in ROWS])
 def test_an_option_becomes_its_key(row: Row) -> None:
     text = tree(row)[row.option]
     assert (text if isinstance(text, str) else ",".join(text)) == row.text
