@@ -38,6 +38,7 @@ def test_what_starts_at_boot(gateways):
     assert "/usr/local/sbin/swanfleet restore" in shown
 
 
+@pytest.mark.proves("S11", option="phase1.xfrm_interface", releases=("12",))
 def test_the_link_carries_number_address_and_route(gateways):
     shown = json.loads(gateways["berlin"].check_output("ip -j -d address show dev ipsec-paris"))[0]
     assert shown["linkinfo"]["info_kind"] == "xfrm"

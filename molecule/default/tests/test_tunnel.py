@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 PACKETS = 1000
 ACROSS = "12 to 13, IPv4, route-based"
 
 
+@pytest.mark.proves("S10", option="phase1.init_type", releases=("12", "13"))
 def test_tunnels_come_up_by_themselves(paths, ping, until):
     for name, path in paths.items():
         until(name, lambda path=path: ping(path, 1), seconds=60)
@@ -25,6 +28,8 @@ def test_each_gateway_runs_the_strongswan_of_its_release(gateways):
     assert [name for name in wanted if wanted[name] not in told[name]] == [], told
 
 
+@pytest.mark.proves("S04", option="phase1.ip_type", releases=("12", "13"))
+@pytest.mark.proves("S06", "S08", "S13", releases=("12", "13"))
 def test_a_thousand_packets_are_all_in_esp(lab, paths, ping):
     with lab.capture() as capture:
         answered = {name: ping(path, PACKETS // 2) for name, path in paths.items()}
