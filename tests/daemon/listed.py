@@ -72,7 +72,7 @@ def _volume(rekey: int | None, life: int | None) -> str:
 
 
 def _anyone(connection: Phase1) -> str:
-    return "::" if connection.ip_type == "ipv6" else "0.0.0.0"  # noqa: S104  # anyone
+    return {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}[connection.ip_type]  # noqa: S104  # anyone
 
 
 def _initiated_first(connection: Phase1) -> list[str]:
@@ -85,10 +85,11 @@ def _local(connection: Phase1, situation: Situation) -> list[str]:
     if "any" in connection.interfaces:
         named = any(address_family(each) is None for each in connection.remote_endpoints)
         return [_anyone(connection) if named else "%any"]
-    family = 6 if connection.ip_type == "ipv6" else 4
-    by_default = sorted(connection.interfaces, key=lambda each: each != situation.default_interface[family])
+    families = {"ipv4": [4], "ipv6": [6], "any": [4, 6]}[connection.ip_type]
+    default = situation.default_interface[families[0]]
+    by_default = sorted(connection.interfaces, key=lambda each: each != default)
     found = [address for each in by_default for address in situation.addresses.get(each, (each,))]
-    return list(dict.fromkeys(each for each in found if address_family(each) == family))
+    return list(dict.fromkeys(each for each in found if address_family(each) in families))
 
 
 def _only_address(written: tuple[str, ...]) -> str:
