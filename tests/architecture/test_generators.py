@@ -61,14 +61,20 @@ def test_an_option_that_nothing_is_made_for_is_named() -> None:
 
 
 def written(config: dict[str, Any]) -> list[str]:
-    """Name the options that a configuration has, "class.option"."""
+    """Name the options that a configuration has, "class.option", those of objects in objects too."""
+    return [name for kind in TYPES for item in config[kind.plural] for name in _written(kind.cls, item)]
+
+
+def _written(cls: type, item: dict[str, Any]) -> list[str]:
     found = []
-    for kind in TYPES:
-        for item in config[kind.plural]:
-            found += [f"{kind.cls.__name__}.{name}" for name, value in item.items() if value is not None]
-            routes = item.get("routes")
-            for route in routes if isinstance(routes, list) else []:
-                found += [f"Route.{name}" for name in route]
+    for each in options_of(cls):
+        value = item.get(each.name)
+        if value is not None:
+            found.append(f"{cls.__name__}.{each.name}")
+            inner = (each.kind.item or each.kind).of
+            if inner is not None:
+                entries = value if isinstance(value, list) else [value]
+                found += [name for entry in entries for name in _written(inner, entry)]
     return found
 
 

@@ -348,6 +348,8 @@ def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Ch
     charon.sas()
     charon.algorithms()
     charon.traps()
+    charon.key_ids()
+    charon.certificates()
     assert set(charon.commands) == READING_COMMANDS
     charon.load_connection("x", {})
     charon.load_connection("x", {})

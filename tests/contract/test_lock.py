@@ -51,7 +51,7 @@ for _number in range(50):
 def host_at(root: Path) -> Host:
     """Return a host with real files below a directory; all else is in memory, and of this process."""
     fake = wan_host()
-    return Host(LocalFiles(), fake.kernel, fake.charon, fake.units, Paths(root=str(root)), fake.clock)
+    return Host(LocalFiles(), fake.kernel, fake.charon, fake.units, Paths(root=str(root)), fake, fake.clock)
 
 
 @contextmanager

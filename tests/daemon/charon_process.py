@@ -23,11 +23,12 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMEN
 PREFIX = "swf-"
 _numbers = itertools.count(1)
 
-# Enough for PSK and certificates. kernel-libipsec does ESP in user space, so that CHILD_SAs come up on kernels
+# Enough for every way to authenticate. kernel-libipsec does ESP in user space, so that CHILD_SAs come up on kernels
 # without ESP; kernel-netlink, behind it, still does addresses and routes.
 PLUGINS = (
     "random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
-    "curve25519 kernel-libipsec kernel-netlink socket-default vici updown error-notify"
+    "curve25519 md5 eap-identity eap-md5 eap-mschapv2 eap-tls xauth-generic "
+    "kernel-libipsec kernel-netlink socket-default vici updown error-notify"
 )
 SETTINGS = """\
 charon-systemd {{

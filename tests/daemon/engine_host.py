@@ -16,6 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_noti
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl import SwanctlProgram
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
@@ -50,6 +51,7 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
         units=FakeUnits(without_systemd=True),
         paths=Paths(root=str(root), vici_uri=uri),
         alerts=ErrorNotify(alerts),
+        swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
     )
 
 

@@ -9,15 +9,20 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import split
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import ANYONE, Phase1, address_family
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.proving import by_key_alone, rounds_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import LocalRound, RemoteRound
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 
 Shown = dict[str, Any]
 # What is as long as a SHA-1 digest charon shows as one (identification.c, the printf hook).
 _DIGEST = 20
+_REVOCATION = {"strict": "GOOD", "ifuri": "SKIPPED"}
+_CLASSES = {"psk": "pre-shared key"}
 # The owners of a secret go through a buffer of 512 octets into the log (vici_cred.c, load_shared).
 _LOGGED = 511
 
@@ -32,8 +37,8 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "rekey_time": str(_rekeyed(connection)),
         "reauth_time": str(connection.reauth_time or 0),
         "unique": "UNIQUE_REPLACE" if connection.mediation else f"UNIQUE_{(connection.unique or 'no').upper()}",
-        "local id": _shown_identity(connection.local_id, _only_address(connection.interfaces)),
-        "remote id": _shown_identity(connection.remote_id, _only_address(connection.remote_endpoints)),
+        **_identities(connection),
+        "rounds": [*_rounds(rounds_of(connection).local), *_rounds(rounds_of(connection).remote)],
         "children": {child.name: _child(child) for child in gateway.phase2.values() if child.phase1 == name},
     }
 
@@ -47,6 +52,7 @@ def shown(listed: Shown) -> Shown:
         },
         "local id": listed["local-1"].get("id", "%any"),
         "remote id": listed["remote-1"].get("id", "%any"),
+        "rounds": [_round(listed[key]) for side in ("local", "remote") for key in listed if key.startswith(f"{side}-")],
         "children": {
             name: {
                 "mode": child["mode"],
@@ -58,6 +64,55 @@ def shown(listed: Shown) -> Shown:
             for name, child in listed["children"].items()
         },
     }
+
+
+def _identities(connection: Phase1) -> Shown:
+    if not by_key_alone(connection):
+        return {}
+    return {
+        "local id": _shown_identity(connection.local_id, _only_address(connection.interfaces)),
+        "remote id": _shown_identity(connection.remote_id, _only_address(connection.remote_endpoints)),
+    }
+
+
+def _round(listed: Shown) -> Shown:
+    found: Shown = {
+        key: listed[key] for key in ("class", "eap_id", "xauth_id", "revocation", "eap-type") if key in listed
+    }
+    lists = {key: sorted(listed[key]) for key in ("groups", "cert_policy") if listed[key]}
+    return {**found, **lists, "certs": len(listed["certs"]), "cacerts": len(listed["cacerts"])}
+
+
+def _rounds(rounds: Sequence[LocalRound | RemoteRound]) -> list[Shown]:
+    return [_expected_round(each) for each in sorted(rounds, key=lambda each: each.round)]
+
+
+def _expected_round(each: LocalRound | RemoteRound) -> Shown:
+    kind = (
+        "EAP"
+        if each.auth.startswith("eap")
+        else "XAuth"
+        if each.auth == "xauth"
+        else _CLASSES.get(each.auth, "public key")
+    )
+    found: Shown = {"class": kind, "certs": len(each.certificates), "cacerts": 0}
+    if each.auth.startswith("eap-"):
+        found["eap-type"] = "EAP_" + each.auth.partition(":")[0][4:].upper()
+    if each.eap_id is not None:
+        found["eap_id"] = "%any" if each.eap_id == ANY else each.eap_id
+    if isinstance(each, LocalRound):
+        return {**found, **({"xauth_id": each.xauth_id} if each.xauth_id is not None else {})}
+    found["cacerts"] = len({one for text in each.ca_certificates for one in split(text)})
+    found.update({"revocation": _REVOCATION[each.revocation]} if each.revocation in _REVOCATION else {})
+    lists = {"groups": sorted(each.groups), "cert_policy": sorted(each.cert_policies)}
+    return {**found, **{key: held for key, held in lists.items() if held}}
+
+
+def without_tokens(config: Any) -> Any:
+    """Return a configuration without certificates on tokens, of which there are none here."""
+    if isinstance(config, dict):
+        return {key: without_tokens(value) for key, value in config.items() if not str(key).startswith("token_")}
+    return [without_tokens(each) for each in config] if isinstance(config, list) else config
 
 
 def _rekeyed(item: Phase1 | Phase2) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.rounds import with_contents
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
     render_connections,
     render_secrets,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret, Tree
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Credential, SharedSecret, Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
     Gateway,
     check_gateway,
@@ -29,7 +31,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.daemon.listed import expected, shown, shown_owners
 from ansible_collections.swanfleet.ipsec.tests.generators.objects import SITUATION, Made
 
-_OWNERS = re.compile(r"loaded IKE shared key with id '([^']*)' for: (.*)")
+_OWNERS = re.compile(r"loaded (?:IKE|EAP|NTLM) shared key with id '([^']*)' for: (.*)")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Taken:
     situation: Situation
     connections: dict[str, Tree]
     shared: dict[str, SharedSecret]
+    credentials: dict[str, Credential]
 
 
 def taken(config: Made, *, starting: bool = False) -> Taken:
@@ -60,7 +63,7 @@ def made(config: Made, gateway: Gateway, *, starting: bool = False) -> Taken:
     )
     wanted = artifacts(gateway, situation)
     trees = {name: tree if starting else _waiting(tree) for name, tree in wanted.connections.items()}
-    return Taken(config, gateway, situation, trees, dict(wanted.shared))
+    return Taken(config, gateway, situation, trees, dict(wanted.shared), dict(wanted.credentials))
 
 
 def _waiting(tree: Tree) -> Tree:
@@ -71,10 +74,15 @@ def _waiting(tree: Tree) -> Tree:
 def load(charon: ViciCharon, each: Taken) -> None:
     """Load secrets and connections over vici."""
     for key, secret in each.shared.items():
-        data = secret.value.reveal().encode("utf-8")
-        charon.load_shared(id=key, kind=secret.kind, owners=secret.owners, data=data)
+        charon.load_shared(id=key, kind=secret.kind, owners=secret.owners, data=secret.data)
+    for held in each.credentials.values():
+        if held.layer == "key":
+            assert charon.load_key(held.text.reveal().encode()) == held.identity
+        else:
+            charon.load_certificate(kind="X509", flag=held.flag, data=held.text.reveal().encode())
+    contents = {role: held.text.reveal() for role, held in each.credentials.items()}
     for name, tree in each.connections.items():
-        charon.load_connection(name, tree)
+        charon.load_connection(name, with_contents(tree, contents))
 
 
 def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
@@ -83,6 +91,8 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
         load(charon, each)
         listed = charon.connections(list(each.connections))
         assert sorted(charon.shared_ids()) == sorted(each.shared)
+        held = [hashlib.sha256(data).hexdigest() for _kind, data in charon.certificates()] + charon.key_ids()
+        assert sorted(held) == sorted({one.identity for one in each.credentials.values()})
         for name in each.gateway.phase1:
             is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
             different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
@@ -107,12 +117,15 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
 
 def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken]) -> str:
     """Load the files of a batch by swanctl into a charon that has them over vici; return what is not as it should be."""
-    for old in directory.glob("conf.d/*"):
+    for old in (*directory.glob("conf.d/*"), *directory.glob("*/swanfleet-*")):
         old.unlink()
     (directory / "conf.d").mkdir(exist_ok=True)
     (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
     for number, each in enumerate(batch):
         (directory / f"conf.d/{number}.conf").write_text(render_connections(each.connections), encoding="utf-8")
+        for role, held in each.credentials.items():
+            (directory / role).parent.mkdir(exist_ok=True)
+            (directory / role).write_text(held.text.reveal(), encoding="utf-8")
         (directory / f"conf.d/{number}-secrets.conf").write_text(render_secrets(each.shared), encoding="utf-8")
     with process.client() as charon:
         for each in batch:
@@ -145,5 +158,6 @@ def loads_by_swanctl(process: CharonProcess, directory: Path, all_taken: Sequenc
     for batch in _in_batches(all_taken, 100):
         if _by_swanctl(process, directory, batch):
             for each in batch:
-                assert _by_swanctl(process, directory, [each]) == "", each.config
+                wrong = _by_swanctl(process, directory, [each])
+                assert not wrong, f"{wrong}\n{each.config}"
             raise AssertionError("together, and not each by itself:\n" + _by_swanctl(process, directory, batch))

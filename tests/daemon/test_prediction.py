@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.parts import UNSEEN, UNSEEN_OF_CHILD
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentication import Authentication
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
@@ -108,8 +109,9 @@ CASES = (
     Case("phase 1, with two phase 2s", {"lifetime": "4h"}, two=True, dmz={}),
     Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
 )
-# What cannot change by itself: a phase 1 of another name is another tunnel, and there is one auth_method yet.
-NOT_ALONE = {"phase1.name", "phase1.auth_method", "phase2.phase1"}
+# What cannot change by itself: a phase 1 of another name is another tunnel, and ways to authenticate are several options.
+TOGETHER = {f"phase1.{each.name}" for each in options_of(Authentication)} - {"phase1.psk"}
+NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER
 
 
 def before(init_type: str, case: Case) -> Config:

@@ -18,10 +18,14 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     Section,
     Tree,
 )
+from ansible_collections.swanfleet.ipsec.tests.fakes.credentials import FakeCredentials
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
-_CLASSES = {"psk": "pre-shared key", "pubkey": "public key"}
+_CLASSES = {
+    "psk": "pre-shared key", "pubkey": "public key", "xauth": "XAuth",
+    **dict.fromkeys(("eap", "eap-tls", "eap-md5", "eap-mschapv2"), "EAP"),
+}  # fmt: skip
 _ACTIONS = {
     "none": "none",
     "clear": "none",
@@ -94,7 +98,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-class FakeCharon:
+class FakeCharon(FakeCredentials):
     """Takes the place of `ViciCharon`.
 
     `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
@@ -104,7 +108,7 @@ class FakeCharon:
 
     def __init__(self, *, version: str = "5.9.8", plugins: Sequence[str] = ("openssl", "vici"), since: int = 0) -> None:
         self.loaded: dict[str, Tree] = {}
-        self.secrets: dict[str, tuple[str, tuple[str, ...], bytes]] = {}
+        FakeCredentials.__init__(self)
         self.commands: Counter[str] = Counter()
         self.reachable = True
         self.unavailable: DaemonUnavailable | None = None
@@ -121,6 +125,7 @@ class FakeCharon:
     def restart(self) -> None:
         """Forget everything, as a daemon does that starts again."""
         self.loaded, self.secrets, self._shown, self._sas = {}, {}, {}, []
+        self.keys, self.held = {}, {}
         self._start += 1
 
     @property
@@ -155,6 +160,9 @@ class FakeCharon:
     def load_connection(self, name: str, tree: Tree) -> None:
         self._command("load-conn", name)
         self._shown[name] = _shown_connection(name, tree)
+        for section in tree.values():
+            if isinstance(section, Mapping):
+                self.hold_all(section)
         before, self.loaded[name] = self.loaded.get(name, {}), tree
         whole = _ike_part(before) != _ike_part(tree)
         children = dict(_sections(tree, "children"))

@@ -20,15 +20,16 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files, FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel, KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl import Swanctl
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.systemd import Units
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 
-_DRIVERS: dict[str, Any] = {"files": Files, "kernel": Kernel, "charon": Charon, "units": Units}
+_DRIVERS: dict[str, Any] = {"files": Files, "kernel": Kernel, "charon": Charon, "units": Units, "swanctl": Swanctl}
 # Of what the protocols have, these do nothing to the host and say nothing of it, and the lock is taken by entering it.
 _NO_CALLS = frozenset({"close", "commands", "lock", "random"})
 READING = frozenset(
     "read names target random lock interfaces routes default_routes state connections connection_names shared_ids sas "
-    "algorithms".split()
+    "key_ids certificates algorithms".split()
 )
 WRITING_FILES = frozenset({"replace", "replace_all", "append", "make_directory", "point"})
 
@@ -75,6 +76,7 @@ class Wires:
             charon=cast(Charon, wired["charon"]),
             units=cast(Units, wired["units"]),
             paths=host.paths,
+            swanctl=cast(Swanctl, wired["swanctl"]),
             clock=host.clock,
         )
 

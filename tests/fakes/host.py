@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from collections.abc import Callable, Iterable
@@ -24,9 +25,10 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeU
 
 # When FakeCharon says that it was started; files that are older were read by it.
 CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 WRITING = frozenset(
     "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
-    "terminate initiate rekey".split()
+    "load_key unload_key load_certificate clear_credentials terminate initiate rekey".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
 
@@ -65,6 +67,9 @@ class FakeClock:
 
     def pause(self, seconds: float) -> None:
         self.time += seconds
+
+    def time_of_day(self) -> dt.datetime:
+        return NOON
 
 
 @dataclass
@@ -128,10 +133,14 @@ class FakeHost:
             charon=cast(Charon, wired[2]),
             units=self.units,
             paths=self.paths,
+            swanctl=self,
             clock=self.clock,
             alerts=self.alerts,
             names=self.names,
         )
+
+    def load_credentials(self) -> None:
+        """Do nothing in the place of swanctl: there are no files of others here."""
 
     def reset(self) -> None:
         """Forget the calls so far, and fail no more."""
@@ -147,11 +156,17 @@ class FakeHost:
         """
         kept = {path: (each.content, each.mode) for path, each in self.files.files.items()}
         managed = set(self.paths.managed.values())
+
+        def ours(path: str) -> bool:
+            return path in managed or "/swanfleet-" in path
+
         current = self.files.links.get(f"{self.paths.generations}/current")
         return {
-            "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if path in managed},
+            "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if ours(path)},
             "connections": dict(self.charon.loaded),
             "secrets": sorted(self.charon.secrets.values()),
+            "keys": sorted(self.charon.keys),
+            "certificates": sorted(self.charon.held),
             "links": {name: link.told() for name, link in self.kernel.links.items()},
             "generation": current
             and [kept.get(f"{self.paths.generations}/{current}/{name}.json") for name in ("objects", "secrets")],

@@ -203,7 +203,7 @@ def world(name: str) -> World:
 
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
-    return Host(host.files, host.kernel, host.charon, host.units, host.paths, host.clock)
+    return Host(host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

@@ -13,14 +13,29 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentication import (
+    Authentication,
+    SecondAuthentication,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import (
+    LocalRound,
+    RemoteRound,
+    TokenCertificate,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.tests.generators import values
+from ansible_collections.swanfleet.ipsec.tests.generators.authentication import (
+    authentication,
+    local_round,
+    remote_round,
+    token,
+)
 from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
 
 Made = dict[str, Any]
@@ -28,7 +43,12 @@ Made = dict[str, Any]
 # The host that the gateways are for.
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
-OPTION_CLASSES = (Phase1, Phase2, XfrmInterface, Route)
+OPTION_CLASSES = (
+    *(Phase1, Phase2, XfrmInterface, Route),
+    *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate),
+)
+# These are made as a whole, so that they fit each other.
+_TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
 
 _WILD_SHARE = 1 / 80
 _WRITTEN_SHARE = 0.4
@@ -134,6 +154,33 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
 }
 
 
+def _of_a_way(chance: Chance, name: str) -> Any:
+    found = None
+    while found is None:
+        found = authentication(chance).get(name)
+    return found
+
+
+def _entry_of(maker: Callable[[Chance], Made], name: str) -> Callable[[Chance, Made], Any]:
+    return lambda chance, _made: maker(chance).get(name)
+
+
+def _second(chance: Chance) -> Made:
+    found: Made = _of_a_way(chance, "second_authentication")
+    return found
+
+
+_MADE_AS_A_WHOLE = {
+    LocalRound: local_round,
+    RemoteRound: remote_round,
+    TokenCertificate: token,
+    SecondAuthentication: _second,
+}
+for _cls, _maker in _MADE_AS_A_WHOLE.items():
+    FITTING.update({(_cls, each.name): _entry_of(_maker, each.name) for each in options_of(_cls)})
+FITTING.update({(Phase1, name): _entry_of(authentication, name) for name in _TOGETHER})
+
+
 def right(cls: type, option: Option, chance: Chance, made: Made) -> Any:
     """Return what is mostly right for an option; raises `LookupError` that names an option nothing is known about."""
     fitting = FITTING.get((cls, option.name))
@@ -157,7 +204,8 @@ def made_object(cls: type, chance: Chance, **given: Any) -> Made:
     written = [
         each
         for each in options_of(cls)
-        if each.required or each.kind.secret or chance.random() < _RARE.get(each.name, _WRITTEN_SHARE)
+        if (cls is not Phase1 or each.name not in _TOGETHER)
+        and (each.required or each.kind.secret or chance.random() < _RARE.get(each.name, _WRITTEN_SHARE))
     ]
     for option in sorted(written, key=lambda each: each.name not in _FIRST):
         if option.name not in made:
@@ -175,6 +223,8 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
             item["routes"] = [made_object(Route, chance)]
     phase1 = [made_object(Phase1, chance) for _number in range(chance.choice((1, 1, 2, 3)))]
     for connection in phase1:
+        if chance.random() < 0.6:
+            connection.update(authentication(chance))
         connection["xfrm_interface"] = chance.choice([None, *(item.get("name") for item in links)])
     names = [connection.get("name") for connection in phase1]
     if len(phase1) > 1 and chance.random() < 0.25:

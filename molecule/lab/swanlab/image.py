@@ -26,6 +26,7 @@ STRONGSWAN = (
     "charon-systemd",
     "strongswan-swanctl",
     "libcharon-extra-plugins",
+    "libcharon-extauth-plugins",
     "libstrongswan-standard-plugins",
     "libstrongswan-extra-plugins",
 )

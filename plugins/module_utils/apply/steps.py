@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Callable, cast
 
+from ..artifacts.rounds import with_contents
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
 from ..drivers.charon import DaemonRefused
 from ..drivers.files import NewFile
@@ -79,6 +80,8 @@ def perform(
         host.kernel.run([command for step in group for command in step.commands])
     elif _writes_file(group[0]):
         host.files.replace_all([_new_file(step, wanted, host) for step in group])
+    elif group[0].layer == "trust":
+        _forget(group, wanted, host)
     elif group[0].layer in CONNECTION_LAYERS:
         return _carry_out_connections(group, wanted, observed, host, gently=gently, refused=refused)
     else:
@@ -116,7 +119,7 @@ def grouped(steps: Plan) -> list[list[Step]]:
 
 def _in_one_batch(step: Step, last: list[Step]) -> bool:
     in_kernel = step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
-    return in_kernel or (_writes_file(step) and _writes_file(last[0]))
+    return in_kernel or (_writes_file(step) and _writes_file(last[0])) or step.layer == last[0].layer == "trust"
 
 
 def _writes_file(step: Step) -> bool:
@@ -126,7 +129,7 @@ def _writes_file(step: Step) -> bool:
 def _new_file(step: Step, wanted: Artifacts, host: Host) -> NewFile:
     if step.verb == "write":
         file = wanted.files[step.name]
-        return NewFile(host.paths.managed[step.name], file.encoded, file.mode)
+        return NewFile(host.paths.path_of(step.name), file.encoded, file.mode)
     text, there = wanted.taken_over.rest.texts[step.name] or "", host.files.read(step.name)
     content = text.encode("utf-8", "surrogateescape")
     return NewFile(step.name, content, there.mode if there else 0o600, there.owner if there else None)
@@ -229,7 +232,7 @@ def _what_starts_load(wanted: Artifacts) -> bytes:
 
 
 def _remove_file(step: Step, _wanted: Artifacts, host: Host) -> None:
-    host.files.remove(host.paths.managed[step.name])
+    host.files.remove(host.paths.path_of(step.name))
 
 
 def _move_aside(step: Step, _wanted: Artifacts, host: Host) -> None:
@@ -239,22 +242,59 @@ def _move_aside(step: Step, _wanted: Artifacts, host: Host) -> None:
 
 def _load_secret(step: Step, wanted: Artifacts, host: Host) -> None:
     secret = wanted.shared[step.key]
-    data = secret.value.reveal().encode("utf-8", "surrogateescape")
-    host.charon.load_shared(id=step.key, kind=secret.kind, owners=secret.owners, data=data)
+    host.charon.load_shared(id=step.key, kind=secret.kind, owners=secret.owners, data=secret.data)
 
 
 def _unload_secret(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.unload_shared(step.key)
 
 
+def _load_key(step: Step, wanted: Artifacts, host: Host) -> None:
+    key = wanted.credentials[step.name]
+    loaded = host.charon.load_key(key.text.reveal().encode())
+    if loaded != key.identity:
+        host.charon.unload_key(loaded)
+        raise DaemonRefused("load-key", step.name, "it is not the key of the certificate that it was given for")
+
+
+def _unload_key(step: Step, _wanted: Artifacts, host: Host) -> None:
+    host.charon.unload_key(step.key)
+
+
+def _load_certificate(step: Step, wanted: Artifacts, host: Host) -> None:
+    found = wanted.credentials[step.name]
+    host.charon.load_certificate(kind="X509", flag=found.flag, data=found.text.reveal().encode())
+
+
+def _forget(group: list[Step], wanted: Artifacts, host: Host) -> None:
+    """Take back the trust in authorities: charon forgets all credentials, and is given again all that stay.
+
+    First those of our own, at once, then by swanctl what other files hold.
+    """
+    host.charon.clear_credentials()
+    for step in group:
+        host.files.remove(host.paths.path_of(step.name))
+    for key in wanted.shared:
+        _load_secret(Step("load", "secret", key, key=key), wanted, host)
+    for role, each in wanted.credentials.items():
+        _ACTIONS[("load", each.layer)](Step("load", each.layer, role), wanted, host)
+    host.swanctl.load_credentials()
+
+
 def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
-    host.charon.load_connection(step.name, wanted.connections[step.name])
+    host.charon.load_connection(step.name, _for_vici(wanted.connections[step.name], wanted))
+
+
+def _for_vici(tree: Tree, wanted: Artifacts) -> Tree:
+    if not wanted.credentials:
+        return tree
+    return with_contents(tree, {role: each.text.reveal() for role, each in wanted.credentials.items()})
 
 
 def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:
     """Load a connection without the start of what is held; traps stand all the time."""
     held = step.settlement.held if step.settlement is not None else frozenset()
-    tree = wanted.connections[step.name]
+    tree = _for_vici(wanted.connections[step.name], wanted)
     children = cast(Mapping[str, Tree], tree["children"])
     given = {
         name: {**child, "start_action": _HELD[str(child["start_action"])]}
@@ -273,6 +313,9 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("move aside", "file"): _move_aside,
     ("load", "secret"): _load_secret,
     ("unload", "secret"): _unload_secret,
+    ("load", "key"): _load_key,
+    ("unload", "key"): _unload_key,
+    ("load", "certificate"): _load_certificate,
     ("load", "connection"): _load_connection,
     ("reload", "connection"): _load_connection,
     ("unload", "connection"): _unload_connection,

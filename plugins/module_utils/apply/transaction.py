@@ -13,6 +13,7 @@ from typing import Callable
 from ..artifacts.compute import artifacts
 from ..artifacts.releases import unmet
 from ..artifacts.values import Artifacts, TakenOver
+from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation
@@ -120,6 +121,9 @@ def _planned(
     after = change(before).merged(found.gateway)
     complete, missing = without_dangling(after) if assuming else (after, [])
     check_gateway(complete)
+    complete, more = _with_credentials(host, complete, before)
+    after = dataclasses.replace(after, contents=complete.contents) if complete.contents != after.contents else after
+    warnings += more
     warnings += tuple(f"{problem}. {_ASSUMED}" for problem in missing)
     situation = with_numbers(observed, complete)
     wanted = dataclasses.replace(artifacts(complete, situation), taken_over=found)
@@ -147,6 +151,18 @@ def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
     problems = unmet(trees, version=state.version, plugins=state.plugins)
     if problems:
         raise ValidationError(problems)
+
+
+def _content(host: Host, path: str) -> bytes | None:
+    found = host.files.read(path)
+    return found.content if found is not None else None
+
+
+def _with_credentials(host: Host, gateway: Gateway, before: Gateway) -> tuple[Gateway, tuple[str, ...]]:
+    """Return the gateway with the content of the paths that it names; raises `ValidationError` for what cannot be right."""
+    found, warnings = with_contents(gateway, lambda path: _content(host, path), before)
+    check_credentials(found)
+    return found, (*warnings, *date_warnings(found, host.clock.time_of_day()))
 
 
 def _refuse_disruption(outcome: Outcome) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
 from .connections import connection_trees, shared_secrets
+from .credentials import credential_files, credentials
 from .links import links
 from .parts import parts_of
 from .swanctl import render_connections, render_secrets
@@ -25,6 +26,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     connections = connection_trees(gateway, situation)
     shared, secret_of = shared_secrets(gateway, situation.host_key)
     found, warnings = links(gateway, situation)
+    held = credentials(gateway)
     return Artifacts(
         connections=connections,
         shared=shared,
@@ -32,9 +34,11 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         files={
             CONNECTIONS_FILE: FileText(0o600, render_connections(connections), needed=bool(connections)),
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
+            **credential_files(held),
         },
         warnings=tuple(warnings),
         parts={name: parts_of(tree) for name, tree in connections.items()},
         secret_of=secret_of,
+        credentials=held,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

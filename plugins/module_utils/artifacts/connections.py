@@ -10,17 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..desired.gateway import Gateway
-from ..desired.owners import local_identity, owners, remote_identity
 from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.phase2 import Phase2
-from ..desired.secret import Secret
 from ..desired.situation import Situation, local_addresses
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
+from .rounds import round_sections, secrets_of
 from .values import SharedSecret, Tree
 
 START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
-_OUR_SECRET = re.compile(r"ike-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
+_OUR_SECRET = re.compile(r"(?:ike|eap|xauth|ntlm)-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
 # With one family not %any, which also takes peers of the other one, nor %any4 and %any6: for an address of the other family
 # charon asks the DNS for a host of that name (host_resolver.c), and each request of a peer waits for the answer.
 _ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  # a peer's address, not one to bind to
@@ -32,11 +31,12 @@ def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
     for _key, child in sorted(gateway.phase2.items()):
         children[child.phase1].append(child)
     return {
-        name: _connection(connection, children[name], situation) for name, connection in sorted(gateway.phase1.items())
+        name: _connection(connection, children[name], gateway, situation)
+        for name, connection in sorted(gateway.phase1.items())
     }
 
 
-def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situation) -> Tree:
+def _connection(connection: Phase1, children: Sequence[Phase2], gateway: Gateway, situation: Situation) -> Tree:
     rekey_time, over_time = connection.times(connection.lifetime)
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
@@ -56,14 +56,9 @@ def _connection(connection: Phase1, children: Sequence[Phase2], situation: Situa
         number = str(situation.if_ids[connection.xfrm_interface])
         tree["if_id_in"] = number
         tree["if_id_out"] = number
-    tree["local"] = _round(connection.auth_method, local_identity(connection))
-    tree["remote"] = _round(connection.auth_method, remote_identity(connection))
+    tree.update(round_sections(connection, gateway))
     tree["children"] = {child.name: _child(child, connection) for child in children}
     return tree
-
-
-def _round(method: str, identity: str) -> dict[str, str]:
-    return {"auth": method, "id": identity} if identity else {"auth": method}
 
 
 def _child(child: Phase2, connection: Phase1) -> Tree:
@@ -101,25 +96,25 @@ def _remote_addresses(connection: Phase1) -> list[str]:
     return [_ANY_ADDRESS[connection.ip_type] if each in ANYONE else each for each in ordered]
 
 
-def shared_secrets(gateway: Gateway, host_key: bytes) -> tuple[dict[str, SharedSecret], dict[str, str]]:
-    """Return every shared secret by its id in charon, and the id of each connection's secret."""
+def shared_secrets(gateway: Gateway, host_key: bytes) -> tuple[dict[str, SharedSecret], dict[str, tuple[str, ...]]]:
+    """Return every shared secret by its id in charon, and the ids of each connection's secrets."""
     found: dict[str, SharedSecret] = {}
-    ids: dict[str, str] = {}
+    ids: dict[str, tuple[str, ...]] = {}
     for name, connection in sorted(gateway.phase1.items()):
-        if connection.psk is not None:
-            held_by = owners(connection)
-            ids[name] = _secret_id(name, connection.psk, held_by, host_key)
-            found[ids[name]] = SharedSecret("ike", held_by, connection.psk)
+        own = {_secret_id(name, secret, host_key): secret for secret in secrets_of(connection)}
+        if own:
+            ids[name] = tuple(own)
+            found.update(own)
     return found, ids
 
 
-def _secret_id(name: str, secret: Secret, held_by: tuple[str, ...], host_key: bytes) -> str:
+def _secret_id(name: str, secret: SharedSecret, host_key: bytes) -> str:
     """Return an id that ends in a keyed hash, so that `get-shared` shows a stale secret without showing it.
 
     charon answers `get-shared` in one message of at most 512 KiB and drops a larger one, so that ids stay short enough
     for 10,000 of them, whatever the connections' names.
     """
-    return f"ike-{name[:_SHOWN_NAME]}-{secret.keyed_hash(host_key, name, *held_by)}"
+    return f"{secret.kind}-{name[:_SHOWN_NAME]}-{secret.value.keyed_hash(host_key, name, *secret.owners)}"
 
 
 def secret_name(secret_id: str) -> str:

@@ -19,6 +19,14 @@ from .values import Tree
 SINCE: dict[str, str] = {"ocsp": "5.9.14", "childless=prefer": "5.9.10"}
 SINCE_OF_CHILD: dict[str, str] = {"per_cpu_sas": "6.0.2", "icmp": "6.0.5", "hw_offload=packet": "5.9.10"}
 PLUGIN_OF_CHILD: dict[str, str] = {"updown": "updown"}
+# Of a way to authenticate: the plugin that charon has it from, and the package of Debian that has the plugin.
+PLUGIN_OF_METHOD: dict[str, tuple[str, str]] = {
+    "eap-md5": ("eap-md5", "libcharon-extra-plugins"),
+    "eap-tls": ("eap-tls", "libcharon-extra-plugins"),
+    "eap-mschapv2": ("eap-mschapv2", "libcharon-extauth-plugins"),
+    "xauth": ("xauth-generic", "libcharon-extauth-plugins"),
+}
+_ASKS_FOR_NAMES = ("eap-identity", "libcharon-extra-plugins")
 
 _NUMBERS = re.compile(r"[0-9]+")
 
@@ -28,6 +36,7 @@ def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[
     found: list[Problem] = []
     for name, tree in connections.items():
         found += _too_new(f"phase1 {name}", tree, SINCE, version)
+        found += _without_method(f"phase1 {name}", tree, plugins)
         for child, inner in cast("Mapping[str, Tree]", tree["children"]).items():
             where = f"phase2 {name}/{child}"
             found += _too_new(where, inner, SINCE_OF_CHILD, version)
@@ -47,6 +56,21 @@ def _without_plugin(where: str, tree: Tree, plugins: Collection[str]) -> Iterato
     for key, plugin in PLUGIN_OF_CHILD.items():
         if key in tree and plugin not in plugins:
             yield Problem(where, key, tree[key], f"it needs charon's plugin {plugin}, which is not loaded on this host")
+
+
+def _without_method(where: str, tree: Tree, plugins: Collection[str]) -> Iterator[Problem]:
+    for key, section in tree.items():
+        if isinstance(section, Mapping) and key.startswith(("local", "remote")):
+            method = str(section.get("auth", "")).partition(":")[0]
+            needed = [PLUGIN_OF_METHOD[method]] if method in PLUGIN_OF_METHOD else []
+            needed += [_ASKS_FOR_NAMES] if section.get("eap_id") == "%any" else []
+            for plugin, package in needed:
+                if plugin not in plugins:
+                    wanted = (
+                        f"it needs charon's plugin {plugin}, which is not loaded on this host: on Debian it is in the package "
+                        f"{package}, and charon loads it when it starts"
+                    )
+                    yield Problem(where, f"{key}.auth", method, wanted)
 
 
 def _release(version: str) -> tuple[int, ...]:

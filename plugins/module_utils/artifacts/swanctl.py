@@ -9,7 +9,7 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from ..desired.secret import LEFT_OUT, Secret
+from ..desired.secret import LEFT_OUT
 from .values import SharedSecret, Tree
 
 _HEADER = "# Written by swanfleet.ipsec; changes made here by hand are found as drift and overwritten.\n"
@@ -50,14 +50,14 @@ def render_secrets(shared: Mapping[str, SharedSecret]) -> str:
 
 def _secret(secret: SharedSecret) -> Tree:
     fields: dict[str, str] = {f"id-{number}": owner for number, owner in enumerate(secret.owners, start=1)}
-    fields["secret"] = _secret_text(secret.value)
+    fields["secret"] = _secret_text(secret)
     return fields
 
 
-def _secret_text(secret: Secret) -> str:
-    if secret is LEFT_OUT:
-        return secret.reveal()
-    return "0s" + base64.b64encode(secret.reveal().encode("utf-8", "surrogateescape")).decode("ascii")
+def _secret_text(secret: SharedSecret) -> str:
+    if secret.value is LEFT_OUT:
+        return secret.value.reveal()
+    return "0s" + base64.b64encode(secret.data).decode("ascii")
 
 
 def section_lines(tree: Tree) -> list[str]:

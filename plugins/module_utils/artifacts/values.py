@@ -57,11 +57,30 @@ class Parts:
 
 @dataclass(frozen=True)
 class SharedSecret:
-    """A shared secret as charon takes it: its type ("ike"), the identities that own it, its value."""
+    """A shared secret as charon takes it: its type ("ike", "eap", "xauth", "ntlm"), the identities that own it, its value."""
 
     kind: str
     owners: tuple[str, ...]
     value: Secret
+
+    @property
+    def data(self) -> bytes:
+        """Return the bytes for charon; a hash (ntlm) is given in hexadecimal."""
+        text = self.value.reveal()
+        return bytes.fromhex(text) if self.kind == "ntlm" else text.encode("utf-8", "surrogateescape")
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A certificate or a key that charon holds: "certificate" or "key", its identity there, its text, and a certificate's flag.
+
+    A certificate's identity is the SHA-256 of its DER, a key's is what charon calls it.
+    """
+
+    layer: str
+    identity: str
+    text: Secret
+    flag: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,7 +146,8 @@ class TakenOver:
 class Artifacts:
     """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path.
 
-    Of each connection: its tree, its parts, the id of its secret; `initiators` are those that this end may set up.
+    Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
+    `credentials` are keyed by the path below swanctl's directory, which is their role among the files too.
     """
 
     connections: Mapping[str, Tree]
@@ -136,6 +156,7 @@ class Artifacts:
     files: Mapping[str, FileText]
     warnings: tuple[str, ...] = ()
     parts: Mapping[str, Parts] = field(default_factory=dict)
-    secret_of: Mapping[str, str] = field(default_factory=dict)
+    secret_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     taken_over: TakenOver = field(default_factory=TakenOver)
     initiators: frozenset[str] = frozenset()
+    credentials: Mapping[str, Credential] = field(default_factory=dict)

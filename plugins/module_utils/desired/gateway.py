@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError, wrong_shape
 from .checks import cross_problems, missing_references
@@ -24,11 +24,16 @@ from .options import (
     parse_object,
     parse_option,
     secrets_in,
+    with_secrets,
+    without_secrets,
 )
 from .phase1 import Phase1
 from .phase2 import Phase2
-from .secret import LEFT_OUT
+from .secret import LEFT_OUT, Secret
 from .xfrm_interface import XfrmInterface
+
+# Texts (PEM) by the path that an object names; those of keys are secrets.
+Contents = Mapping[str, Union[str, Secret]]
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class ObjectType:
 PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
 PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
+# Where a generation keeps what was read from paths; no sort of object has this name.
+_CONTENTS = "contents"
 TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES)
 
 
@@ -65,11 +72,15 @@ CONFIG: Kind = object_of(Config)
 
 @dataclass(frozen=True)
 class Gateway:
-    """What is wanted on one host: its objects by key (the name; "phase1/name" for a phase 2)."""
+    """What is wanted on one host: its objects by key (the name; "phase1/name" for a phase 2).
+
+    `contents` are the certificates, keys and lists that objects name by a path, as they were read on the host.
+    """
 
     phase1: Mapping[str, Phase1] = dataclasses.field(default_factory=dict)
     phase2: Mapping[str, Phase2] = dataclasses.field(default_factory=dict)
     xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
+    contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
         """Return the objects of one sort by key."""
@@ -83,7 +94,8 @@ class Gateway:
 
     def merged(self, other: Gateway) -> Gateway:
         """Return this gateway with the objects of another added; an object of the same key is replaced whole."""
-        return Gateway(**{kind.plural: {**self.of(kind), **other.of(kind)} for kind in TYPES})
+        merged = {kind.plural: {**self.of(kind), **other.of(kind)} for kind in TYPES}
+        return Gateway(**merged, contents=self.contents)
 
     def with_object(self, kind: ObjectType, item: Any) -> Gateway:
         """Return this gateway with one object added, or replaced whole."""
@@ -103,19 +115,15 @@ class Gateway:
         orphans = [key for key, item in kept["phase2"].items() if item.phase1 in gone["phase1"]]
         for key in orphans:
             del kept["phase2"][key]
-        return Gateway(**kept)
+        return Gateway(**kept, contents=self.contents)
 
     def secrets_left_out(self) -> Gateway:
         """Return this gateway with a placeholder for every secret."""
-        return Gateway(
-            **{
-                kind.plural: {
-                    key: dataclasses.replace(item, **{name: LEFT_OUT for name, _secret in secrets_in(item)})
-                    for key, item in self.of(kind).items()
-                }
-                for kind in TYPES
-            }
-        )
+        objects = {
+            kind.plural: {key: without_secrets(item, LEFT_OUT) for key, item in self.of(kind).items()} for kind in TYPES
+        }
+        contents = {path: LEFT_OUT if isinstance(held, Secret) else held for path, held in self.contents.items()}
+        return Gateway(**objects, contents=contents)
 
 
 def parse_gateway(config: Mapping[str, Any]) -> Gateway:
@@ -268,6 +276,10 @@ def dump_secrets(gateway: Gateway) -> dict[str, dict[str, dict[str, str]]]:
             held = {name: secret.reveal() for name, secret in secrets_in(item)}
             if held:
                 found.setdefault(kind.plural, {})[key] = held
+    if gateway.contents:
+        public = {path: text for path, text in gateway.contents.items() if isinstance(text, str)}
+        keys = {path: text.reveal() for path, text in gateway.contents.items() if isinstance(text, Secret)}
+        found[_CONTENTS] = {"public": public, "keys": keys}
     return found
 
 
@@ -285,11 +297,13 @@ def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], default
         items = found[kind.plural] = {}
         for raw in _plain(objects.get(kind.plural, ())):
             key = _stored_key(kind, raw)
-            whole = {**other, **raw, **held.get(key, {})}
+            whole = with_secrets({**other, **raw}, held.get(key, {}))
             items[key] = load_object(kind.cls, whole, where=f"stored {kind.singular} {key}", problems=problems)
     if problems:
         raise ValidationError(problems)
-    return Gateway(**found)
+    read = secrets.get(_CONTENTS, {})
+    contents = {**read.get("public", {}), **{path: Secret(text) for path, text in read.get("keys", {}).items()}}
+    return Gateway(**found, contents=contents)
 
 
 def _stored_key(kind: ObjectType, raw: Mapping[str, Any]) -> str:

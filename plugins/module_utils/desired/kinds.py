@@ -17,6 +17,7 @@ from .secret import Secret
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _INTERFACE = re.compile(r"[A-Za-z0-9_.-]{1,15}")
 _HOST_LABEL = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)")
+_USERNAME = re.compile(r"(?![#%@ ])(?:(?![*=:,\"])[ -~]){1,200}")
 _DURATION = re.compile(r"([0-9]{1,10})(s|m|h|d)?")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _MAX_SECONDS = 0x7FFFFFFF
@@ -220,6 +221,23 @@ def parse_secret(value: Any) -> Secret:
     return Secret(text)
 
 
+def parse_username(value: Any) -> str:
+    """Accept the name of a user of EAP or XAuth, as charon compares it: no pattern, no type before a colon."""
+    wanted = (
+        "a user's name of printable ASCII characters is needed, at most 200, that does not begin with '#', '%', '@' or a "
+        "blank, and has none of '*', '=', ':', ',' and '\"' in it"
+    )
+    text = _text(value, wanted)
+    if not _USERNAME.fullmatch(text) or text.endswith(" "):
+        raise ValueError(wanted)
+    return text
+
+
+def parse_eap_identity(value: Any) -> str:
+    """Accept the name of a user, or "any" for whoever says who he is."""
+    return "any" if value == "any" else parse_username(value)
+
+
 def parse_bool(value: Any) -> bool:
     """Accept a YAML boolean."""
     if isinstance(value, bool):
@@ -270,5 +288,7 @@ ENDPOINT = _kind(parse_endpoint)
 LOCAL_INTERFACE = _kind(parse_local_interface)
 SELECTOR = _kind(parse_selector)
 DURATION = _kind(parse_duration)
+USERNAME = _kind(parse_username)
+EAP_IDENTITY = _kind(parse_eap_identity)
 BOOL = _kind(parse_bool, "bool")
 SECRET = Kind("str", parse_secret, secret=True)

@@ -203,14 +203,15 @@ def dump_object(value: Any, *, with_secrets: bool, with_defaults: bool = True) -
     """Return an object as plain data that `parse_object` accepts and gives back equal; without secrets if so asked.
 
     Options that have no value are left out: most objects set few of those that there are. Without defaults it holds
-    what identifies the object, and what is not as the options' defaults say.
+    what identifies the object, and what is not as the options' defaults say. An option that may be a secret and has a
+    text that is none, such as the path of a key, is shown.
     """
     held = vars(value)
     return {
         opt.name: _dump_value(opt.kind, held[opt.name], with_secrets=with_secrets, with_defaults=with_defaults)
         for opt in options_of(type(value))
         if held[opt.name] is not None
-        and not (opt.kind.secret and not with_secrets)
+        and (with_secrets or not opt.kind.secret or isinstance(held[opt.name], str))
         and (with_defaults or opt.required or held[opt.name] != opt.default)
     }
 
@@ -230,11 +231,12 @@ def _dump_value(kind: Kind, value: Any, *, with_secrets: bool, with_defaults: bo
     if kind.of is not None:
         return dump_object(value, with_secrets=with_secrets, with_defaults=with_defaults)
     if kind.item is not None:
+        # In the place of a secret in a list stands an empty text, so that the others keep theirs.
         return [
             _dump_value(kind.item, entry, with_secrets=with_secrets, with_defaults=with_defaults) for entry in value
         ]
     if isinstance(value, Secret):
-        return value.reveal()
+        return value.reveal() if with_secrets else ""
     return value
 
 
@@ -265,8 +267,61 @@ def _load_value(kind: Kind, value: Any, where: str, problems: list[Problem]) -> 
 
 
 def secrets_in(value: Any) -> Iterator[tuple[str, Secret]]:
-    """Yield every secret of an object with the name of its option."""
+    """Yield every secret of an object with where it stands: "psk", "second_authentication.password", "local_auth[0].psk"."""
     for opt in options_of(type(value)):
         held = getattr(value, opt.name)
         if isinstance(held, Secret):
             yield opt.name, held
+        elif held and (opt.kind.of is not None or opt.kind.item is not None):
+            yield from _nested_secrets(opt.kind, held, opt.name)
+
+
+def _nested_secrets(kind: Kind, held: Any, name: str) -> Iterator[tuple[str, Secret]]:
+    if kind.item is not None:
+        if kind.item.of is not None or kind.item.secret:
+            for index, entry in enumerate(held):
+                yield from _nested_secrets(kind.item, entry, f"{name}[{index}]")
+    elif isinstance(held, Secret):
+        yield name, held
+    elif kind.of is not None:
+        for inner, secret in secrets_in(held):
+            yield f"{name}.{inner}", secret
+
+
+def with_secrets(raw: Mapping[str, Any], held: Mapping[str, str]) -> dict[str, Any]:
+    """Return an object's plain data with secrets put where `secrets_in` says that they stand."""
+    found: dict[str, Any] = {**raw, **{name: text for name, text in held.items() if not set(name) & set(".[")}}
+    for name, text in held.items():
+        if set(name) & set(".["):
+            first, *rest = name.replace("[", ".[").split(".")
+            found[first] = _with_secret(found[first], rest, text)
+    return found
+
+
+def _with_secret(inside: Any, path: Sequence[str], text: str) -> Any:
+    if not path:
+        return text
+    if path[0].startswith("["):
+        index = int(path[0][1:-1])
+        return [_with_secret(each, path[1:], text) if number == index else each for number, each in enumerate(inside)]
+    return {**inside, path[0]: _with_secret(inside.get(path[0]), path[1:], text)}
+
+
+def without_secrets(value: T, placeholder: Secret) -> T:
+    """Return an object with a placeholder for every secret."""
+    changed: dict[str, Any] = {}
+    for opt in options_of(type(value)):
+        held = getattr(value, opt.name)
+        becomes = _left_out(opt.kind, held, placeholder) if held else held
+        if becomes is not held:
+            changed[opt.name] = becomes
+    return dataclasses.replace(value, **changed) if changed else value  # type: ignore[type-var]
+
+
+def _left_out(kind: Kind, held: Any, placeholder: Secret) -> Any:
+    if isinstance(held, Secret):
+        return placeholder
+    if kind.item is not None:
+        entries = tuple(_left_out(kind.item, each, placeholder) for each in held)
+        return held if all(new is old for new, old in zip(entries, held)) else entries
+    return without_secrets(held, placeholder) if kind.of is not None else held

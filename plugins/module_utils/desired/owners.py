@@ -61,7 +61,7 @@ def _by_address(connection: Phase1) -> bool:
 def hidden_key(connection: Phase1) -> Iterator[Problem]:
     """Yield a problem where a responder of IKEv1 could not find the key: neither by addresses nor by its own identity."""
     unknown = len(_known_addresses(connection)) < len(connection.remote_endpoints)
-    if connection.psk is not None and _by_address(connection) and remote_identity(connection) and unknown:
+    if connection.shared_key is not None and _by_address(connection) and remote_identity(connection) and unknown:
         yield Problem(
             connection.where,
             "local_id",
@@ -88,7 +88,7 @@ def confused_keys(connections: Mapping[str, Phase1]) -> Iterator[Problem]:
 
     Each connection is compared with an index of owners, not with each other one.
     """
-    keyed = [connection for _name, connection in sorted(connections.items()) if connection.psk is not None]
+    keyed = [connection for _name, connection in sorted(connections.items()) if connection.shared_key is not None]
     ours = {_folded(mine) for mine in map(local_identity, keyed) if mine}
     index: _Index = {}
     for connection in keyed:
@@ -109,16 +109,16 @@ _Index = dict[tuple[str, str], dict[Secret, Phase1]]
 def _enter(index: _Index, connection: Phase1, places: Iterable[tuple[str, str]]) -> None:
     for place in places:
         found = index.setdefault(place, {})
-        if connection.psk is not None and len(found) < 2:
-            found.setdefault(connection.psk, connection)
+        if connection.shared_key is not None and len(found) < 2:
+            found.setdefault(connection.shared_key, connection)
 
 
 def _rival(index: _Index, connection: Phase1, places: Iterable[tuple[str, str]]) -> Phase1 | None:
     for place in places:
         found = index.get(place, {})
-        if len(found) > 1 or connection.psk not in found:
+        if len(found) > 1 or connection.shared_key not in found:
             for secret, other in found.items():
-                if secret != connection.psk:
+                if secret != connection.shared_key:
                     return other
     return None
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from . import identities, kinds, proposals
+from .authentication import Authentication
 from .ike_keys import IkeKeys
 from .options import list_of, option
+from .proving import authentication_problems, shared_key
 from .secret import Secret
 
 INIT_TYPES = ("start_on_demand", "on_demand", "start", "none")
@@ -21,7 +23,7 @@ ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")  # noqa: S104  # the page's word
 
 
 @dataclass(frozen=True)
-class Phase1(IkeKeys):
+class Phase1(Authentication, IkeKeys):
     """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
 
     name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", identifies=True)
@@ -53,12 +55,6 @@ class Phase1(IkeKeys):
         "The peer: addresses, subnets, ranges (V(192.0.2.1-192.0.2.9)) or host names; the first address is who we initiate to.",
         "V(0.0.0.0) or V(::) stands for anyone. Host names are resolved at each lookup.",
         required=True,
-    )
-    auth_method: str = option(kinds.choice(("psk",)), "How both ends authenticate.", default="psk")
-    psk: Secret | None = option(
-        kinds.SECRET,
-        "The pre-shared key, taken literally: what looks like hexadecimal or base64 is not decoded.",
-        "Needed when O(auth_method=psk).",
     )
     local_id: str = option(
         identities.LOCAL_IDENTITY,
@@ -94,6 +90,11 @@ class Phase1(IkeKeys):
         """Say whether this end may start the IKE SA by itself."""
         return self.init_type != "none"
 
+    @property
+    def shared_key(self) -> Secret | None:
+        """Return the pre-shared key, wherever it stands among the ways to authenticate."""
+        return shared_key(self)
+
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself: combinations that no single option shows."""
         yield from self._empty_lists()
@@ -113,7 +114,7 @@ class Phase1(IkeKeys):
                 self.remote_endpoints[0],
                 "the peer that we initiate to must come first, 'anyone' after it",
             )
-        if self.initiates and identities.is_pattern(self.remote_id):
+        if self.initiates and identities.is_pattern(self.remote_id) and self.shared_key is not None:
             yield Problem(
                 self.where,
                 "remote_id",
@@ -121,8 +122,14 @@ class Phase1(IkeKeys):
                 f"init_type {self.init_type} initiates, and the key is chosen before the peer shows itself, so its identity is "
                 "needed in full; or set init_type: none",
             )
-        if self.auth_method == "psk" and self.psk is None:
-            yield Problem(self.where, "psk", None, "is required, as auth_method is psk")
+        yield from authentication_problems(
+            self,
+            self.where,
+            ike_version=self.ike_version,
+            initiates=self.initiates,
+            local_id=self.local_id,
+            remote_id=self.remote_id,
+        )
         if self.lifetime < 60:
             yield Problem(self.where, "lifetime", self.lifetime, "at least 60 seconds are needed")
         yield from self.key_problems(

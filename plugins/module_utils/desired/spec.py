@@ -22,7 +22,7 @@ def _argument(opt: Option, required: bool | None) -> dict[str, Any]:
     default = plain_default(opt)
     if default is not None:
         spec["default"] = default
-    if opt.kind.secret:
+    if (opt.kind.item or opt.kind).secret:
         spec["no_log"] = True
     return spec
 

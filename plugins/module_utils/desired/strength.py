@@ -27,9 +27,10 @@ def weak_keys(gateway: Gateway) -> list[str]:
     public = {text.lower() for item in gateway.phase1.values() for text in _public(item)}
     found = []
     for _name, item in sorted(gateway.phase1.items()):
-        if item.psk is not None and item.psk.length < SHORTEST:
+        key = item.shared_key
+        if key is not None and key.length < SHORTEST:
             found.append(f"{item.where}: psk has fewer than {SHORTEST} characters: {_ADVICE}")
-        elif item.psk is not None and item.psk.is_among(public):
+        elif key is not None and key.is_among(public):
             found.append(f"{item.where}: psk is a name, an address or an identity of this gateway: {_ADVICE}")
     if len(found) > _MOST:
         found[_MOST:] = [f"the pre-shared keys of {len(found) - _MOST} more phase 1s are as weak"]

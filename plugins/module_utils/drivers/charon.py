@@ -35,7 +35,10 @@ __all__ = [
 ]
 
 READING_COMMANDS = frozenset(
-    ("version", "stats", "list-conns", "list-sas", "list-policies", "get-conns", "get-shared", "get-algorithms")
+    (
+        *("version", "stats", "list-conns", "list-sas", "list-policies", "get-conns", "get-shared", "get-algorithms"),
+        *("get-keys", "list-certs"),
+    )
 )
 
 # Asking for one connection costs charon a look at all of them, and about 1 ms of ours; the whole list costs 66 ms at
@@ -96,6 +99,24 @@ class Charon(Protocol):
 
     def unload_shared(self, id: str) -> None:  # noqa: A002  # vici's word
         """Drop the secret `id`; charon takes one that is not loaded as done."""
+
+    def key_ids(self) -> list[str]:
+        """Read what charon calls the private keys that it holds: SHA-1 of their public keys, in hexadecimal."""
+
+    def certificates(self) -> list[tuple[str, bytes]]:
+        """Read the certificates and revocation lists that charon holds, as (type, DER); the type is X509 or X509_CRL."""
+
+    def load_key(self, data: bytes) -> str:
+        """Load a private key (PEM, not encrypted), and return what charon calls it."""
+
+    def unload_key(self, id: str) -> None:  # noqa: A002  # vici's word
+        """Drop a private key; one that is not loaded is no error."""
+
+    def load_certificate(self, *, kind: str, flag: str, data: bytes) -> None:
+        """Load a certificate (X509, with the flag CA or NONE) or a revocation list (X509_CRL); there is no unloading."""
+
+    def clear_credentials(self) -> None:
+        """Drop all certificates, keys, revocation lists and shared secrets, whoever loaded them."""
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         """Bring a CHILD_SA up, and wait up to `timeout_ms`; -1 does not wait, 0 means no bound."""
@@ -202,6 +223,26 @@ class ViciCharon:
 
     def unload_shared(self, id: str) -> None:  # noqa: A002  # vici's word
         self._order("unload-shared", id, {"id": id})
+
+    def key_ids(self) -> list[str]:
+        return list(self.session.request("get-keys").get("keys", []))
+
+    def certificates(self) -> list[tuple[str, bytes]]:
+        told = self.session.stream("list-certs", "list-cert")
+        return [(each["type"], each["data"].encode("utf-8", "surrogateescape")) for each in told if "data" in each]
+
+    def load_key(self, data: bytes) -> str:
+        return str(self._order("load-key", "a private key", {"type": "any", "data": data}).get("id", ""))
+
+    def unload_key(self, id: str) -> None:  # noqa: A002  # vici's word
+        if id in self.key_ids():
+            self._order("unload-key", id, {"id": id})
+
+    def load_certificate(self, *, kind: str, flag: str, data: bytes) -> None:
+        self._order("load-cert", f"a certificate ({kind}, {flag})", {"type": kind, "flag": flag, "data": data})
+
+    def clear_credentials(self) -> None:
+        self.session.request("clear-creds")
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         message = {"ike": ike, "child": child, "timeout": str(timeout_ms)}

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from typing import Protocol
 
@@ -21,6 +22,9 @@ class Clock(Protocol):
     def pause(self, seconds: float) -> None:
         """Let time pass."""
 
+    def time_of_day(self) -> dt.datetime:
+        """Return the time of day, in UTC."""
+
 
 class SystemClock:
     """The clock of this host."""
@@ -36,3 +40,7 @@ class SystemClock:
     def pause(self, seconds: float) -> None:
         """Let time pass."""
         time.sleep(seconds)
+
+    def time_of_day(self) -> dt.datetime:
+        """Return the time of day, in UTC."""
+        return dt.datetime.now(dt.timezone.utc)

@@ -15,6 +15,7 @@ from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
 from .names import Names, NameService
 from .paths import Paths
+from .swanctl import Swanctl, SwanctlProgram
 from .systemd import Systemd, Units
 
 
@@ -27,6 +28,7 @@ class Host:
     charon: Charon
     units: Units
     paths: Paths
+    swanctl: Swanctl
     clock: Clock = field(default_factory=SystemClock)
     alerts: Alerts = field(default_factory=lambda: ErrorNotify(Paths().error_notify))
     names: Names = field(default_factory=NameService)
@@ -44,4 +46,5 @@ class Host:
 def local_host(paths: Paths) -> Host:
     """Return the host that this process runs on."""
     charon = ViciCharon(paths.vici_uri)
-    return Host(LocalFiles(), IpRoute2(), charon, Systemd(), paths, alerts=ErrorNotify(paths.error_notify))
+    swanctl = SwanctlProgram(paths.swanctl, paths.vici_uri)
+    return Host(LocalFiles(), IpRoute2(), charon, Systemd(), paths, swanctl, alerts=ErrorNotify(paths.error_notify))

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# Where swanctl looks for certificates and keys, below its own directory.
+CREDENTIAL_DIRECTORIES = ("x509", "x509ca", "private")
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -41,10 +44,15 @@ class Paths:
         """Return the path of every file that a plan may write, by the file's role in the artifacts."""
         return {"connections": self.connections_file, "secrets": self.secrets_file}
 
+    def path_of(self, role: str) -> str:
+        """Return the path of a file by its role in the artifacts; that of a credential is its path below swanctl's directory."""
+        return self.managed.get(role) or f"{self.swanctl}/{role}"
+
     @property
     def written_directories(self) -> tuple[str, ...]:
         """Return the directories in which files are replaced, and may be left half written by a run that was killed."""
-        return self.swanctl, f"{self.swanctl}/conf.d", self.state, self.generations
+        below = (f"{self.swanctl}/{name}" for name in ("conf.d", *CREDENTIAL_DIRECTORIES))
+        return self.swanctl, *below, self.state, self.generations
 
     @property
     def state(self) -> str:

@@ -127,7 +127,7 @@ def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]
     # No key of the host: it would only make the ids of placeholders look like those of the secrets.
     observed = observe(host, host_key=b"", with_daemon=False)
     found = artifacts(gateway.secrets_left_out(), with_numbers(observed, gateway))
-    texts = {host.paths.managed[role]: file.text for role, file in found.files.items() if file.needed}
+    texts = {host.paths.path_of(role): file.text for role, file in found.files.items() if file.needed}
     return {"rendered": texts}, found.warnings
 
 

@@ -23,7 +23,7 @@ _TICK_S = 0.02
 
 
 def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon:
-    """Read charon's state, names and secrets; raises `DaemonUnavailable`."""
+    """Read charon's state, names, secrets, keys and certificates; raises `DaemonUnavailable`."""
     state = charon.state()
     names = frozenset(charon.connection_names())
     record, journal = files.read(paths.loaded_record), files.read(paths.journal)
@@ -34,6 +34,8 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         loaded={name: parts for name, parts in proven.items() if name in names},
         shared=frozenset(charon.shared_ids()),
         unloaded=left_open(record, journal) - names,
+        keys=frozenset(charon.key_ids()),
+        certificates=frozenset(_sha(data) for _kind, data in charon.certificates()),
     )
 
 

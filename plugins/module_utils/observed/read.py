@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..artifacts.credentials import is_our_file
 from ..desired.gateway import load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.charon import DaemonAbsent, DaemonUnavailable
+from ..drivers.files import FileState
 from ..drivers.generations import GenerationBroken
 from ..drivers.host import Host
+from ..drivers.paths import CREDENTIAL_DIRECTORIES
 from .daemon import observe_daemon
 from .kernel import parse_addresses, parse_default_interfaces, parse_links
 from .values import Observed, ObservedDaemon, Stored
@@ -35,12 +38,23 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observe
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
         ),
-        files={role: host.files.read(path) for role, path in host.paths.managed.items()},
+        files=_files(host),
         links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),
         daemon=daemon,
         daemon_trouble=trouble,
         daemon_down=down,
     )
+
+
+def _files(host: Host) -> dict[str, FileState | None]:
+    """Read the files that a plan may write, and those of ours that it may take away."""
+    found = {role: host.files.read(path) for role, path in host.paths.managed.items()}
+    for directory in CREDENTIAL_DIRECTORIES:
+        for name in host.files.names(f"{host.paths.swanctl}/{directory}"):
+            if is_our_file(name):
+                role = f"{directory}/{name}"
+                found[role] = host.files.read(host.paths.path_of(role))
+    return found
 
 
 def _daemon(host: Host) -> tuple[ObservedDaemon | None, str, bool]:

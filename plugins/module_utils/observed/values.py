@@ -51,7 +51,8 @@ class ObservedDaemon:
     """What charon holds: its state, names of loaded connections, what is proven of them, ids of shared secrets.
 
     A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well. Those in
-    `unloaded` such a run has unloaded; their SAs may be up, with nothing that they belong to.
+    `unloaded` such a run has unloaded; their SAs may be up, with nothing that they belong to. `keys` are what charon calls
+    its private keys, `certificates` the SHA-256 of the DER of each.
     """
 
     state: DaemonState
@@ -59,6 +60,8 @@ class ObservedDaemon:
     loaded: Mapping[str, Parts]
     shared: frozenset[str]
     unloaded: frozenset[str] = frozenset()
+    keys: frozenset[str] = frozenset()
+    certificates: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..artifacts.connections import is_our_secret, secret_name
 from ..artifacts.values import Artifacts
 from ..errors import Problem, ValidationError
 from ..observed.values import LiveSas, Observed, ObservedDaemon
+from .credentials import fresh_credentials
 from .disruption import NONE, Change, outlook
 from .steps import Plan, Settlement, Step
 
@@ -27,6 +28,7 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     steps = [Step("load", "secret", secret_name(key), key=key) for key in fresh]
     steps += [Step("unload", "secret", secret_name(key), key=key) for key in stale]
     steps += [Step("unload", "secret", key, key=key) for key in wanted.taken_over.rest.secrets if key in daemon.shared]
+    steps += fresh_credentials(wanted, daemon)
     disruption: dict[str, str] = {}
     unsettled: list[str] = []
     outdated = {secret_name(key) for key in stale}
@@ -59,7 +61,7 @@ def _changes(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str], replace
         if name not in daemon.connections | daemon.unloaded:
             continue
         loaded = daemon.loaded.get(name)
-        new_key = wanted.secret_of.get(name) in replaced
+        new_key = not replaced.isdisjoint(wanted.secret_of.get(name, ()))
         if new_key or loaded is None or loaded.whole != parts.whole:
             found.append(Change(name, loaded, parts, new_key, may_initiate=name in wanted.initiators))
     gone = sorted((daemon.connections & owned | daemon.unloaded) - wanted.connections.keys())

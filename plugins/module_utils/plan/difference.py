@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..artifacts.values import Artifacts
 from ..observed.values import LiveSas, Observed
 from .connections import plan_daemon
+from .credentials import stale_credentials
 from .kernel import plan_links
 from .steps import Plan, Step
 
@@ -23,6 +24,7 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
     steps = _files(wanted, observed)
     build, remove = plan_links(wanted.links, observed.links)
     at_charon = Plan() if observed.daemon is None else plan_daemon(wanted, observed, observed.daemon, live)
+    remove += stale_credentials(wanted, observed)
     return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), at_charon.disruption, at_charon.unsettled)
 
 

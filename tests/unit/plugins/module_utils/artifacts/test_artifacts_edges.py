@@ -76,7 +76,10 @@ def test_who_owns_a_key(options: dict[str, Any], owners: tuple[str, ...]) -> Non
     assert (secret.kind, secret.owners) == ("ike", owners)
 
 
-@pytest.mark.parametrize("other", ["ike-x-0123456789abcdef0", "xike-x-0123456789abcdef", "ike-x-0123456789abcdef\n"])
+@pytest.mark.parametrize(
+    "other",
+    ["ike-x-0123456789abcdef0", "xike-x-0123456789abcdef", "ike-x-0123456789abcdef\n"],
+)
 def test_what_only_looks_like_an_id_of_ours(other: str) -> None:
     assert not is_our_secret(other)
 
@@ -151,7 +154,7 @@ def test_links_alone_tell_what_is_not_installed() -> None:
 def test_what_is_known_of_each_connection() -> None:
     found = made(config([PARIS, {**ROME, "init_type": "none"}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     assert found.parts == {name: parts_of(tree) for name, tree in found.connections.items()}
-    assert {name: found.shared[key].value.reveal() for name, key in found.secret_of.items()} == {
+    assert {name: found.shared[key].value.reveal() for name, (key,) in found.secret_of.items()} == {
         "paris": "s3cret", "rome": "another"}  # fmt: skip
     assert found.initiators == {"paris"}
     assert sorted(found.files) == [CONNECTIONS_FILE, SECRETS_FILE] == ["connections", "secrets"]

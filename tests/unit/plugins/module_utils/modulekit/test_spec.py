@@ -73,7 +73,10 @@ def test_every_option_is_described(name: str) -> None:
     check(documentation(name), "")
 
 
-@pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", {"psk"}), ("ipsec_gateway", {"psk", "running_config"})])
+SECRET = {"psk", "password", "nt_hash", "private_key", "private_keys"}
+
+
+@pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", SECRET), ("ipsec_gateway", {*SECRET, "running_config"})])
 def test_secrets_are_known_to_ansible(name: str, secret: set[str]) -> None:
     assert secret_options(spec_of(name)) == secret
 

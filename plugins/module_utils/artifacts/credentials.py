@@ -1,0 +1,100 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Certificates and keys as charon takes them: files below swanctl's directories, named by what they hold.
+
+The name of a file is its identity: another certificate is another file, so that a connection that names it is another
+connection. charon's name of a key is the SHA-1 of its public key, which shows nothing of the key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from ..desired.certificates import key_id_of, read_certificate
+from ..desired.credentials import split, text_of
+from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1
+from ..desired.proving import by_key_alone, rounds_of
+from ..desired.secret import LEFT_OUT, Secret
+from .values import Credential, FileText
+
+CERTIFICATES, AUTHORITIES, KEYS = "x509", "x509ca", "private"
+_BEGIN = "swanfleet-"
+_OURS = re.compile(r"swanfleet-([0-9a-f]{16}|[0-9a-f]{40}|key)\.pem")
+
+
+def is_our_file(name: str) -> bool:
+    """Say whether a file of this name below swanctl's directories is one of ours."""
+    return _OURS.fullmatch(name) is not None
+
+
+def key_id_in(role: str) -> str:
+    """Return charon's name of the key in a file of ours; empty for other files."""
+    directory, _slash, name = role.partition("/")
+    found = _OURS.fullmatch(name)
+    return found[1] if directory == KEYS and found is not None else ""
+
+
+def certificate_in(content: bytes) -> str:
+    """Return the identity of the certificate in a file of ours; empty for a damaged one."""
+    try:
+        return read_certificate(content.decode("ascii")).digest
+    except ValueError:
+        return ""
+
+
+def file_of(text: str) -> str:
+    """Return the name of the file with a certificate; it is the same in every directory."""
+    return f"{_BEGIN}{read_certificate(text).digest[:16]}.pem"
+
+
+def credentials(gateway: Gateway) -> dict[str, Credential]:
+    """Return everything beside shared secrets that connections need, by the path below swanctl's directory."""
+    found: dict[str, Credential] = {}
+    for _name, connection in sorted(gateway.phase1.items()):
+        if not by_key_alone(connection):
+            _add(gateway, connection, found)
+    return dict(sorted(found.items()))
+
+
+def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> None:
+    rounds = rounds_of(connection)
+    for mine in rounds.local:
+        own = [_text(gateway, each) for each in mine.certificates]
+        for text in own:
+            _add_certificate(text, CERTIFICATES, found)
+        ids = [read_certificate(text).key_id for text in own]
+        for material in mine.private_keys:
+            key = text_of(gateway, material)
+            secret = key if isinstance(key, Secret) else Secret(key)
+            key_id = _key_id(secret, ids)
+            found[f"{KEYS}/{_BEGIN}{key_id}.pem"] = Credential("key", key_id, secret)
+    for theirs in rounds.remote:
+        for each in theirs.ca_certificates:
+            for text in split(_text(gateway, each)):
+                _add_certificate(text, AUTHORITIES, found)
+        for each in theirs.certificates:
+            _add_certificate(_text(gateway, each), CERTIFICATES, found)
+
+
+def _text(gateway: Gateway, material: str) -> str:
+    found = text_of(gateway, material)
+    return found.reveal() if isinstance(found, Secret) else found
+
+
+def _add_certificate(text: str, directory: str, found: dict[str, Credential]) -> None:
+    flag = "CA" if directory == AUTHORITIES else "NONE"
+    found[f"{directory}/{file_of(text)}"] = Credential("certificate", read_certificate(text).digest, Secret(text), flag)
+
+
+def _key_id(key: Secret, certified: list[str]) -> str:
+    """Return charon's name of a key, by the key itself or by the only certificate beside it."""
+    told = None if key is LEFT_OUT else key_id_of(key.reveal())
+    return told or (certified[0] if certified else "key")
+
+
+def credential_files(found: Mapping[str, Credential]) -> dict[str, FileText]:
+    """Return the files of credentials; those of keys are readable for root only."""
+    return {role: FileText(0o600 if each.layer == "key" else 0o644, each.text.reveal()) for role, each in found.items()}

@@ -1,0 +1,204 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The certificates and keys that a gateway names: read from their paths, and checked before anything is touched."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any, Callable, Union
+
+from ..errors import Problem, ValidationError
+from .certificates import Certificate, key_id_of, read_certificate
+from .gateway import TYPES, Gateway
+from .identities import MY_ADDRESS
+from .options import Kind, options_of
+from .pem import FORMS, Material, is_path
+from .phase1 import Phase1
+from .proving import by_key_alone, rounds_of
+from .rounds import LocalRound
+from .secret import LEFT_OUT, Secret
+
+Read = Callable[[str], Union[bytes, None]]
+# Where something stands: how messages name its object, its option, its kind, and the path.
+_Named = tuple[str, str, Kind, str]
+
+
+def with_contents(gateway: Gateway, read: Read, known: Gateway) -> tuple[Gateway, list[str]]:
+    """Return a gateway with the content of every path that it names, and warnings about paths that are gone.
+
+    A path that is not there any more stands for what `known`, the gateway in force, has read from it. Raises
+    `ValidationError` for one that is not there and was never read, and for content that is not what it should be.
+    """
+    contents: dict[str, str | Secret] = {}
+    problems: list[Problem] = []
+    warnings: list[str] = []
+    for where, option, kind, path in _named(gateway):
+        content = read(path)
+        if content is None and path in known.contents:
+            contents[path] = known.contents[path]
+            warnings.append(
+                f"{where}: {option}: {path} is not there any more; what was read from it before stays in force"
+            )
+        elif content is None:
+            problems.append(Problem(where, option, path, "there is no such file on this host"))
+        else:
+            try:
+                text = FORMS[kind].read(content)
+                contents[path] = Secret(text) if kind.secret else text
+            except ValueError as error:
+                problems.append(Problem(where, option, path, str(error)))
+    if problems:
+        raise ValidationError(problems)
+    return (dataclasses.replace(gateway, contents=contents) if contents or gateway.contents else gateway), warnings
+
+
+def _named(gateway: Gateway) -> Iterator[_Named]:
+    for sort in TYPES:
+        for _key, item in sorted(gateway.of(sort).items()):
+            if not isinstance(item, Phase1) or not by_key_alone(item):
+                yield from _paths(item, item.where, "")
+
+
+def _paths(item: Any, where: str, prefix: str) -> Iterator[_Named]:
+    for opt in options_of(type(item)):
+        held = getattr(item, opt.name)
+        many = opt.kind.item is not None
+        kind = opt.kind.item or opt.kind
+        for index, each in enumerate((held or ()) if many else (held,)):
+            name = f"{prefix}{opt.name}[{index}]" if many else f"{prefix}{opt.name}"
+            if kind in FORMS and is_path(each):
+                yield where, name, kind, each
+            elif kind.of is not None and each is not None:
+                yield from _paths(each, where, name + ".")
+
+
+def text_of(gateway: Gateway, material: Material) -> str | Secret:
+    """Return the text (PEM) that a path stands for, or that is given itself."""
+    return gateway.contents[material] if isinstance(material, str) and is_path(material) else material
+
+
+def check_credentials(gateway: Gateway) -> None:
+    """Raise `ValidationError` with everything that is wrong about certificates and keys, each by itself and together."""
+    problems = [each for item in _certified(gateway) for each in _problems(gateway, item)]
+    if problems:
+        raise ValidationError(problems)
+
+
+def _certified(gateway: Gateway) -> Iterator[Phase1]:
+    return (item for _name, item in sorted(gateway.phase1.items()) if not by_key_alone(item))
+
+
+def _problems(gateway: Gateway, item: Phase1) -> Iterator[Problem]:
+    rounds = rounds_of(item)
+    for index, mine in enumerate(rounds.local):
+        names = _Names(item, f"local_auth[{index}]")
+        own = []
+        for option, material in names.of("certificate", mine.certificates):
+            try:
+                own.append((option, read_certificate(str(text_of(gateway, material)))))
+            except ValueError as error:
+                yield Problem(item.where, option, None, str(error))
+        yield from _key_problems(gateway, item, mine, names, [found for _option, found in own])
+        if index == 0 and own:
+            yield from _identity_problems(item, mine, [found for _option, found in own])
+    for index, theirs in enumerate(rounds.remote):
+        names = _Names(item, f"remote_auth[{index}]")
+        for option, material in names.of("ca_certificates", theirs.ca_certificates, many=True):
+            for text in split(str(text_of(gateway, material))):
+                yield from _authority_problems(item, option, text)
+        for option, material in names.of("certificate", theirs.certificates):
+            try:
+                read_certificate(str(text_of(gateway, material)))
+            except ValueError as error:
+                yield Problem(item.where, option, None, str(error))
+
+
+class _Names:
+    """How options are called: in short ("certificate"), or in a round of the long form ("local_auth[0].certificates[1]")."""
+
+    def __init__(self, item: Phase1, place: str) -> None:
+        self._place = place if item.local_auth or item.remote_auth else ""
+
+    def of(self, name: str, values: tuple[Any, ...], *, many: bool = False) -> list[tuple[str, Any]]:
+        """Return the values with their options."""
+        if not self._place and not many:
+            return [(name, value) for value in values]
+        long = name if many or not self._place else name + "s"
+        begin = f"{self._place}.{long}" if self._place else name
+        return [(f"{begin}[{index}]", value) for index, value in enumerate(values)]
+
+
+def split(text: str) -> list[str]:
+    """Return the blocks of a canonical PEM text."""
+    end = "-----\n"
+    parts = text.split("-----BEGIN ")[1:]
+    return [f"-----BEGIN {part}" if part.endswith(end) else f"-----BEGIN {part.rstrip()}\n" for part in parts]
+
+
+def _authority_problems(item: Phase1, option: str, text: str) -> Iterator[Problem]:
+    try:
+        found = read_certificate(text)
+    except ValueError as error:
+        yield Problem(item.where, option, None, str(error))
+        return
+    if not found.authority:
+        wanted = "the certificate of an authority is needed (basicConstraints with CA), this one is of an end"
+        yield Problem(item.where, option, None, wanted)
+
+
+def _key_problems(
+    gateway: Gateway, item: Phase1, mine: LocalRound, names: _Names, own: list[Certificate]
+) -> Iterator[Problem]:
+    held = set()
+    unknown = bool(mine.token_certificates)
+    for option, material in names.of("private_key", mine.private_keys):
+        text = text_of(gateway, material)
+        if text is LEFT_OUT:
+            unknown = True
+            continue
+        try:
+            found = key_id_of(text.reveal() if isinstance(text, Secret) else text)
+        except ValueError as error:
+            yield Problem(item.where, option, None, str(error))
+            continue
+        unknown = unknown or found is None
+        if found is not None and own and found not in {each.key_id for each in own}:
+            wanted = "it is not the key of the certificate: the public keys of the two differ"
+            yield Problem(item.where, option, None, wanted)
+        held.add(found)
+    if any(each.key_id not in held for each in own) and not unknown and len(own) > 1:
+        yield Problem(item.where, names.of("private_key", (None,))[0][0], None, "one is needed for each certificate")
+
+
+def _identity_problems(item: Phase1, mine: LocalRound, own: list[Certificate]) -> Iterator[Problem]:
+    """Yield a problem where we would claim to be somebody whom none of our certificates names."""
+    identity = mine.id or item.local_id
+    kind = identity.partition(":")[0]
+    if mine.auth.startswith("eap") or identity == MY_ADDRESS or kind not in ("fqdn", "email", "address"):
+        return
+    names = {name.lower() for each in own for name in each.names}
+    if identity.lower() not in names:
+        told = ", ".join(sorted(names)) or "no subjectAltName"
+        wanted = f"the certificate names {told}; the peer takes no identity that the certificate does not have"
+        yield Problem(item.where, "local_id" if mine.id is None else "local_auth[0].id", identity, wanted)
+
+
+def date_warnings(gateway: Gateway, now: dt.datetime) -> list[str]:
+    """Return a sentence for every certificate that is not valid at a time.
+
+    No errors: one expired certificate must not keep the other tunnels of a gateway from being changed.
+    """
+    found: dict[str, None] = {}
+    for item in _certified(gateway):
+        rounds = rounds_of(item)
+        mine = [("certificate", each) for one in rounds.local for each in one.certificates]
+        theirs = [("ca_certificates", each) for one in rounds.remote for each in one.ca_certificates]
+        for option, material in [*mine, *theirs]:
+            for text in split(str(text_of(gateway, material))):
+                trouble = read_certificate(text).trouble(now)
+                if trouble:
+                    found[f"{item.where}: {option}: {trouble}, and peers refuse it then"] = None
+    return list(found)
