@@ -1,0 +1,80 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of this scenario share: traffic between two addresses, SAs as charon shows them, frames by a filter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def traffic(lab) -> Callable[..., SimpleNamespace]:
+    """Return a function that sends echo requests from one node to an address, and says how many went and came back."""
+
+    def send(node: str, source: str, target: str, count: int, *, interval: str = "0.01") -> SimpleNamespace:
+        argv = [
+            "ping",
+            "-n",
+            "-q",
+            "-i",
+            interval,
+            "-c",
+            str(count),
+            "-W",
+            "3",
+            *(["-I", source] if source else []),
+            target,
+        ]
+        told = lab.run(node, argv, timeout=240, check=False).stdout
+        numbers = re.search(r"(\d+) packets transmitted, (\d+) received", told)
+        assert numbers, told
+        return SimpleNamespace(sent=int(numbers[1]), answered=int(numbers[2]))
+
+    return send
+
+
+@pytest.fixture(scope="session")
+def sas(lab) -> Callable[..., list[SimpleNamespace]]:
+    """Return a function that lists the IKE SAs of a connection: number, state, text, and SPIs of installed CHILD_SAs."""
+
+    def listed(node: str, connection: str) -> list[SimpleNamespace]:
+        text = lab.run(node, ["swanctl", "--list-sas", "--ike", connection]).stdout
+        parts = re.split(r"(?m)^(?=\S)", text)[1:]
+        return [
+            SimpleNamespace(
+                number=re.search(r"#(\d+)", part)[1],
+                established="ESTABLISHED" in part.split("\n")[0],
+                spis=re.findall(r"INSTALLED.*\n(?:.*\n)*?\s+in\s+([0-9a-f]+)", part),
+                text=part,
+            )
+            for part in parts
+        ]
+
+    return listed
+
+
+@pytest.fixture(scope="session")
+def frames(lab) -> Callable[[str, str], int]:
+    """Return a function that counts the frames of the last capture at an uplink that match a filter of tcpdump."""
+
+    def count(uplink: str, wanted: str) -> int:
+        path = f"/run/swanlab/capture/{uplink}.pcap"
+        told = lab.run("machine", ["tcpdump", "-n", "-r", path, "--count", *wanted.split()])
+        return int(re.search(r"(\d+) packet", told.stdout + told.stderr)[1])
+
+    return count
+
+
+@pytest.fixture(scope="session")
+def initiate(lab) -> Callable[[str], None]:
+    """Return a function that has Berlin set up a connection, which is there already or not."""
+
+    def up(connection: str) -> None:
+        lab.run("berlin", ["swanctl", "--initiate", "--ike", connection, "--child", "lan", "--timeout", "30"])
+
+    return up
