@@ -28,8 +28,8 @@ HEAD = """\
 # What is proven
 
 Written by `dev/features` from the results of tests: one line for each field of the appliance's page, one for each key of
-swanctl.conf. A test says itself which lines it proves, by the marker `proves` ([tests/proofs.py](../tests/proofs.py)). One
-that is skipped or fails makes `make check` or `make test` fail, and so does a page that says anything else than they do.
+swanctl.conf. A test says itself which lines it proves, by the marker `proves` (`tests/proofs.py`). One that is skipped
+or fails makes `make check` or `make test` fail, and so does a page that says anything else than they do.
 
 Where it is proven: `lab`, between gateways with a real kernel; `daemon`, with real charons on the computer that runs the
 tests; `text`, without a daemon, by what is written and read. `since` names the first release of strongSwan that has a key.
@@ -72,7 +72,7 @@ def main() -> int:
 
 def read(path: Path) -> list[Result]:
     """Read results of tests; a folder stands for all files in it."""
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files = [path] if path.is_file() else sorted(path.glob("*.json"))
     found = []
     for file in files:
         for each in json.loads(file.read_text(encoding="utf-8")):
