@@ -182,7 +182,7 @@ def _demands_status(connection: Phase1) -> bool:
 
     charon tells so of each peer whose certificate names nobody to ask, and by default takes it all the same.
     """
-    return any(each.revocation != "relaxed" for each in getattr(connection, "remote_auth", None) or ())
+    return any(each.revocation != "relaxed" for each in connection.remote_auth or ())
 
 
 def _by_connection(gateway: Gateway, heard: Sequence[Heard]) -> dict[str, list[Heard]]:
