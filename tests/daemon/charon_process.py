@@ -219,13 +219,15 @@ class CharonProcess:
 
 
 def clean(charon: ViciCharon) -> None:
-    """Take everything out of a daemon that vici can put in: SAs, connections, secrets."""
+    """Take everything out of a daemon that vici can put in: SAs, connections, pools, secrets."""
     for _connection, tree in charon.sas():
         charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
     for name in charon.connection_names():
         charon.unload_connection(name)
+    for name in charon.pools():
+        charon.unload_pool(name)
     charon.session.request("clear-creds")
-    assert (charon.sas(), charon.connections(), charon.shared_ids()) == ([], {}, [])
+    assert (charon.sas(), charon.connections(), charon.pools(), charon.shared_ids()) == ([], {}, {}, [])
 
 
 @contextmanager

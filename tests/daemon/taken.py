@@ -44,6 +44,7 @@ class Taken:
     connections: dict[str, Tree]
     shared: dict[str, SharedSecret]
     credentials: dict[str, Credential]
+    pools: dict[str, Tree]
 
 
 def taken(config: Made, *, starting: bool = False) -> Taken:
@@ -63,7 +64,7 @@ def made(config: Made, gateway: Gateway, *, starting: bool = False) -> Taken:
     )
     wanted = artifacts(gateway, situation)
     trees = {name: tree if starting else _waiting(tree) for name, tree in wanted.connections.items()}
-    return Taken(config, gateway, situation, trees, dict(wanted.shared), dict(wanted.credentials))
+    return Taken(config, gateway, situation, trees, dict(wanted.shared), dict(wanted.credentials), dict(wanted.pools))
 
 
 def _waiting(tree: Tree) -> Tree:
@@ -81,6 +82,8 @@ def load(charon: ViciCharon, each: Taken) -> None:
         else:
             charon.load_certificate(kind="X509", flag=held.flag, data=held.text.reveal().encode())
     contents = {role: held.text.reveal() for role, held in each.credentials.items()}
+    for name, tree in each.pools.items():
+        charon.load_pool(name, tree)
     for name, tree in each.connections.items():
         charon.load_connection(name, with_contents(tree, contents))
 
@@ -93,6 +96,7 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
         assert sorted(charon.shared_ids()) == sorted(each.shared)
         held = [hashlib.sha256(data).hexdigest() for _kind, data in charon.certificates()] + charon.key_ids()
         assert sorted(held) == sorted({one.identity for one in each.credentials.values()})
+        assert sorted(charon.pools()) == sorted(each.pools)
         for name in each.gateway.phase1:
             is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
             different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
@@ -108,9 +112,10 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
         batch: list[Taken] = []
         names: set[str] = set()
         for each in left:
-            if len(batch) < size and not names & each.connections.keys():
+            held = {*each.connections, *(f"pool {name}" for name in each.pools)}
+            if len(batch) < size and not names & held:
                 batch.append(each)
-                names |= each.connections.keys()
+                names |= held
         yield batch
         left = [each for each in left if not any(each is other for other in batch)]
 
@@ -122,7 +127,9 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     (directory / "conf.d").mkdir(exist_ok=True)
     (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
     for number, each in enumerate(batch):
-        (directory / f"conf.d/{number}.conf").write_text(render_connections(each.connections), encoding="utf-8")
+        (directory / f"conf.d/{number}.conf").write_text(
+            render_connections(each.connections, each.pools), encoding="utf-8"
+        )
         for role, held in each.credentials.items():
             (directory / role).parent.mkdir(exist_ok=True)
             (directory / role).write_text(held.text.reveal(), encoding="utf-8")
@@ -130,13 +137,13 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     with process.client() as charon:
         for each in batch:
             load(charon, each)
-        before = charon.connections(), sorted(charon.shared_ids())
+        before = charon.connections(), charon.pools(), sorted(charon.shared_ids())
         start = process.log_path.stat().st_size
         said = process.swanctl(directory, "--load-all", "--noprompt")
         with process.log_path.open("rb") as log:
             log.seek(start)
             told = log.read().decode("utf-8", "replace")
-        after = charon.connections(), sorted(charon.shared_ids())
+        after = charon.connections(), charon.pools(), sorted(charon.shared_ids())
         charon_process.clean(charon)
     count = sum(len(each.connections) for each in batch)
     summary = f"successfully loaded {count} connections, 0 unloaded"

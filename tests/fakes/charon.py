@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     Tree,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.credentials import FakeCredentials
+from ansible_collections.swanfleet.ipsec.tests.fakes.pools import FakePools
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
@@ -98,7 +99,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-class FakeCharon(FakeCredentials):
+class FakeCharon(FakeCredentials, FakePools):
     """Takes the place of `ViciCharon`.
 
     `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
@@ -109,6 +110,7 @@ class FakeCharon(FakeCredentials):
     def __init__(self, *, version: str = "5.9.8", plugins: Sequence[str] = ("openssl", "vici"), since: int = 0) -> None:
         self.loaded: dict[str, Tree] = {}
         FakeCredentials.__init__(self)
+        FakePools.__init__(self)
         self.commands: Counter[str] = Counter()
         self.reachable = True
         self.unavailable: DaemonUnavailable | None = None
@@ -126,6 +128,7 @@ class FakeCharon(FakeCredentials):
         """Forget everything, as a daemon does that starts again."""
         self.loaded, self.secrets, self._shown, self._sas = {}, {}, {}, []
         self.keys, self.held = {}, {}
+        self.held_pools, self.leases = {}, {}
         self._start += 1
 
     @property

@@ -22,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys i
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pool import ATTRIBUTES, Pool, PoolAttribute
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import (
     LocalRound,
     RemoteRound,
@@ -44,7 +45,7 @@ Made = dict[str, Any]
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
-    *(Phase1, Phase2, XfrmInterface, Route),
+    *(Phase1, Phase2, XfrmInterface, Route, Pool, PoolAttribute),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate),
 )
 # These are made as a whole, so that they fit each other.
@@ -53,7 +54,9 @@ _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
 _WILD_SHARE = 1 / 80
 _WRITTEN_SHARE = 0.4
 # There are many of them, and what is wild in one of them is tried one by one.
-_RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cls)}
+_RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cls)} | dict.fromkeys(ATTRIBUTES, 0.2)
+# What the oldest charon does not know, so that it takes nothing of such a gateway.
+_RARE.update(dict.fromkeys(("ocsp", "per_cpu_sas", "icmp"), 0.05))
 _FIRST = ("ip_type", "ppk_id", "init_type", "ike_version", "lifetime", "destination", "addresses", "local_networks")
 
 
@@ -127,6 +130,10 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "childless"): _for_version(2, ("allow", "prefer", "force", "never"), (None,)),
     (Phase1, "ppk_id"): _for_version(2, ("keyid:ppk 7", "ppk.example.org"), (None,)),
     (Phase1, "ppk_required"): lambda _chance, made: made.get("ppk_id") is not None,
+    (Phase1, "pools"): lambda _chance, _made: None,
+    (Pool, "attributes"): lambda chance, _made: [
+        {"number": number, "values": ["some text", "10.9.9.9"]} for number in range(1, chance.randint(2, 4))
+    ],
     # See made_gateway.
     (Phase2, "label_mode"): lambda _chance, _made: None,
     (Phase1, "mediation"): lambda _chance, _made: None,
@@ -236,4 +243,18 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
     for child in phase2:
         if isinstance(child.get("label"), str) and chance.random() < 0.8:
             child["label_mode"] = chance.choice(("simple", "system"))
-    return {"phase1": phase1, "phase2": phase2, "xfrm_interfaces": links}
+    return {"phase1": phase1, "phase2": phase2, "xfrm_interfaces": links, "pools": _made_pools(chance, phase1[0])}
+
+
+def _made_pools(chance: Chance, user: Made) -> list[Made]:
+    """Return pools, and let a phase 1 name most of them."""
+    pools = [
+        made_object(Pool, chance, name=f"pool{number}", addrs=values.pool_addresses(chance, number))
+        for number in range(chance.choice((0, 0, 1, 2)))
+    ]
+    for pool in pools:
+        if pool.get("attributes") and chance.random() < 0.5:
+            pool["attributes"] = [made_object(PoolAttribute, chance)]
+        if chance.random() < 0.8:
+            user["pools"] = [*(user.get("pools") or []), pool["name"]]
+    return pools

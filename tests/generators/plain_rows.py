@@ -54,6 +54,7 @@ ROWS = (
     Row("phase1", "childless", "prefer", "prefer", "childless = ", since="5.9.10"),
     Row("phase1", "ocsp", "both", "both", "ocsp = OCSP_SEND_BOTH", since="5.9.14"),
     Row("phase1", "vips", ["0.0.0.0", "2001:db8::7"], "0.0.0.0,2001:db8::7", "vips:"),  # noqa: S104  # any address
+    Row("phase1", "pools", ["office", "dhcp"], "office,dhcp", ""),
     Row("phase1", "ppk_id", "keyid:quantum 7", "keyid:quantum 7", "ppk_id = quantum 7"),
     Row("phase1", "ppk_required", True, "yes", "ppk_required = 1", {"ppk_id": "fqdn:ppk.example.org"}),
     Row("phase1", "if_id_in", 7, "7", "if_id_in = 7"),
@@ -142,6 +143,8 @@ def config(row: Row | None = None) -> dict[str, Any]:
         lists[row.kind][0].update({**row.beside, **row.along, row.option: row.value})
         if "mediated_by" in lists["phase1"][0]:
             lists["phase1"].append({**PHASE1, "name": "server", "mediation": True, "init_type": "none"})
+        if "pools" in lists["phase1"][0]:
+            lists["pools"] = [{"name": "office", "addrs": "10.9.0.0/24"}]
     return lists
 
 

@@ -10,7 +10,13 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, key_kinds, kinds, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
+    identities,
+    key_kinds,
+    kinds,
+    pool,
+    proposals,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
 
 Chance = random.Random
@@ -196,6 +202,14 @@ def _between(low: int, high: int) -> Maker:
     return lambda chance: chance.choice((low, high, str(high), hex(high), chance.randint(low, high)))
 
 
+def pool_addresses(chance: Chance, number: int) -> str:
+    """Return what a pool takes its addresses from, which no pool of another number has."""
+    return chance.choice(
+        (f"10.{number}.0.0/24", f"10.{number}.0.7/32", f"10.{number}.0.9-10.{number}.0.10", f"2001:db8:{number}::/120",
+         f"2001:db8:{number}::1 - 2001:db8:{number}::9")
+    )  # fmt: skip
+
+
 # One maker for each kind that options have, but for those that are made of others.
 MAKERS: dict[Kind, Maker] = {
     kinds.NAME: name,
@@ -218,6 +232,10 @@ MAKERS: dict[Kind, Maker] = {
     ),
     key_kinds.LABEL: lambda chance: chance.choice(("x", "system_u:object_r:ipsec_spd_t:s0", "a 'b' \"c\" #")),
     key_kinds.IDENTITY: identity,
+    pool.ATTRIBUTE: lambda chance: chance.choice((address(chance, 4), address(chance, 6), network(chance, 4))),
+    pool.ADDRESSES: lambda chance: pool_addresses(chance, chance.randrange(256)),
+    pool.TEXT: lambda chance: chance.choice(("text", "10.1.2.3", "a b", 'a "b"', "#{x}", 7)),
+    pool.NUMBER: _between(1, 32767),
     key_kinds.PADDING: lambda chance: chance.choice(("mtu", 0, "65535", chance.randint(1, 2000))),
     key_kinds.PACKETS: _between(0, 10**15 - 1),
     key_kinds.PORT: _between(1, 65535),

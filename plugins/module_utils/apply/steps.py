@@ -18,6 +18,7 @@ from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
 from ..plan.steps import Plan, Step
+from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
 
 KERNEL_LAYERS = ("link", "address", "route")
@@ -82,6 +83,8 @@ def perform(
         host.files.replace_all([_new_file(step, wanted, host) for step in group])
     elif group[0].layer == "trust":
         _forget(group, wanted, host)
+    elif group[0].layer == "pool":
+        perform_pools(group, wanted, observed, host)
     elif group[0].layer in CONNECTION_LAYERS:
         return _carry_out_connections(group, wanted, observed, host, gently=gently, refused=refused)
     else:
@@ -119,7 +122,9 @@ def grouped(steps: Plan) -> list[list[Step]]:
 
 def _in_one_batch(step: Step, last: list[Step]) -> bool:
     in_kernel = step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
-    return in_kernel or (_writes_file(step) and _writes_file(last[0])) or step.layer == last[0].layer == "trust"
+    return (
+        in_kernel or (_writes_file(step) and _writes_file(last[0])) or step.layer == last[0].layer in ("trust", "pool")
+    )
 
 
 def _writes_file(step: Step) -> bool:
@@ -219,6 +224,7 @@ def record(steps: Plan, wanted: Artifacts, observed: Observed, host: Host) -> No
     content = encode_record(start_id, file if file == _what_starts_load(wanted) else None, loaded)
     host.files.replace(host.paths.loaded_record, content, 0o600)
     host.files.remove(host.paths.journal)
+    record_pools(wanted, observed, host)
 
 
 def _connections_file(host: Host) -> bytes:

@@ -11,6 +11,7 @@ from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
 from .links import links
 from .parts import parts_of
+from .pools import pool_trees
 from .swanctl import render_connections, render_secrets
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
@@ -27,12 +28,14 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     shared, secret_of = shared_secrets(gateway, situation.host_key)
     found, warnings = links(gateway, situation)
     held = credentials(gateway)
+    pools = pool_trees(gateway)
+    text = render_connections(connections, pools)
     return Artifacts(
         connections=connections,
         shared=shared,
         links=found,
         files={
-            CONNECTIONS_FILE: FileText(0o600, render_connections(connections), needed=bool(connections)),
+            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools)),
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
             **credential_files(held),
         },
@@ -40,5 +43,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         parts={name: parts_of(tree) for name, tree in connections.items()},
         secret_of=secret_of,
         credentials=held,
+        pools=pools,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -26,6 +26,7 @@ from .inverse_problems import no_value_here, not_kept, not_known, told
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
+from .pools import read_pools
 from .references import referred, resolved
 from .settings import Section, Value
 from .values import Tree
@@ -95,7 +96,8 @@ def read_gateway(text: Section, *, only: Collection[str] | None = None, release:
     if release and tuple(release) < (5, 9, 9):
         for child in (child for each in connections for child in each.children.values()):
             as_before_5_9_9(child.given)
-    gateway = _gateway(connections, secrets, problems)
+    pools = read_pools(root.sections.get("pools", Section(root.place)), problems, only=_pools_of(connections, only))
+    gateway = dataclasses.replace(_gateway(connections, secrets, problems), pools=pools)
     problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, secrets.taken)]
     _raise(problems)
     check_gateway(gateway)
@@ -119,6 +121,11 @@ def _is_about(problem: Problem, secrets: Collection[str]) -> bool:
     return problem.option.split(".")[1:2] in ([name] for name in secrets)
 
 
+def _pools_of(connections: Sequence[_Connection], only: Collection[str] | None) -> Collection[str] | None:
+    """Return the pools that connections name, where only some are asked about; else None, for all of them."""
+    return None if only is None else {name for each in connections for name in each.whole["pools"]}
+
+
 def _raise(problems: list[Problem]) -> None:
     if problems:
         raise ValidationError(told(problems))
@@ -127,9 +134,9 @@ def _raise(problems: list[Problem]) -> None:
 def _refuse_others(root: Section, referred_to: Collection[str], problems: list[Problem]) -> None:
     problems += no_value_here(root, "outside of any section")
     for name, inner in root.sections.items():
-        used = name in ("connections", "secrets") or (name in referred_to and name not in _SECTIONS)
+        used = name in ("connections", "secrets", "pools") or (name in referred_to and name not in _SECTIONS)
         if not used:
-            problems.append(not_known(inner, name, _SECTIONS[:2]))
+            problems.append(not_known(inner, name, ("connections", "secrets", "pools")))
 
 
 def _read_connection(name: str, section: Section, problems: list[Problem]) -> _Connection | None:

@@ -228,6 +228,7 @@ CONNECTION_KEYS: dict[str, Key] = {
     "mediated_by": Key(str),
     "mediation_peer": Key(parse_swanctl_identity),
     "ocsp": Key(_word, "reply"),
+    "pools": Key(_listed(str), ()),
     "vips": Key(_listed(kinds.parse_address), ()),
     "ppk_id": Key(parse_swanctl_identity),
     "mobike": Key(_truth, True),

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import cast
 
+from ..desired.pool import BACKENDS
 from ..errors import Problem
 from .values import Tree
 
@@ -28,6 +29,7 @@ PLUGIN_OF_METHOD: dict[str, tuple[str, str]] = {
 }
 _ASKS_FOR_NAMES = ("eap-identity", "libcharon-extra-plugins")
 
+_NO_PLUGIN = "it needs charon's plugin {}, which is not loaded on this host"
 _NUMBERS = re.compile(r"[0-9]+")
 
 
@@ -37,6 +39,9 @@ def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[
     for name, tree in connections.items():
         found += _too_new(f"phase1 {name}", tree, SINCE, version)
         found += _without_method(f"phase1 {name}", tree, plugins)
+        for pool in map(str, tree.get("pools", ())):
+            if pool in BACKENDS and BACKENDS[pool] not in plugins:
+                found.append(Problem(f"phase1 {name}", "pools", pool, _NO_PLUGIN.format(BACKENDS[pool])))
         for child, inner in cast("Mapping[str, Tree]", tree["children"]).items():
             where = f"phase2 {name}/{child}"
             found += _too_new(where, inner, SINCE_OF_CHILD, version)
@@ -55,7 +60,7 @@ def _too_new(where: str, tree: Tree, since: Mapping[str, str], version: str) -> 
 def _without_plugin(where: str, tree: Tree, plugins: Collection[str]) -> Iterator[Problem]:
     for key, plugin in PLUGIN_OF_CHILD.items():
         if key in tree and plugin not in plugins:
-            yield Problem(where, key, tree[key], f"it needs charon's plugin {plugin}, which is not loaded on this host")
+            yield Problem(where, key, tree[key], _NO_PLUGIN.format(plugin))
 
 
 def _without_method(where: str, tree: Tree, plugins: Collection[str]) -> Iterator[Problem]:

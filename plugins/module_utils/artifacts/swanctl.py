@@ -37,9 +37,10 @@ def render_section(name: str, tree: Tree, indent: int = 0) -> Iterator[str]:
     yield f"{pad}}}"
 
 
-def render_connections(connections: Mapping[str, Tree]) -> str:
-    """Return the file with all connections."""
-    return _HEADER + "\n".join(render_section("connections", connections)) + "\n"
+def render_connections(connections: Mapping[str, Tree], pools: Mapping[str, Tree] | None = None) -> str:
+    """Return the file with all connections, and with the pools, if there are any."""
+    lines = [*render_section("connections", connections), *(render_section("pools", pools) if pools else ())]
+    return _HEADER + "\n".join(lines) + "\n"
 
 
 def render_secrets(shared: Mapping[str, SharedSecret]) -> str:

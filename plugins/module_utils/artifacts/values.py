@@ -160,3 +160,4 @@ class Artifacts:
     taken_over: TakenOver = field(default_factory=TakenOver)
     initiators: frozenset[str] = frozenset()
     credentials: Mapping[str, Credential] = field(default_factory=dict)
+    pools: Mapping[str, Tree] = field(default_factory=dict)

@@ -29,6 +29,7 @@ from .options import (
 )
 from .phase1 import Phase1
 from .phase2 import Phase2
+from .pool import Pool, missing_pools, pool_problems
 from .secret import LEFT_OUT, Secret
 from .xfrm_interface import XfrmInterface
 
@@ -49,9 +50,10 @@ class ObjectType:
 PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
 PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
+POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS)
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class Config:
     )
     xfrm_interfaces: tuple[XfrmInterface, ...] = option(
         list_of(object_of(XfrmInterface)), "XFRM interfaces with their addresses and routes.", default=()
+    )
+    pools: tuple[Pool, ...] = option(
+        list_of(object_of(Pool)), "Pools of virtual addresses for peers that ask for one.", default=()
     )
 
 
@@ -80,6 +85,7 @@ class Gateway:
     phase1: Mapping[str, Phase1] = dataclasses.field(default_factory=dict)
     phase2: Mapping[str, Phase2] = dataclasses.field(default_factory=dict)
     xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
+    pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -218,6 +224,7 @@ def _where(kind: ObjectType, raw: Mapping[str, Any], index: int) -> str:
 def check_gateway(gateway: Gateway) -> None:
     """Raise `ValidationError` with every problem between objects: references, numbers and selectors used twice."""
     problems = list(cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
+    problems += pool_problems(gateway.phase1, gateway.pools)
     if problems:
         raise ValidationError(problems)
 
@@ -225,12 +232,15 @@ def check_gateway(gateway: Gateway) -> None:
 def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
     """Return a gateway without the objects that refer to one that is not there, nor what hangs on them; and the problems."""
     problems = list(missing_references(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
+    without_pool = list(missing_pools(gateway.phase1, gateway.pools))
+    problems += without_pool
+    incomplete = {problem.where for problem in without_pool}
     links = {None, *gateway.xfrm_interfaces}
     servers = {None, *gateway.phase1}
     phase1 = {
         name: each
         for name, each in gateway.phase1.items()
-        if each.xfrm_interface in links and each.mediated_by in servers
+        if each.xfrm_interface in links and each.mediated_by in servers and each.where not in incomplete
     }
     phase2 = {key: each for key, each in gateway.phase2.items() if each.phase1 in phase1}
     return dataclasses.replace(gateway, phase1=phase1, phase2=phase2), problems

@@ -99,6 +99,11 @@ class IkeKeys:
         list_of(kinds.ADDRESS),
         "Virtual addresses that this end asks the peer for; V(0.0.0.0) and V(::) leave the address to the peer.",
     )
+    pools: tuple[str, ...] | None = option(
+        list_of(kinds.NAME),
+        "Pools that peers which ask for a virtual address get one from, the first that has one of the right family: names"
+        " of pools in C(config), V(dhcp) or V(radius), which need charon's plugins C(dhcp) and C(eap-radius).",
+    )
     ppk_id: str | None = option(
         key_kinds.IDENTITY, "Name of the postquantum key that is mixed into the IKE SA (RFC 8784), as an identity."
     )

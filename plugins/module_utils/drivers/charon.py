@@ -37,7 +37,7 @@ __all__ = [
 READING_COMMANDS = frozenset(
     (
         *("version", "stats", "list-conns", "list-sas", "list-policies", "get-conns", "get-shared", "get-algorithms"),
-        *("get-keys", "list-certs"),
+        *("get-pools", "get-keys", "list-certs"),
     )
 )
 
@@ -117,6 +117,15 @@ class Charon(Protocol):
 
     def clear_credentials(self) -> None:
         """Drop all certificates, keys, revocation lists and shared secrets, whoever loaded them."""
+
+    def pools(self) -> dict[str, Section]:
+        """Read the pools loaded over vici by name: base, size, and how many of their addresses are in use (online)."""
+
+    def load_pool(self, name: str, tree: Tree) -> None:
+        """Load a pool, or replace one; refused where its addresses become others while some are in use."""
+
+    def unload_pool(self, name: str) -> None:
+        """Unload a pool; refused while some of its addresses are in use."""
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         """Bring a CHILD_SA up, and wait up to `timeout_ms`; -1 does not wait, 0 means no bound."""
@@ -243,6 +252,15 @@ class ViciCharon:
 
     def clear_credentials(self) -> None:
         self.session.request("clear-creds")
+
+    def pools(self) -> dict[str, Section]:
+        return dict(self.session.request("get-pools"))
+
+    def load_pool(self, name: str, tree: Tree) -> None:
+        self._order("load-pool", name, {name: tree})
+
+    def unload_pool(self, name: str) -> None:
+        self._order("unload-pool", name, {"name": name})
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         message = {"ike": ike, "child": child, "timeout": str(timeout_ms)}

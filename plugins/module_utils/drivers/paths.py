@@ -80,6 +80,11 @@ class Paths:
         return f"{self.state}/loaded.json"
 
     @property
+    def pools_record(self) -> str:
+        """Return the file that records which pools were loaded into which start of charon."""
+        return f"{self.state}/pools.json"
+
+    @property
     def lock(self) -> str:
         """Return the lock file of all that changes the host."""
         return f"{self.root}/run/swanfleet/lock"

@@ -16,6 +16,7 @@ from ..artifacts.values import Parts
 from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
+from .pools import observe_pools
 from .values import ObservedDaemon
 
 # The kernel counts a process's start in ticks of 10 ms, and its own file times in ticks of up to 4 ms.
@@ -36,6 +37,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         unloaded=left_open(record, journal) - names,
         keys=frozenset(charon.key_ids()),
         certificates=frozenset(_sha(data) for _kind, data in charon.certificates()),
+        pools=observe_pools(charon, state, files, paths),
     )
 
 

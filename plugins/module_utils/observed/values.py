@@ -47,6 +47,14 @@ class ObservedLink:
 
 
 @dataclass(frozen=True)
+class ObservedPools:
+    """The pools that charon has: how many addresses of each are in use, and the digests of those that can be proven."""
+
+    online: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    proven: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ObservedDaemon:
     """What charon holds: its state, names of loaded connections, what is proven of them, ids of shared secrets.
 
@@ -62,6 +70,7 @@ class ObservedDaemon:
     unloaded: frozenset[str] = frozenset()
     keys: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()
+    pools: ObservedPools = dataclasses.field(default_factory=ObservedPools)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,19 @@ REACHED = {
     "connections.<conn>.children.<child>.life_time": ["phase2.lifetime"],
     "connections.<conn>.children.<child>.rekey_bytes": ["phase2.rekey_bytes", "phase2.life_bytes"],
     "connections.<conn>.children.<child>.rekey_packets": ["phase2.rekey_packets", "phase2.life_packets"],
+    "pools.<name>": ["pool.name"],
+    "pools.<name>.addrs": ["pool.addrs"],
+    "pools.<name>.<attr>": [
+        "pool.dns",
+        "pool.nbns",
+        "pool.dhcp",
+        "pool.netmask",
+        "pool.server",
+        "pool.subnet",
+        "pool.split_include",
+        "pool.split_exclude",
+        "pool.attributes",
+    ],
     "secrets.ike<suffix>": ["phase1.psk"],
     "secrets.ike<suffix>.id<suffix>": ["phase1.local_id", "phase1.remote_id"],
     "secrets.ike<suffix>.secret": ["phase1.psk"],
@@ -58,8 +71,6 @@ NOT_YET = (
     r"connections\.<conn>\.remote<suffix>\.(ca_id|cacert<suffix>.*|cacerts|cert_policy|groups|revocation)",
     r"connections\.<conn>\.(dpd_delay|dpd_timeout|encap|mobike)",
     r"connections\.<conn>\.children\.<child>\.(ah_proposals|close_action|dpd_action|mode)",
-    r"connections\.<conn>\.pools",
-    r"pools\..*",
     r"secrets\.(eap|ntlm|xauth|ppk|private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
 )
 # Defaults that follow from other keys, or from charon's own settings; tests of `keys` are about them.

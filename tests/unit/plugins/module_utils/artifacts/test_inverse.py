@@ -174,8 +174,13 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             id="children that start otherwise",
         ),
         pytest.param(
-            "secrets {", "pools {\nrw {\naddrs = 10.9.0.0/24\n}\n}\nsecrets {",
-            ["text:28: pools: no option stands for this section yet"], id="a section without an option",
+            "secrets {", "authorities {\nrw {\nslot = 1\n}\n}\nsecrets {",
+            ["text:28: authorities: no option stands for this section yet"], id="a section without an option",
+        ),
+        pytest.param(
+            "secrets {", "pools {\nrw {\naddr = 10.9.0.0/24\n}\n}\nsecrets {",
+            ["text:30: pools.rw.addr: no option stands for this key yet; did you mean addrs?",
+             "text:29: pool rw: addrs: is required"], id="a key of a pool without an option",
         ),
         pytest.param(
             "secrets {", "secrets {\neap-x {\nsecret = hunter2\n}",

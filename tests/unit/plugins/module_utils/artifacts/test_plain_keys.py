@@ -55,8 +55,9 @@ def test_an_option_becomes_its_key(row: Row) -> None:
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_its_key_becomes_the_option_again(row: Row) -> None:
     wanted = parse_gateway(config(row))
-    connections = artifacts(wanted, Situation(b"k" * 32)).connections
-    found = read_gateway(parse_settings(render_connections(connections), file="text")).gateway
+    made = artifacts(wanted, Situation(b"k" * 32))
+    connections = made.connections
+    found = read_gateway(parse_settings(render_connections(connections, made.pools), file="text")).gateway
     assert artifacts(found, Situation(b"k" * 32)).connections == connections
     # The rest of the lifetime is told by where it begins.
     if (row.kind, row.option) != ("phase1", "over_time"):
