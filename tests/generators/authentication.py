@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.tests.generators import material
-from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
+from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance, identity
 
 Made = dict[str, Any]
 
@@ -80,7 +80,7 @@ def _xauth(chance: Chance) -> Made:
     server = chance.random() < 0.5
     second: Made = {"auth_method": "xauth", **_user(chance), **({"eap_role": "server"} if server else {})}
     return {
-        "psk": "the key of a group", "local_id": "keyid:one", "ike_version": 1, "childless": None,
+        "psk": "the key of a group", "local_id": identity(chance), "ike_version": 1, "childless": None,
         "second_authentication": second, **({"init_type": "none"} if server else {}),
     }  # fmt: skip
 
@@ -154,4 +154,10 @@ WAYS: tuple[Callable[[Chance], Made], ...] = (
 
 def authentication(chance: Chance) -> Made:
     """Return options of a phase 1 that are in the place of a pre-shared key, and others that go with them."""
-    return {"psk": None, **chance.choice(WAYS)(chance)}
+    found = {"psk": None, **chance.choice(WAYS)(chance)}
+    # Whom a certificate must name is for the peer to have.
+    return (
+        {**found, "remote_id": identity(chance)}
+        if found.get("remote_id") == "any" and chance.random() < 0.99
+        else found
+    )
