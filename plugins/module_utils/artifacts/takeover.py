@@ -35,7 +35,7 @@ class HandWritten:
     """
 
     main: str
-    texts: Mapping[str, str]
+    texts: Mapping[str, str] = field(repr=False)
     ours: frozenset[str]
     include: Include = field(repr=False)
 
