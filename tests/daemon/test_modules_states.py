@@ -80,7 +80,12 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
     assert not gateway(modules, state="deleted", config={"phase1": [{"name": "paris"}]})["changed"]
     assert [step["action"] for step in gateway(modules, state="deleted", everything=True)["plan"]].count("unload") == 2
     assert loaded(modules) == ""
-    assert gateway(modules, state="gathered")["gathered"] == {"phase1": [], "phase2": [], "xfrm_interfaces": []}
+    assert gateway(modules, state="gathered")["gathered"] == {
+        "phase1": [],
+        "phase2": [],
+        "xfrm_interfaces": [],
+        "pools": [],
+    }
 
 
 def test_what_is_only_told_needs_no_charon_and_leaves_no_trace(modules: ModulePrograms) -> None:
