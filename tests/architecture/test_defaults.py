@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pool import PoolAttribute
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import plain_default
@@ -39,7 +40,12 @@ def documented(text: str) -> tuple[Defaults, list[tuple[str, str]]]:
 def declared(checkout: Path) -> Defaults:
     """Return the defaults that the code has: of objects, of modules beside them, of roles."""
     found: Defaults = {}
-    for name, cls in [*((kind.singular, kind.cls) for kind in TYPES), ("route", Route), ("attribute", PoolAttribute)]:
+    for name, cls in [
+        *((kind.singular, kind.cls) for kind in TYPES),
+        ("route", Route),
+        ("dpd", Dpd),
+        ("attribute", PoolAttribute),
+    ]:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():
         known = ("state", "everything", *(opt.name for opt in options_of(RunOptions)))

@@ -34,6 +34,7 @@ SETTINGS = """\
 charon-systemd {{
     load = {plugins}
     journal {{ default = -1 }}
+    i_dont_care_about_security_and_use_aggressive_mode_psk = yes
     filelog {{ test {{
         path = {directory}/charon.log
         time_format = %H:%M:%S

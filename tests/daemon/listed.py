@@ -26,6 +26,9 @@ _CLASSES = {"psk": "pre-shared key"}
 # The owners of a secret go through a buffer of 512 octets into the log (vici_cred.c, load_shared).
 _LOGGED = 511
 
+_BOTH = dict.fromkeys(("connect_on_demand", "restart_on_demand"), "trap | start")
+_ACTIONS = {"none": "none", "on_demand": "trap", "connect": "start", "restart": "start", **_BOTH}
+
 
 def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
     """Return what charon shows of a connection that it has understood as it is meant."""
@@ -34,12 +37,16 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "version": f"IKEv{connection.ike_version}",
         "local_addrs": _local(connection, situation),
         "remote_addrs": [_anyone(connection) if each in ANYONE else each for each in _initiated_first(connection)],
-        "rekey_time": str(_rekeyed(connection)),
+        "rekey_time": str(_rekeyed(connection) if connection.rekey else 0),
         "reauth_time": str(connection.reauth_time or 0),
+        "dpd_delay": connection.dpd.delay if connection.dpd.enabled else 0,
+        "dpd_timeout": connection.dpd.timeout if connection.dpd.enabled and connection.ike_version == 1 else 0,
         "unique": "UNIQUE_REPLACE" if connection.mediation else f"UNIQUE_{(connection.unique or 'no').upper()}",
         **_identities(connection),
         "rounds": [*_rounds(rounds_of(connection).local), *_rounds(rounds_of(connection).remote)],
-        "children": {child.name: _child(child) for child in gateway.phase2.values() if child.phase1 == name},
+        "children": {
+            child.name: _child(child, connection) for child in gateway.phase2.values() if child.phase1 == name
+        },
     }
 
 
@@ -50,13 +57,17 @@ def shown(listed: Shown) -> Shown:
             key: listed[key]
             for key in ("version", "local_addrs", "remote_addrs", "rekey_time", "reauth_time", "unique")
         },
+        **{key: int(listed.get(key, 0)) for key in ("dpd_delay", "dpd_timeout")},
         "local id": listed["local-1"].get("id", "%any"),
         "remote id": listed["remote-1"].get("id", "%any"),
         "rounds": [_round(listed[key]) for side in ("local", "remote") for key in listed if key.startswith(f"{side}-")],
         "children": {
             name: {
                 "mode": child["mode"],
-                **{key: child[key] for key in ("rekey_time", "rekey_bytes", "rekey_packets")},
+                **{
+                    key: child[key]
+                    for key in ("rekey_time", "rekey_bytes", "rekey_packets", "close_action", "dpd_action")
+                },
                 **{key: child.get(key) for key in ("interface", "priority")},
                 "local-ts": set(child["local-ts"]),
                 "remote-ts": set(child["remote-ts"]),
@@ -181,12 +192,14 @@ def shown_owners(owners: Sequence[str]) -> str:
     return ", ".join(found)[:_LOGGED]
 
 
-def _child(child: Phase2) -> Shown:
+def _child(child: Phase2, connection: Phase1) -> Shown:
     return {
         "mode": "TUNNEL",
-        "rekey_time": str(_rekeyed(child)),
-        "rekey_bytes": _volume(child.rekey_bytes, child.life_bytes),
-        "rekey_packets": _volume(child.rekey_packets, child.life_packets),
+        "rekey_time": str(_rekeyed(child)) if connection.rekey else "0",
+        "rekey_bytes": _volume(child.rekey_bytes, child.life_bytes) if connection.rekey else "0",
+        "rekey_packets": _volume(child.rekey_packets, child.life_packets) if connection.rekey else "0",
+        "close_action": _ACTIONS[connection.close_action],
+        "dpd_action": _ACTIONS[connection.dpd_action],
         "interface": child.interface,
         "priority": None if child.priority is None else str(child.priority),
         "local-ts": _selectors(child.local_networks),

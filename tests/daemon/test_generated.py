@@ -13,6 +13,7 @@ import yaml
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import unmet
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, proposals
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
@@ -22,7 +23,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import identity_types
 from ansible_collections.swanfleet.ipsec.tests.daemon.listed import without_tokens
 from ansible_collections.swanfleet.ipsec.tests.daemon.taken import Taken, loads_as_meant, loads_by_swanctl, taken
-from ansible_collections.swanfleet.ipsec.tests.generators.objects import Made, made_gateway
+from ansible_collections.swanfleet.ipsec.tests.generators.objects import OPTION_CLASSES, Made, made_gateway
 from ansible_collections.swanfleet.ipsec.tests.generators.values import WILD
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
@@ -90,7 +91,7 @@ def known_to(charon: ViciCharon, one: Taken) -> bool:
 def one_wild_value() -> Iterator[Made]:
     """Yield, for each option and each wild value, a tunnel in which this option has this value."""
     number = 0
-    for cls in (Phase1, Phase2, XfrmInterface, Route):
+    for cls in OPTION_CLASSES:
         for option in options_of(cls):
             for value in WILD:
                 number += 1
@@ -99,9 +100,11 @@ def one_wild_value() -> Iterator[Made]:
                     Phase2: dict(PHASE2),
                     XfrmInterface: {"name": "ipsec0"},
                 }
-                changed = parts.setdefault(cls, {"destination": "10.9.0.0/16"})
+                changed = parts.setdefault(cls, {"destination": "10.9.0.0/16"} if cls is Route else {})
                 changed[option.name] = [value] if option.kind.item is not None else value
                 links = [parts[XfrmInterface], *([{"name": "r", "routes": [parts[Route]]}] if Route in parts else [])]
+                if Dpd in parts:
+                    parts[Phase1]["dpd"] = parts[Dpd]
                 child = {"phase1": parts[Phase1]["name"], **parts[Phase2]}
                 yield {"phase1": [parts[Phase1]], "phase2": [child], "xfrm_interfaces": links}
 
@@ -120,7 +123,7 @@ def test_a_wild_value_is_refused_or_loaded_as_it_is_meant(
             loads_as_meant(charon, one)
             accepted.append(one)
     print(f"{count} wild values, {len(accepted)} taken")
-    assert count == len(WILD) * sum(len(options_of(cls)) for cls in (Phase1, Phase2, XfrmInterface, Route))
+    assert count == len(WILD) * sum(len(options_of(cls)) for cls in OPTION_CLASSES)
     assert 300 <= len(accepted) <= count / 2
     loads_by_swanctl(charon_daemon, tmp_path, accepted)
     types_are_as_written(accepted)

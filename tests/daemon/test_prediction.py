@@ -21,7 +21,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import INIT_TYPES
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
@@ -55,6 +56,7 @@ class Case:
     """One change: options of phase 1 and its phase 2s as they become, and the key that the peer has then.
 
     `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
+    `base` are options of phase 1 before and after.
     """
 
     what: str
@@ -65,6 +67,7 @@ class Case:
     more: tuple[Config, ...] = ()
     gone: bool = False
     key: str = "s3cret"
+    base: Config = field(default_factory=dict)
 
 
 DMZ = {"name": "dmz", "local_networks": ["10.1.1.0/24"], "remote_networks": ["10.2.1.0/24"]}
@@ -87,6 +90,14 @@ CASES = (
     Case("phase1.remote_id", {"remote_id": "gw2b.example.org"}),
     Case("phase1.proposals", {"proposals": PROPOSALS[1:]}),
     Case("phase1.lifetime", {"lifetime": "4h"}),
+    Case("phase1.responder_only", {"responder_only": True, "init_type": "none"}),
+    Case("phase1.rekey", {"rekey": False}),
+    Case("phase1.close_action", {"close_action": "on_demand"}),
+    Case("phase1.nat_traversal", {"nat_traversal": "force"}),
+    Case("phase1.dpd: delay", {"dpd": {"delay": "10s"}}),
+    Case("phase1.dpd: action", {"dpd": {"action": "on_demand"}}),
+    Case("phase1.dpd: timeout", {"dpd": {"timeout": "5m"}}),
+    Case("phase1.dpd: timeout, of IKEv1", {"dpd": {"timeout": "5m"}}, base={"ike_version": 1}),
     Case("phase1.dscp", {"dscp": 46}),
     Case(OTHER_OF_PHASE1, {"rand_time": "1m"}),
     Case("phase1, the tunnel goes", gone=True),
@@ -116,7 +127,7 @@ NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER
 
 def before(init_type: str, case: Case) -> Config:
     """Return the gateway from which a case begins."""
-    return after(init_type, Case("", dmz={} if case.two else None))
+    return after(init_type, Case("", dmz={} if case.two else None, base=case.base))
 
 
 def after(init_type: str, case: Case) -> Config:
@@ -134,7 +145,9 @@ def after(init_type: str, case: Case) -> Config:
     children = [{**phase2, **case.phase2}] if case.phase2 is not None else []
     children += [{**phase2, **DMZ, **case.dmz}] if case.dmz is not None else []
     return config(
-        [{**phase1, **case.phase1}], [*children, *({**phase2, **each} for each in case.more)], [{"name": "ipsec0"}]
+        [{**phase1, **case.base, **case.phase1}],
+        [*children, *({**phase2, **each} for each in case.more)],
+        [{"name": "ipsec0"}],
     )
 
 
@@ -272,7 +285,7 @@ def _bring_back(host: Host, peer: ViciCharon, case: Case) -> None:
     if not up(host.charon) and case.phase2 is not None and not case.gone:
         name = "gw2b" if case.what == "phase1.remote_id" else "gw2"
         more = {
-            "version": str(case.phase1.get("ike_version", 2)),
+            "version": str({**case.base, **case.phase1}.get("ike_version", 2)),
             "local_addrs": case.phase1.get("remote_endpoints", ["192.0.2.2"]),
         }
         peer.load_connection(name, {**connection(name, case.phase1.get("interfaces", ["192.0.2.1"])), **more})

@@ -20,7 +20,14 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import INIT_TYPES, Phase1
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import (
+    CLOSE_ACTIONS,
+    DPD_ACTIONS,
+    INIT_TYPES,
+    Dpd,
+    PageSettings,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pool import ATTRIBUTES, Pool, PoolAttribute
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import (
@@ -45,7 +52,7 @@ Made = dict[str, Any]
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
-    *(Phase1, Phase2, XfrmInterface, Route, Pool, PoolAttribute),
+    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate),
 )
 # These are made as a whole, so that they fit each other.
@@ -57,7 +64,11 @@ _WRITTEN_SHARE = 0.4
 _RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cls)} | dict.fromkeys(ATTRIBUTES, 0.2)
 # What the oldest charon does not know, so that it takes nothing of such a gateway.
 _RARE.update(dict.fromkeys(("ocsp", "per_cpu_sas", "icmp"), 0.05))
-_FIRST = ("ip_type", "ppk_id", "init_type", "ike_version", "lifetime", "destination", "addresses", "local_networks")
+_RARE.update((opt.name, 0.15) for opt in options_of(PageSettings) if opt.name != "init_type")
+_FIRST = (
+    "ip_type", "ppk_id", "init_type", "close_action", "rekey", "ike_version", "lifetime", "delay", "destination", "addresses",
+    "local_networks",
+)  # fmt: skip
 
 
 def _version(made: Made) -> int:
@@ -80,6 +91,26 @@ def _remote_id(chance: Chance, made: Made) -> Any:
     if made.get("init_type") == "none" and chance.random() < 0.2:
         return values.pattern(chance)
     return values.MAKERS[identities.REMOTE_IDENTITY](chance)
+
+
+def _close_action(chance: Chance, made: Made) -> str:
+    # Who only waits for the peer is seldom told to connect when it goes.
+    waits = made.get("init_type") == "none" and chance.random() < 0.9
+    return "none" if waits else chance.choice(CLOSE_ACTIONS)
+
+
+def _responder_only(chance: Chance, made: Made) -> bool:
+    waits = all(made.get(name, "none") == "none" for name in ("init_type", "close_action"))
+    return waits and chance.random() < 0.5
+
+
+def _dpd(chance: Chance, made: Made) -> Made:
+    waits = made.get("init_type") == "none" or made.get("responder_only")
+    return made_object(Dpd, chance, **({"action": "none"} if waits else {}))
+
+
+def _dpd_timeout(chance: Chance, made: Made) -> Any:
+    return chance.choice((0, made.get("delay", 30), "1h"))
 
 
 def _selectors(chance: Chance, made: Made) -> list[str]:
@@ -124,6 +155,12 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "interfaces"): _interfaces,
     (Phase1, "remote_id"): _remote_id,
     (Phase1, "init_type"): lambda chance, _made: chance.choice(("none", "none", *INIT_TYPES)),
+    (Phase1, "close_action"): _close_action,
+    (Phase1, "responder_only"): _responder_only,
+    (Phase1, "dpd"): _dpd,
+    (Dpd, "delay"): lambda chance, _made: chance.choice((1, "10s", "1m", 150)),
+    (Dpd, "timeout"): _dpd_timeout,
+    (Dpd, "action"): lambda chance, _made: chance.choice(DPD_ACTIONS),
     (Phase1, "rekey_time"): _within_lifetime(28800),
     (Phase1, "over_time"): _over_time,
     (Phase1, "aggressive"): _for_version(1, (True, False), (False,)),

@@ -36,6 +36,7 @@ ROWS = (
     Row("phase1", "over_time", "2h", "7200", "over_time = 7200"),
     Row("phase1", "rand_time", "10m", "600", "rand_time = 600"),
     Row("phase1", "reauth_time", "1d", "86400", "reauth_time = 86400"),
+    Row("phase1", "mobike", False, "no", "mobike = 0"),
     Row("phase1", "aggressive", True, "yes", "aggressive = 1", {"ike_version": 1}),
     Row("phase1", "pull", False, "no", "", {"ike_version": 1}),
     Row("phase1", "childless", "force", "force", "childless = "),
@@ -124,6 +125,7 @@ PHASE1: dict[str, Any] = {
     "name": "paris",
     "remote_endpoints": ["198.51.100.7"],
     "psk": "long enough a key",
+    "dpd": {"timeout": 0},
     "init_type": "on_demand",
     "proposals": ["aes256-sha256-curve25519"],
 }

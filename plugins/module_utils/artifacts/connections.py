@@ -13,11 +13,11 @@ from ..desired.gateway import Gateway
 from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.phase2 import Phase2
 from ..desired.situation import Situation, local_addresses
+from .page_keys import child_keys, connection_keys
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .rounds import round_sections, secrets_of
 from .values import SharedSecret, Tree
 
-START_ACTION = {"start_on_demand": "trap|start", "on_demand": "trap", "start": "start", "none": "none"}
 _SHOWN_NAME = 16
 _OUR_SECRET = re.compile(r"(?:ike|eap|xauth|ntlm)-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
 # With one family not %any, which also takes peers of the other one, nor %any4 and %any6: for an address of the other family
@@ -37,14 +37,12 @@ def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
 
 
 def _connection(connection: Phase1, children: Sequence[Phase2], gateway: Gateway, situation: Situation) -> Tree:
-    rekey_time, over_time = connection.times(connection.lifetime)
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
         "remote_addrs": _remote_addresses(connection),
         "proposals": list(connection.proposals),
-        "rekey_time": str(rekey_time),
-        "over_time": str(over_time),
         **PHASE1_KEYS.written(connection),
+        **connection_keys(connection),
     }
     local = list(local_addresses(connection, situation))
     if not local and connection.ip_type != "any" and any(_is_name(each) for each in connection.remote_endpoints):
@@ -67,22 +65,9 @@ def _child(child: Phase2, connection: Phase1) -> Tree:
         "local_ts": list(child.local_networks),
         "remote_ts": list(child.remote_networks),
         "esp_proposals": list(child.proposals),
-        "rekey_time": str(child.rekeyed_after("time", child.lifetime)),
-        "life_time": str(child.lifetime),
-        "start_action": START_ACTION[connection.init_type],
         **PHASE2_KEYS.written(child),
-        **_volumes(child),
+        **child_keys(child, connection),
     }
-
-
-def _volumes(child: Phase2) -> dict[str, str]:
-    """Return when a CHILD_SA is rekeyed by what it has carried; 5.9.8 would only end it, where no more than that is said."""
-    found = {}
-    for what, life in (("bytes", child.life_bytes), ("packets", child.life_packets)):
-        after = child.rekeyed_after(what, life)
-        if after is not None:
-            found[f"rekey_{what}"] = str(after)
-    return found
 
 
 def _is_name(endpoint: str) -> bool:

@@ -21,17 +21,17 @@ from ..desired.phase1 import Phase1, address_family
 from ..desired.secret import LEFT_OUT
 from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
-from .connections import START_ACTION, connection_trees
+from .connections import connection_trees
 from .inverse_problems import no_value_here, not_kept, not_known, told
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
+from .page_keys import meaningless, page_options
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .pools import read_pools
 from .references import referred, resolved
 from .settings import Section, Value
 from .values import Tree
 
-_INIT_TYPE = {frozenset(text.split("|")) - {"none"}: name for name, text in START_ACTION.items()}
 # What swanctl reads; other sections mean nothing to it but where something refers to them.
 _SECTIONS = ("connections", "secrets", "authorities", "pools")
 _ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "0.0.0.0"}  # noqa: S104  # the page's word for any peer, not an address to bind to
@@ -229,7 +229,6 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         "interfaces": ["any"] if _is_any(local) else list(local),
         "ip_type": ip_type,
         "ike_version": whole["version"],
-        "init_type": _init_type(connection),
         "remote_endpoints": endpoints,
         "auth_method": connection.local["auth"],
         "psk": LEFT_OUT,
@@ -237,6 +236,7 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         "remote_id": PEER_ADDRESS if _is_only(connection.remote["id"], remote) else connection.remote["id"],
         "proposals": list(whole["proposals"]),
         **_ike_times(whole["rekey_time"], whole["over_time"]),
+        **page_options(whole, next(iter(connection.children.values()), None)),
         **PHASE1_KEYS.read(whole.given),
     }
     if whole["if_id_in"] == whole["if_id_out"] and whole["if_id_in"].isdigit() and whole["if_id_in"] != "0":
@@ -276,13 +276,6 @@ def _is_any(addresses: Sequence[str]) -> bool:
     return all(each in (ANY_ADDRESS, *_ANYONE.values()) for each in addresses)
 
 
-def _init_type(connection: _Connection) -> str:
-    """Return what starts the tunnel; a connection without children starts nothing."""
-    for child in connection.children.values():
-        return _INIT_TYPE[child["start_action"]]
-    return "none"
-
-
 def _local_id(identity: str, addresses: Sequence[str]) -> str:
     return MY_ADDRESS if identity == ANY or _is_only(identity, addresses) else identity
 
@@ -319,7 +312,7 @@ def _numbers(gateway: Gateway) -> dict[str, int]:
 
 def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
     """Yield what the found options would not say as the text says it."""
-    yield from _unlike(connection.whole, tree)
+    yield from _unlike(connection.whole, tree, apart=meaningless(connection.whole))
     local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
     addresses = connection.whole["local_addrs"]
     own = f"address:{addresses[0]}" if len(addresses) == 1 and not _is_any(addresses) else ANY
@@ -334,7 +327,7 @@ def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
         yield from _unlike(child, trees[name])
 
 
-def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
+def _unlike(part: _Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator[Problem]:
     texts = {
         name: each if isinstance(each, str) else ",".join(each)
         for name, each in tree.items()
@@ -342,7 +335,7 @@ def _unlike(part: _Part, tree: Tree) -> Iterator[Problem]:
     }
     would = {name: part.keys[name].read(text) for name, text in texts.items()}
     for name in dict.fromkeys((*part.given, *would)):
-        if _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
+        if name not in apart and _meaning(name, part[name]) != _meaning(name, value_of(part.keys, name, would)):
             value = part.section.values.get(name, Value(None, *part.section.place))
             yield not_kept(value, f"{part.path}.{name}", part.keys[name].hint, texts.get(name))
 

@@ -202,6 +202,8 @@ def _rand(what: str) -> Callable[[Given], int]:
     return rest
 
 
+_OF_CONNECTION = "one value holds for all children of a connection here, and what stands in the first one is taken"
+
 # First the keys that options stand for, then those that are understood as long as they say their default.
 CONNECTION_KEYS: dict[str, Key] = {
     "version": Key(_version, needed="without it charon takes both versions; 1 or 2 is needed"),
@@ -256,12 +258,12 @@ CHILD_KEYS: dict[str, Key] = {
     "rekey_time": Key(_seconds, _rekey("time", 3600)),
     "life_time": Key(_seconds, _life("time")),
     "rand_time": Key(_seconds, _rand("time")),
-    "start_action": Key(_actions, frozenset(), hint="all children of a connection have the start_action of the first"),
-    "close_action": Key(_actions, frozenset()),
+    "start_action": Key(_actions, frozenset(), hint=_OF_CONNECTION),
+    "close_action": Key(_actions, frozenset(), hint=_OF_CONNECTION),
     "copy_df": Key(_truth, True),
     "copy_dscp": Key(_word, "out"),
     "copy_ecn": Key(_truth, True),
-    "dpd_action": Key(_actions, frozenset()),
+    "dpd_action": Key(_actions, frozenset(), hint=_OF_CONNECTION),
     "hostaccess": Key(_truth, False),
     "hw_offload": Key(_offload, "no"),
     "if_id_in": Key(_if_id, "0"),

@@ -70,7 +70,7 @@ class PlainKeys:
 PHASE1_KEYS = PlainKeys(
     Phase1,
     CONNECTION_KEYS,
-    "keyingtries rand_time reauth_time aggressive pull childless fragmentation local_port remote_port unique send_cert "
+    "keyingtries rand_time reauth_time mobike aggressive pull childless fragmentation local_port remote_port unique send_cert "
     "send_certreq ocsp vips pools ppk_required if_id_in if_id_out mediation mediated_by",
     dscp=_in_bits,
     ppk_id=swanctl_identity,

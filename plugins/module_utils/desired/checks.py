@@ -26,6 +26,7 @@ def cross_problems(
     yield from _beside_parent(phase1, phase2)
     yield from _overlaps(phase1, phase2)
     yield from _small_mtus(phase1, phase2, interfaces)
+    yield from _rekeyed_children(phase1, phase2)
     yield from key_problems(phase1)
 
 
@@ -92,8 +93,8 @@ def _beside_parent(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -
                 number,
                 f"xfrm_interface of {parent.where} is {parent.xfrm_interface}, which has its number; only one of them",
             )
-        if child.per_cpu_sas not in (None, "no") and "on_demand" not in parent.init_type:
-            wanted = f"it needs a trap, and init_type of {parent.where} is {parent.init_type}; use start_on_demand or on_demand"
+        if child.per_cpu_sas not in (None, "no") and "on_demand" not in parent.start_type:
+            wanted = f"it needs a trap, and init_type of {parent.where} is {parent.start_type}; use start_on_demand or on_demand"
             yield Problem(child.where, "per_cpu_sas", child.per_cpu_sas, wanted)
         if child.label is not None and parent.ike_version == 1:
             yield Problem(
@@ -114,6 +115,15 @@ def _small_mtus(
             yield Problem(
                 interface.where, "mtu", interface.mtu, f"at least 1280 is needed, as {child.where} has an IPv6 network"
             )
+
+
+def _rekeyed_children(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
+    for _key, child in sorted(phase2.items()):
+        parent = phase1.get(child.phase1)
+        if parent is not None and not parent.rekey:
+            told = {name: getattr(child, name) for name in ("rekey_time", "rekey_bytes", "rekey_packets")}
+            wanted = f"0 is needed, or nothing, as rekey of {parent.where} is false"
+            yield from (Problem(child.where, name, value, wanted) for name, value in told.items() if value)
 
 
 def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:

@@ -41,10 +41,17 @@ class IkeKeys:
         kinds.DURATION,
         "Age at which both ends authenticate again; with IKEv2 by a new IKE SA. charon's default is V(0), never.",
     )
+    mobike: bool | None = option(
+        kinds.BOOL,
+        "Whether an IKE SA may follow when an end gets another address (RFC 4555). It has an effect with IKEv2 only.",
+        "charon's default is V(true).",
+    )
     aggressive: bool | None = option(
         kinds.BOOL,
         "Whether IKEv1 negotiates in aggressive mode, with half the messages and identities in the clear.",
         "With a pre-shared key whoever listens can then try keys at home. charon's default is V(false), main mode.",
+        "charon answers to it with a pre-shared key only where its own option"
+        " C(i_dont_care_about_security_and_use_aggressive_mode_psk) says so.",
     )
     pull: bool | None = option(
         kinds.BOOL,

@@ -15,15 +15,15 @@ from . import identities, kinds, proposals
 from .authentication import Authentication
 from .ike_keys import IkeKeys
 from .options import list_of, option
+from .page_settings import PageSettings
 from .proving import authentication_problems, shared_key
 from .secret import Secret
 
-INIT_TYPES = ("start_on_demand", "on_demand", "start", "none")
 ANYONE = ("0.0.0.0", "::", "0.0.0.0/0", "::/0")  # noqa: S104  # the page's word for any peer, not an address to bind to
 
 
 @dataclass(frozen=True)
-class Phase1(Authentication, IkeKeys):
+class Phase1(Authentication, IkeKeys, PageSettings):
     """An IKE connection: endpoints, authentication, algorithms, and what starts it."""
 
     name: str = option(kinds.NAME, "Name of the connection; phase 2 objects refer to it.", identifies=True)
@@ -39,12 +39,6 @@ class Phase1(Authentication, IkeKeys):
         default="ipv4",
     )
     ike_version: int = option(kinds.choice((1, 2)), "Version of IKE. Version 2 is safer and more robust.", default=2)
-    init_type: str = option(
-        kinds.choice(INIT_TYPES),
-        "What starts the tunnel. V(start_on_demand) connects at once and keeps a trap that rebuilds it when traffic flows.",
-        "V(on_demand) only keeps the trap, V(start) only connects at once, V(none) waits for the peer.",
-        default="start_on_demand",
-    )
     xfrm_interface: str | None = option(
         kinds.INTERFACE_NAME,
         "Name of the XFRM interface that carries this connection's traffic; several connections may share one.",
@@ -86,11 +80,6 @@ class Phase1(Authentication, IkeKeys):
         return f"phase1 {self.name}"
 
     @property
-    def initiates(self) -> bool:
-        """Say whether this end may start the IKE SA by itself."""
-        return self.init_type != "none"
-
-    @property
     def shared_key(self) -> Secret | None:
         """Return the pre-shared key, wherever it stands among the ways to authenticate."""
         return shared_key(self)
@@ -99,28 +88,29 @@ class Phase1(Authentication, IkeKeys):
         """Yield what is wrong about this object by itself: combinations that no single option shows."""
         yield from self._empty_lists()
         yield from self._family_problems()
-        first = self.first_address()
-        if self.remote_endpoints and self.initiates and first is None:
+        yield from self.page_problems(self.where, self.ike_version)
+        first, by = self.first_address(), self.initiated_by
+        if self.remote_endpoints and by and first is None:
             yield Problem(
                 self.where,
                 "remote_endpoints",
                 list(self.remote_endpoints),
-                f"init_type {self.init_type} initiates, so an address or a host name is needed among them; or set init_type: none",
+                f"{by} initiates, so an address or a host name is needed among them; or set {by.partition(' ')[0]}: none",
             )
-        if self.initiates and self.remote_endpoints and self.remote_endpoints[0] in ANYONE:
+        if by and self.remote_endpoints and self.remote_endpoints[0] in ANYONE:
             yield Problem(
                 self.where,
                 "remote_endpoints[0]",
                 self.remote_endpoints[0],
                 "the peer that we initiate to must come first, 'anyone' after it",
             )
-        if self.initiates and identities.is_pattern(self.remote_id) and self.shared_key is not None:
+        if by and identities.is_pattern(self.remote_id) and self.shared_key is not None:
             yield Problem(
                 self.where,
                 "remote_id",
                 self.remote_id,
-                f"init_type {self.init_type} initiates, and the key is chosen before the peer shows itself, so its identity is "
-                "needed in full; or set init_type: none",
+                f"{by} initiates, and the key is chosen before the peer shows itself, so its identity is "
+                f"needed in full; or set {by.partition(' ')[0]}: none",
             )
         yield from authentication_problems(
             self,
@@ -135,6 +125,9 @@ class Phase1(Authentication, IkeKeys):
         yield from self.key_problems(
             self.where, ike_version=self.ike_version, lifetime=self.lifetime, link=self.xfrm_interface
         )
+        for name in ("rekey_time", "reauth_time") if not self.rekey else ():
+            if getattr(self, name):
+                yield Problem(self.where, name, getattr(self, name), "0 is needed, or nothing, as rekey is false")
 
     def first_address(self) -> str | None:
         """Return the endpoint that we initiate to: the first address or host name, never a subnet, a range or anyone."""

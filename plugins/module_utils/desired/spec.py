@@ -42,6 +42,9 @@ def kind_spec(kind: Kind) -> dict[str, Any]:
 
 
 def plain_default(opt: Option) -> Any:
-    """Return an option's default as a user would write it; None when it has none."""
+    """Return an option's default as a user would write it; None when it has none, or is an object."""
+    if opt.kind.of is not None:
+        # Its suboptions have theirs.
+        return None
     default = opt.default if opt.shown_default is None else opt.shown_default
     return list(default) if isinstance(default, tuple) else default

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from ..apply.transaction import Change, Outcome, run_transaction
+from ..desired.advice import advice
 from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, dump_gateway, parse_one
 from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
 from ..desired.spec import argument_spec
-from ..desired.strength import weak_keys
 from ..drivers.host import Host, local_host
 from ..drivers.paths import Paths
 from ..errors import ApplyError, IpsecError, Problem, ValidationError
@@ -96,7 +96,7 @@ def _transact(module: EngineModule, door: Door, host: Host, name: str) -> dict[s
         partial=door.partial,
         adopting=adopting(module.params),
     )
-    for warning in (*outcome.warnings, *weak_keys(outcome.after)):
+    for warning in (*outcome.warnings, *advice(outcome.after)):
         module.warn(warning)
     result = _result(outcome, diff_limit=demands.diff_limit if module._diff else None)
     if module.params["state"] == "adopted":

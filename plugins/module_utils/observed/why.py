@@ -157,7 +157,7 @@ def _at_rest(connection: Phase1, trapped: bool) -> tuple[str, str]:
         return "waiting_for_traffic", "list-policies"
     if not connection.initiates:
         return "waiting_for_peer", "objects"
-    return ("not_tried", "list-sas") if connection.init_type == "start" else ("trap_missing", "list-policies")
+    return ("not_tried", "list-sas") if connection.start_type == "start" else ("trap_missing", "list-policies")
 
 
 def _as_told(name: str, child: str | None, told: Heard) -> WhyDown:

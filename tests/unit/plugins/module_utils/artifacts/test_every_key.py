@@ -32,6 +32,11 @@ REACHED = {
     "connections.<conn>.proposals": ["phase1.proposals"],
     "connections.<conn>.rekey_time": ["phase1.rekey_time", "phase1.lifetime"],
     "connections.<conn>.over_time": ["phase1.over_time", "phase1.lifetime"],
+    "connections.<conn>.dpd_delay": ["phase1.dpd"],
+    "connections.<conn>.dpd_timeout": ["phase1.dpd"],
+    "connections.<conn>.encap": ["phase1.nat_traversal"],
+    "connections.<conn>.children.<child>.close_action": ["phase1.close_action"],
+    "connections.<conn>.children.<child>.dpd_action": ["phase1.dpd"],
     "connections.<conn>.local<suffix>": ["phase1.local_id"],
     "connections.<conn>.local<suffix>.auth": ["phase1.auth_method"],
     "connections.<conn>.local<suffix>.id": ["phase1.local_id"],
@@ -69,8 +74,7 @@ NOT_YET = (
     r"authorities\..*",
     r"connections\.<conn>\.(local|remote)<suffix>\.(aaa_id|eap_id|xauth_id|round|pubkeys|certs|cert<suffix>.*)",
     r"connections\.<conn>\.remote<suffix>\.(ca_id|cacert<suffix>.*|cacerts|cert_policy|groups|revocation)",
-    r"connections\.<conn>\.(dpd_delay|dpd_timeout|encap|mobike)",
-    r"connections\.<conn>\.children\.<child>\.(ah_proposals|close_action|dpd_action|mode)",
+    r"connections\.<conn>\.children\.<child>\.(ah_proposals|mode)",
     r"secrets\.(eap|ntlm|xauth|ppk|private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
 )
 # Defaults that follow from other keys, or from charon's own settings; tests of `keys` are about them.

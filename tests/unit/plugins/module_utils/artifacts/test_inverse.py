@@ -55,7 +55,10 @@ secrets {
   }
 }
 """
-NAMED = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "proposals": ["aes256-sha256-modp4096"], "psk": "x"}
+NAMED = {
+    "name": "paris", "remote_endpoints": ["198.51.100.2"], "proposals": ["aes256-sha256-modp4096"], "psk": "x",
+    "dpd": {"enabled": False, "timeout": 0},
+}  # fmt: skip
 LAN = {
     "name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],
     "proposals": ["aes256gcm16"],
@@ -130,11 +133,6 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             id="a key without an option",
         ),
         pytest.param(
-            "version = 2", "mobike = no\nversion = 2",
-            ["text:3: connections.paris.mobike is 'no': no option can keep it; only charon's default is possible"],
-            id="a value without an option",
-        ),
-        pytest.param(
             "version = 2", "",
             ["text:2: connections.paris.version: is not given; without it charon takes both versions; 1 or 2 is needed"],
             id="a default that no option says",
@@ -169,8 +167,8 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
         ),
         pytest.param(
             "      lan {", "other {\nesp_proposals = aes256gcm16\nlife_time = 3600\nrekey_time = 3240\n}\nlan {",
-            [("text:28: connections.paris.children.lan.start_action is 'trap|start': no option can keep it; all children of a "
-              "connection have the start_action of the first")],
+            [("text:28: connections.paris.children.lan.start_action is 'trap|start': no option can keep it; one value holds for "
+              "all children of a connection here, and what stands in the first one is taken")],
             id="children that start otherwise",
         ),
         pytest.param(

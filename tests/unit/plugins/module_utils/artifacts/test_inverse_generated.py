@@ -16,6 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
     check_gateway,
     parse_gateway,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import CLOSE_ACTIONS, DPD_ACTIONS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation, allot_if_ids
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from hypothesis import assume, given
@@ -81,12 +82,14 @@ def connection(draw: st.DrawFn, number: int) -> Config:
     family = draw(st.sampled_from(["ipv4", "ipv6", "any"]))
     of_one = {"ipv4": ["192.0.2.1", "192.0.2.99"], "ipv6": ["2001:db8::1", "2001:db8::99"]}
     mine = of_one.get(family, ["192.0.2.1", "2001:db8::99"])
+    version = draw(st.sampled_from([1, 2]))
     return {
         "name": f"n{number}",
         "ip_type": family,
         "interfaces": draw(st.sampled_from([["any"], ["wan0"], mine[:1], mine, ["wan0", mine[1]]])),
         "remote_endpoints": draw(endpoints(number, family)),
-        "ike_version": draw(st.sampled_from([1, 2])),
+        "ike_version": version,
+        "aggressive": (version == 1 and draw(st.booleans())) or None,
         "init_type": draw(st.sampled_from(["start_on_demand", "on_demand", "start", "none"])),
         "xfrm_interface": draw(st.sampled_from([None, None, "x0", "x1"])),
         "psk": f"key {number} " + draw(st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=9)),
@@ -96,6 +99,24 @@ def connection(draw: st.DrawFn, number: int) -> Config:
             st.sampled_from([["aes256-sha256-modp4096"], ["aes128-sha1-modp2048", "aes256gcm16-prfsha256-x25519"]])
         ),
         "lifetime": draw(st.integers(60, 0x7FFFFFFF)),
+        **draw(page_settings()),
+    }
+
+
+@st.composite
+def page_settings(draw: st.DrawFn) -> Config:
+    delay = draw(st.integers(1, 165))
+    return {
+        "rekey": draw(st.booleans()),
+        "close_action": draw(st.sampled_from(CLOSE_ACTIONS)),
+        "nat_traversal": draw(st.sampled_from(["auto", "force"])),
+        "mobike": draw(st.sampled_from([None, False])),
+        "dpd": {
+            "enabled": draw(st.booleans()),
+            "delay": delay,
+            "timeout": draw(st.sampled_from([0, delay, 999])),
+            "action": draw(st.sampled_from([None, *DPD_ACTIONS])),
+        },
     }
 
 

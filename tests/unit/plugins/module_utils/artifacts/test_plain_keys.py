@@ -66,7 +66,7 @@ def test_its_key_becomes_the_option_again(row: Row) -> None:
 
 def test_what_nobody_sets_is_not_there() -> None:
     assert sorted(tree(None)) == sorted(
-        "version remote_addrs proposals rekey_time over_time keyingtries local remote children".split()
+        "version remote_addrs proposals rekey_time over_time dpd_delay keyingtries local remote children".split()
     )
     assert sorted(tree(None)["children"]["lan"]) == sorted(
         "mode local_ts remote_ts esp_proposals rekey_time life_time start_action".split()

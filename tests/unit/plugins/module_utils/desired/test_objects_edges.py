@@ -41,7 +41,6 @@ def test_defaults() -> None:
         "interfaces": ["any"],
         "ip_type": "ipv4",
         "ike_version": 2,
-        "init_type": "start_on_demand",
         "remote_endpoints": ["198.51.100.2"],
         "auth_method": "psk",
         "local_id": "my_address",
@@ -49,6 +48,11 @@ def test_defaults() -> None:
         "proposals": ["aes256-sha256-curve25519-modp4096"],
         "lifetime": 28800,
         "keyingtries": 0,
+        "responder_only": False,
+        "rekey": True,
+        "close_action": "none",
+        "nat_traversal": "auto",
+        "dpd": {"enabled": True, "delay": 30, "timeout": 150},
     }
     assert dump_object(gateway.phase2["paris/lan"], with_secrets=False) == {
         "name": "lan",
