@@ -9,6 +9,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import Any
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.children import ChildSa, child_sas
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import split
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
@@ -30,6 +31,11 @@ _BOTH = dict.fromkeys(("connect_on_demand", "restart_on_demand"), "trap | start"
 _ACTIONS = {"none": "none", "on_demand": "trap", "connect": "start", "restart": "start", **_BOTH}
 
 
+def by_number(selector: str) -> str:
+    """Return a selector with its protocol as a number; charon shows a name where the host has a file of them."""
+    return selector.replace("[gre", "[47").replace("[udp", "[17")
+
+
 def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
     """Return what charon shows of a connection that it has understood as it is meant."""
     connection = gateway.phase1[name]
@@ -44,9 +50,7 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "unique": "UNIQUE_REPLACE" if connection.mediation else f"UNIQUE_{(connection.unique or 'no').upper()}",
         **_identities(connection),
         "rounds": [*_rounds(rounds_of(connection).local), *_rounds(rounds_of(connection).remote)],
-        "children": {
-            child.name: _child(child, connection) for child in gateway.phase2.values() if child.phase1 == name
-        },
+        "children": {child.name: _child(child, connection) for child in child_sas(gateway)[name]},
     }
 
 
@@ -69,8 +73,8 @@ def shown(listed: Shown) -> Shown:
                     for key in ("rekey_time", "rekey_bytes", "rekey_packets", "close_action", "dpd_action")
                 },
                 **{key: child.get(key) for key in ("interface", "priority")},
-                "local-ts": set(child["local-ts"]),
-                "remote-ts": set(child["remote-ts"]),
+                "local-ts": set(map(by_number, child["local-ts"])),
+                "remote-ts": set(map(by_number, child["remote-ts"])),
             }
             for name, child in listed["children"].items()
         },
@@ -192,9 +196,10 @@ def shown_owners(owners: Sequence[str]) -> str:
     return ", ".join(found)[:_LOGGED]
 
 
-def _child(child: Phase2, connection: Phase1) -> Shown:
+def _child(made: ChildSa, connection: Phase1) -> Shown:
+    child = made.phase2[0]
     return {
-        "mode": "TUNNEL",
+        "mode": connection.connection_type.upper(),
         "rekey_time": str(_rekeyed(child)) if connection.rekey else "0",
         "rekey_bytes": _volume(child.rekey_bytes, child.life_bytes) if connection.rekey else "0",
         "rekey_packets": _volume(child.rekey_packets, child.life_packets) if connection.rekey else "0",
@@ -202,16 +207,17 @@ def _child(child: Phase2, connection: Phase1) -> Shown:
         "dpd_action": _ACTIONS[connection.dpd_action],
         "interface": child.interface,
         "priority": None if child.priority is None else str(child.priority),
-        "local-ts": _selectors(child.local_networks),
-        "remote-ts": _selectors(child.remote_networks),
+        "local-ts": _selectors(made.local),
+        "remote-ts": _selectors(made.remote),
     }
 
 
 def _selectors(networks: tuple[str, ...]) -> set[str]:
     """Return the networks without those that lie in another one: charon drops these, which changes nothing in the sum."""
-    parsed = [ipaddress.ip_network(each) for each in networks if each != "dynamic"]
+    dynamic = {each for each in networks if each.startswith("dynamic")}
+    parsed = [ipaddress.ip_network(each) for each in networks if each not in dynamic]
     widest = [each for each in parsed if not any(each != other and _lies_in(each, other) for other in parsed)]
-    return {str(each) for each in widest} | ({"dynamic"} & set(networks))
+    return {str(each) for each in widest} | dynamic
 
 
 def _lies_in(

@@ -28,7 +28,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators.values import WILD
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
-GATEWAYS = 2000
+GATEWAYS = 2400
 KNOWN_GOOD = yaml.safe_load(Path(__file__).with_name("known_good.yml").read_text("utf-8"))
 PHASE1: Made = {"name": "paris", "remote_endpoints": ["198.51.100.7"], "psk": "s3cret"}
 PHASE2: Made = {"name": "lan", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}

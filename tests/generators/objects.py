@@ -65,10 +65,11 @@ _RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cl
 # What the oldest charon does not know, so that it takes nothing of such a gateway.
 _RARE.update(dict.fromkeys(("ocsp", "per_cpu_sas", "icmp"), 0.05))
 _RARE.update((opt.name, 0.15) for opt in options_of(PageSettings) if opt.name != "init_type")
-_FIRST = (
-    "ip_type", "ppk_id", "init_type", "close_action", "rekey", "ike_version", "lifetime", "delay", "destination", "addresses",
-    "local_networks",
-)  # fmt: skip
+_RARE.update(connection_type=0.4, traffic_selector=0.9, vxlan_port=0.9, encryption_type=0.3, ah_proposals=0.9)
+_FIRST = tuple(
+    "ip_type ppk_id connection_type traffic_selector encryption_type init_type close_action rekey ike_version lifetime delay "
+    "destination addresses local_networks".split()
+)
 
 
 def _version(made: Made) -> int:
@@ -155,6 +156,14 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "interfaces"): _interfaces,
     (Phase1, "remote_id"): _remote_id,
     (Phase1, "init_type"): lambda chance, _made: chance.choice(("none", "none", *INIT_TYPES)),
+    (Phase1, "connection_type"): lambda chance, _made: chance.choice(("tunnel", "transport")),
+    (Phase1, "traffic_selector"): lambda chance, made: (
+        chance.choice(("any", "gre", "vxlan", "vxlan")) if made.get("connection_type") == "transport" else "any"
+    ),
+    (Phase1, "vxlan_port"): lambda _chance, made: 8472 if made.get("traffic_selector") == "vxlan" else None,
+    (Phase1, "nat_traversal"): lambda chance, made: (
+        "auto" if made.get("encryption_type") == "ah" else chance.choice(("auto", "force"))
+    ),
     (Phase1, "close_action"): _close_action,
     (Phase1, "responder_only"): _responder_only,
     (Phase1, "dpd"): _dpd,
@@ -258,6 +267,13 @@ def made_object(cls: type, chance: Chance, **given: Any) -> Made:
     return made
 
 
+def _made_child(chance: Chance, parent: Made) -> Made:
+    made = made_object(Phase2, chance, phase1=parent.get("name"))
+    other = ["proposals" if parent.get("encryption_type") == "ah" else "ah_proposals"]
+    other += ["local_networks", "remote_networks"] if parent.get("connection_type") == "transport" else []
+    return {name: value for name, value in made.items() if name not in other}
+
+
 def made_gateway(number: int) -> dict[str, list[Made]]:
     """Return `config` number so and so, always the same: objects that mostly refer to each other rightly."""
     chance = random.Random(number)  # noqa: S311  # the same in every run
@@ -269,14 +285,13 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
     for connection in phase1:
         if chance.random() < 0.6:
             connection.update(authentication(chance))
-        connection["xfrm_interface"] = chance.choice([None, *(item.get("name") for item in links)])
+        if connection.get("connection_type") != "transport":
+            connection["xfrm_interface"] = chance.choice([None, *(item.get("name") for item in links)])
     names = [connection.get("name") for connection in phase1]
     if len(phase1) > 1 and chance.random() < 0.25:
         phase1[0]["mediation"] = True
         phase1[1].update(mediated_by=names[0], mediation_peer="keyid:peer 7")
-    phase2 = [
-        made_object(Phase2, chance, phase1=chance.choice(names)) for _number in range(chance.choice((0, 1, 2, 3)))
-    ]
+    phase2 = [_made_child(chance, chance.choice(phase1)) for _number in range(chance.choice((0, 1, 2, 3)))]
     for child in phase2:
         if isinstance(child.get("label"), str) and chance.random() < 0.8:
             child["label_mode"] = chance.choice(("simple", "system"))

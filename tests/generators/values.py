@@ -179,6 +179,11 @@ def _ike(chance: Chance) -> str:
     return "-".join(tokens)
 
 
+def _ah(chance: Chance) -> str:
+    tokens = [chance.choice(sorted(proposals.INTEGRITIES))]
+    return "-".join(tokens + chance.choices(sorted(proposals.GROUPS), k=chance.randint(0, 2)))
+
+
 def _esp(chance: Chance) -> str:
     aead = chance.random() < 0.5
     tokens = _tokens(chance, proposals.AEADS if aead else proposals.CIPHERS)
@@ -250,4 +255,5 @@ MAKERS: dict[Kind, Maker] = {
     ),
     proposals.IKE_PROPOSAL: _ike,
     proposals.ESP_PROPOSAL: _esp,
+    proposals.AH_PROPOSAL: _ah,
 }

@@ -12,6 +12,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from ..artifacts.children import child_sas
 from ..desired.gateway import Gateway
 from ..drivers.charon import DaemonRefused
 from ..drivers.error_notify import AlertsUnavailable
@@ -150,9 +151,10 @@ def probe(host: Host, gateway: Gateway, before: Sight, *, seconds: float, initia
 def _not_up(gateway: Gateway, sight: Sight) -> dict[str, list[str]]:
     """Return the children that are not up, by connection."""
     found: dict[str, list[str]] = {}
-    for _key, child in sorted(gateway.phase2.items()):
-        if not _up(child.phase1, child.name, sight.sas):
-            found.setdefault(child.phase1, []).append(child.name)
+    for name, children in sorted(child_sas(gateway).items()):
+        down = [child.name for child in children if not _up(name, child.name, sight.sas)]
+        if down:
+            found[name] = down
     return found
 
 

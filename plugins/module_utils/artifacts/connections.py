@@ -11,8 +11,9 @@ from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import ANYONE, Phase1, address_family
-from ..desired.phase2 import Phase2
+from ..desired.proposals import DEFAULT_AH
 from ..desired.situation import Situation, local_addresses
+from .children import ChildSa, child_sas
 from .page_keys import child_keys, connection_keys
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .rounds import round_sections, secrets_of
@@ -27,16 +28,14 @@ _ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  #
 
 def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
     """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it."""
-    children: dict[str, list[Phase2]] = {name: [] for name in gateway.phase1}
-    for _key, child in sorted(gateway.phase2.items()):
-        children[child.phase1].append(child)
+    children = child_sas(gateway)
     return {
         name: _connection(connection, children[name], gateway, situation)
         for name, connection in sorted(gateway.phase1.items())
     }
 
 
-def _connection(connection: Phase1, children: Sequence[Phase2], gateway: Gateway, situation: Situation) -> Tree:
+def _connection(connection: Phase1, children: Sequence[ChildSa], gateway: Gateway, situation: Situation) -> Tree:
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
         "remote_addrs": _remote_addresses(connection),
@@ -59,14 +58,21 @@ def _connection(connection: Phase1, children: Sequence[Phase2], gateway: Gateway
     return tree
 
 
-def _child(child: Phase2, connection: Phase1) -> Tree:
+def _child(child: ChildSa, connection: Phase1) -> Tree:
+    # In all that follows the phase 2s of one child agree.
+    options = child.phase2[0]
+    ah = connection.encryption_type == "ah"
     return {
-        "mode": "tunnel",
-        "local_ts": list(child.local_networks),
-        "remote_ts": list(child.remote_networks),
-        "esp_proposals": list(child.proposals),
-        **PHASE2_KEYS.written(child),
-        **child_keys(child, connection),
+        "mode": connection.connection_type,
+        "local_ts": list(child.local),
+        "remote_ts": list(child.remote),
+        **(
+            {"ah_proposals": list(options.ah_proposals or DEFAULT_AH)}
+            if ah
+            else {"esp_proposals": list(options.proposals)}
+        ),
+        **PHASE2_KEYS.written(options),
+        **child_keys(options, connection),
     }
 
 

@@ -18,9 +18,11 @@ from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, Gateway, check_ga
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
 from ..desired.owners import owners
 from ..desired.phase1 import Phase1, address_family
+from ..desired.phase2 import Phase2
 from ..desired.secret import LEFT_OUT
 from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
+from .children import child_sas, of_one_protocol
 from .connections import connection_trees
 from .inverse_problems import no_value_here, not_kept, not_known, told
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, as_before_5_9_9, value_of
@@ -73,6 +75,17 @@ class _Connection:
     local: _Part
     remote: _Part
     children: Mapping[str, _Part]
+
+    @property
+    def first(self) -> _Part | None:
+        """Return the first child, by which all are taken; None where there is none."""
+        return next(iter(self.children.values()), None)
+
+    @property
+    def one_protocol(self) -> tuple[str, str, int | None] | None:
+        """Return what `of_one_protocol` finds; in tunnel mode there is no such thing."""
+        transport = self.first is not None and self.first["mode"] == "transport"
+        return of_one_protocol(self.children) if transport else None
 
 
 def read_gateway(text: Section, *, only: Collection[str] | None = None, release: Sequence[int] = ()) -> Parsed:
@@ -186,7 +199,7 @@ def _read(section: Section, path: str, keys: Mapping[str, Key], problems: list[P
             problems.append(Problem(str(value.place), f"{path}.{name}", value.text, str(error)))
     for name, key in keys.items():
         value = section.values.get(name, Value(None, *section.place))
-        if key.needed and value.text is None:
+        if key.needed and value.text is None and not (name == "esp_proposals" and given.get("ah_proposals")):
             problems.append(Problem(str(value.place), f"{path}.{name}", None, f"is not given; {key.needed}"))
     return _Part(path, section, given, keys)
 
@@ -201,15 +214,39 @@ def _gateway(connections: Sequence[_Connection], secrets: OwnedSecrets, problems
             found = _with_owners(found, secrets)
             key = secrets.of(found, connection.whole.section.place, problems)
             phase1[found.name] = dataclasses.replace(found, psk=LEFT_OUT if key is None else key)
-        for name, child in connection.children.items():
+        for name, child in _members(connection).items():
             item = _object(PHASE2, _phase2_options(name, connection.name, child), child, problems)
             if item is not None:
                 phase2[PHASE2.key(item)] = item
+        if connection.name in phase1:
+            phase1[connection.name] = _with_split(phase1[connection.name], phase2, connection)
         link = options.get("xfrm_interface")
         if link is not None and link not in interfaces:
             raw = {"name": link, "if_id": connection.whole["if_id_in"]}
             interfaces[link] = _object(XFRM_INTERFACES, raw, connection.whole, problems)
     return Gateway(phase1, phase2, {name: item for name, item in interfaces.items() if item is not None})
+
+
+def _members(connection: _Connection) -> dict[str, _Part]:
+    """Return the phase 2s of a connection: its children, or one where they only choose what transport mode protects."""
+    first, one = connection.first, connection.one_protocol
+    if first is None or one is None:
+        return dict(connection.children)
+    return {
+        one[0]: dataclasses.replace(first, given={**first.given, "local_ts": ("dynamic",), "remote_ts": ("dynamic",)})
+    }
+
+
+def _with_split(found: Phase1, phase2: Mapping[str, Phase2], connection: _Connection) -> Phase1:
+    """Let children stay apart that would become one."""
+    own = {key: each for key, each in phase2.items() if each.phase1 == found.name}
+    made = {child.name for child in child_sas(Gateway({found.name: found}, own))[found.name]}
+    complete = len(own) == len(_members(connection))
+    return (
+        found
+        if made == connection.children.keys() or not complete
+        else dataclasses.replace(found, split_connections=True)
+    )
 
 
 def _object(kind: Any, raw: Mapping[str, Any], part: _Part, problems: list[Problem]) -> Any | None:
@@ -236,9 +273,11 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         "remote_id": PEER_ADDRESS if _is_only(connection.remote["id"], remote) else connection.remote["id"],
         "proposals": list(whole["proposals"]),
         **_ike_times(whole["rekey_time"], whole["over_time"]),
-        **page_options(whole, next(iter(connection.children.values()), None)),
+        **page_options(whole, connection.first),
         **PHASE1_KEYS.read(whole.given),
     }
+    if connection.one_protocol is not None:
+        _name, options["traffic_selector"], options["vxlan_port"] = connection.one_protocol
     if whole["if_id_in"] == whole["if_id_out"] and whole["if_id_in"].isdigit() and whole["if_id_in"] != "0":
         options["xfrm_interface"] = f"xfrm-{options.pop('if_id_in')}"
         del options["if_id_out"]
@@ -291,7 +330,11 @@ def _phase2_options(name: str, phase1: str, child: _Part) -> dict[str, Any]:
         "phase1": phase1,
         "local_networks": list(child["local_ts"]),
         "remote_networks": list(child["remote_ts"]),
-        "proposals": list(child["esp_proposals"]),
+        **(
+            {"ah_proposals": list(child["ah_proposals"])}
+            if child["ah_proposals"]
+            else {"proposals": list(child["esp_proposals"])}
+        ),
         "lifetime": child["life_time"],
         **_rekeying(child),
         **PHASE2_KEYS.read(child.given),

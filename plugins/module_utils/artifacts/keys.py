@@ -30,6 +30,8 @@ _TRUTH = {
     **dict.fromkeys(("yes", "true", "enabled", "1"), True),
     **dict.fromkeys(("no", "false", "disabled", "0"), False),
 }
+_PROTOCOL = re.compile(r"dynamic\[(47|gre|17|udp)(/[1-9][0-9]{0,4})?\]")
+_NUMBERS = {"gre": "47", "udp": "17"}
 _ACTIONS = {"none": "", "clear": "", "start": "start", "restart": "start", "trap": "trap", "route": "trap"}
 
 
@@ -93,6 +95,13 @@ def _bytes(text: str) -> int:
 
 def _padding(text: str) -> str:
     return text if text == "mtu" else str(_number(text))
+
+
+def _selector(text: str) -> str:
+    found = _PROTOCOL.fullmatch(text)
+    if found is None:
+        return kinds.parse_selector(text)
+    return f"dynamic[{_NUMBERS.get(found[1], found[1])}{found[2] or ''}]"
 
 
 def _word(text: str) -> str:
@@ -249,12 +258,13 @@ ROUND_KEYS: dict[str, Key] = {
     "revocation": Key(_word, "relaxed"),
 }
 CHILD_KEYS: dict[str, Key] = {
-    "mode": Key(_word, "tunnel"),
-    "local_ts": Key(_listed(kinds.parse_selector), ("dynamic",)),
-    "remote_ts": Key(_listed(kinds.parse_selector), ("dynamic",)),
+    "mode": Key(_word, "tunnel", hint="one value holds for all children of a connection here, tunnel or transport"),
+    "local_ts": Key(_listed(_selector), ("dynamic",)),
+    "remote_ts": Key(_listed(_selector), ("dynamic",)),
     "esp_proposals": Key(
         _listed(proposals.parse_esp_proposal), needed="charon's own choice depends on its release; name the algorithms"
     ),
+    "ah_proposals": Key(_listed(proposals.parse_ah_proposal), ()),
     "rekey_time": Key(_seconds, _rekey("time", 3600)),
     "life_time": Key(_seconds, _life("time")),
     "rand_time": Key(_seconds, _rand("time")),

@@ -62,6 +62,8 @@ def page_options(connection: Section, child: Section | None) -> dict[str, Any]:
     init_type = _option(START_ACTION, child, "start_action")
     return {
         "init_type": None if init_type == PageSettings().start_type else init_type,
+        "connection_type": "tunnel" if child is None else child["mode"],
+        "encryption_type": "ah" if child is not None and child["ah_proposals"] else "esp",
         "close_action": _option(CLOSE_ACTION, child, "close_action"),
         "nat_traversal": "force" if connection["encap"] else "auto",
         "dpd": _dpd(connection, child, init_type),

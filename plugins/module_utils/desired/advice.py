@@ -51,7 +51,9 @@ def _algorithms(gateway: Gateway) -> Iterator[str]:
         for told in dict.fromkeys(each for proposal in connection.proposals for each in _about_ike(proposal)):
             yield f"{connection.where}: proposals: {told}"
     for _key, child in sorted(gateway.phase2.items()):
-        for told in dict.fromkeys(each for proposal in child.proposals for each in _about_esp(proposal)):
+        for told in dict.fromkeys(
+            each for proposal in child.ah_proposals or child.proposals for each in _about_esp(proposal)
+        ):
             yield f"{child.where}: proposals: {told}"
 
 

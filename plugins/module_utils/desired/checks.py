@@ -13,6 +13,7 @@ from ..errors import Problem
 from .owners import key_problems
 from .phase1 import Phase1
 from .phase2 import Phase2
+from .proposals import DEFAULT_ESP
 from .xfrm_interface import XfrmInterface
 
 
@@ -27,6 +28,7 @@ def cross_problems(
     yield from _overlaps(phase1, phase2)
     yield from _small_mtus(phase1, phase2, interfaces)
     yield from _rekeyed_children(phase1, phase2)
+    yield from _modes(phase1, phase2)
     yield from key_problems(phase1)
 
 
@@ -124,6 +126,31 @@ def _rekeyed_children(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]
             told = {name: getattr(child, name) for name in ("rekey_time", "rekey_bytes", "rekey_packets")}
             wanted = f"0 is needed, or nothing, as rekey of {parent.where} is false"
             yield from (Problem(child.where, name, value, wanted) for name, value in told.items() if value)
+
+
+def _modes(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
+    """What a phase 2 can be follows from the mode and the protocol of its phase 1."""
+    of_transport: dict[str, Phase2] = {}
+    for _key, child in sorted(phase2.items()):
+        parent = phase1.get(child.phase1)
+        if parent is None:
+            continue
+        if parent.encryption_type == "esp" and child.ah_proposals is not None:
+            wanted = f"it belongs to AH, and {parent.where} has encryption_type: esp; use proposals"
+            yield Problem(child.where, "ah_proposals", list(child.ah_proposals), wanted)
+        if parent.encryption_type == "ah" and child.proposals != DEFAULT_ESP:
+            wanted = f"they belong to ESP, and {parent.where} has encryption_type: ah; use ah_proposals"
+            yield Problem(child.where, "proposals", list(child.proposals), wanted)
+        if parent.connection_type != "transport":
+            continue
+        other = of_transport.setdefault(parent.name, child)
+        if other is not child:
+            wanted = f"transport mode has one phase 2, and {parent.where} has {other.where} already"
+            yield Problem(child.where, "phase1", child.phase1, wanted)
+        for name in ("local_networks", "remote_networks"):
+            if getattr(child, name) != ("dynamic",):
+                wanted = "transport mode protects what the endpoints send to each other: leave it out"
+                yield Problem(child.where, name, list(getattr(child, name)), wanted)
 
 
 def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:

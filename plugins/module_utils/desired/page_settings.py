@@ -15,6 +15,9 @@ from .options import object_of, option
 INIT_TYPES = ("start_on_demand", "on_demand", "start", "none")
 CLOSE_ACTIONS = ("none", "connect", "on_demand", "connect_on_demand")
 DPD_ACTIONS = ("none", "restart", "on_demand", "restart_on_demand")
+VXLAN_PORT = 4789
+# Protocols by their numbers, since names need a file on the host: GRE and UDP.
+TRAFFIC = {"gre": "47", "vxlan": "17"}
 # What charon's own repetitions of a message take until it gives up, with its defaults (strongswan.conf, retransmit_*).
 RETRANSMISSIONS_S = 165
 
@@ -59,6 +62,33 @@ class PageSettings:
         "What starts the tunnel. V(start_on_demand) connects at once and keeps a trap that rebuilds it when traffic flows.",
         "V(on_demand) only keeps the trap, V(start) only connects at once, V(none) waits for the peer.",
         "V(start_on_demand) when not given; V(none) with O(responder_only=true).",
+    )
+    connection_type: str = option(
+        kinds.choice(("tunnel", "transport")),
+        "V(tunnel) carries whole packets between networks. V(transport) protects what the two endpoints themselves send to"
+        " each other, by one phase 2 without networks; it cannot have an XFRM interface, whose packets would come back to it.",
+        default="tunnel",
+    )
+    traffic_selector: str = option(
+        kinds.choice(("any", *TRAFFIC)),
+        "What transport mode protects: V(any) traffic between the endpoints, or only V(gre) or V(vxlan); the rest stays in"
+        " the clear.",
+        default="any",
+    )
+    vxlan_port: int | None = option(
+        kinds.integer(1, 65535), "UDP port of O(traffic_selector=vxlan), 4789 when not given (RFC 7348)."
+    )
+    encryption_type: str = option(
+        kinds.choice(("esp", "ah")),
+        "V(esp) encrypts (RFC 4303). V(ah) only proves where packets come from (RFC 4302); it cannot pass a NAT.",
+        default="esp",
+    )
+    split_connections: bool = option(
+        kinds.BOOL,
+        "Whether each phase 2 gets a CHILD_SA of its own. With V(false) those share one that differ in nothing but their"
+        " networks, where that lets through exactly the pairs of networks that are listed. With IKEv1 each always has its own.",
+        "Both ends must do the same. Some peers need V(true), and each SA is the work of one CPU.",
+        default=False,
     )
     responder_only: bool = option(
         kinds.BOOL,
@@ -111,6 +141,7 @@ class PageSettings:
         if self.responder_only:
             wanted = "none is needed, as responder_only says that only the peer initiates"
             yield from (Problem(where, name, value, wanted) for name, value in self._initiating())
+        yield from self._mode_problems(where)
         if self.dpd.enabled:
             yield from self._dpd_problems(where, ike_version)
 
@@ -118,6 +149,16 @@ class PageSettings:
         """Yield the options by which this end starts the IKE SA by itself, with their values."""
         actions = {"init_type": self.start_type, "close_action": self.close_action, "dpd.action": self.dpd_action}
         return ((name, value) for name, value in actions.items() if value != "none")
+
+    def _mode_problems(self, where: str) -> Iterator[Problem]:
+        if self.traffic_selector != "any" and self.connection_type != "transport":
+            wanted = "any is needed, since it chooses what transport mode protects; or set connection_type: transport"
+            yield Problem(where, "traffic_selector", self.traffic_selector, wanted)
+        if self.vxlan_port is not None and self.traffic_selector != "vxlan":
+            yield Problem(where, "vxlan_port", self.vxlan_port, "it belongs to traffic_selector: vxlan; leave it out")
+        if self.encryption_type == "ah" and self.nat_traversal == "force":
+            wanted = "auto is needed, since AH has no UDP encapsulation and passes no NAT; or set encryption_type: esp"
+            yield Problem(where, "nat_traversal", self.nat_traversal, wanted)
 
     def _dpd_problems(self, where: str, ike_version: int) -> Iterator[Problem]:
         delay, timeout = self.dpd.delay, self.dpd.timeout

@@ -89,6 +89,11 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         yield from self._empty_lists()
         yield from self._family_problems()
         yield from self.page_problems(self.where, self.ike_version)
+        if self.connection_type == "transport" and self.xfrm_interface is not None:
+            wanted = (
+                "it must be left out with connection_type: transport, whose packets would come back to the interface"
+            )
+            yield Problem(self.where, "xfrm_interface", self.xfrm_interface, wanted)
         first, by = self.first_address(), self.initiated_by
         if self.remote_endpoints and by and first is None:
             yield Problem(

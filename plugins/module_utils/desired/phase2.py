@@ -34,6 +34,11 @@ class Phase2(ChildKeys):
         "Networks on the peer's side, or V(dynamic) for the peer's own address.",
         default=("dynamic",),
     )
+    ah_proposals: tuple[str, ...] | None = option(
+        list_of(proposals.AH_PROPOSAL),
+        "Algorithms in charon's keywords where the phase 1 has C(encryption_type: ah), in the place of O(proposals);"
+        " C(sha256-curve25519-modp4096) when not given.",
+    )
     proposals: tuple[str, ...] = option(
         list_of(proposals.ESP_PROPOSAL),
         "Algorithms in charon's keywords, in order of preference; a Diffie-Hellman group among them asks for PFS.",
@@ -74,6 +79,8 @@ class Phase2(ChildKeys):
                 )
             if len(set(values)) < len(values):
                 yield Problem(self.where, name, list(values), "each network once")
+        if self.ah_proposals is not None and not self.ah_proposals:
+            yield Problem(self.where, "ah_proposals", [], "a proposal is needed")
         if not self.proposals:
             # To charon an empty list is none, and none means its own choice.
             yield Problem(self.where, "proposals", [], "a proposal is needed")

@@ -57,6 +57,7 @@ _ROLE: dict[str, str] = {
 # peers prefer, and a peer that knows only DH 16 still agrees with the very same proposal.
 DEFAULT_IKE = ("aes256-sha256-curve25519-modp4096",)
 DEFAULT_ESP = ("aes256gcm16-curve25519-modp4096",)
+DEFAULT_AH = ("sha256-curve25519-modp4096",)
 
 
 def _roles(text: str) -> dict[str, str]:
@@ -114,6 +115,21 @@ def parse_esp_proposal(text: str) -> str:
     return text
 
 
+@functools.lru_cache(maxsize=4096)
+def parse_ah_proposal(text: str) -> str:
+    """Accept one AH proposal in charon's keywords: an integrity algorithm, a group for PFS if wanted (RFC 4302)."""
+    text = text.strip().lower()
+    roles = _roles(text)
+    for role in ("cipher", "aead"):
+        if role in roles:
+            raise ValueError(f"'{roles[role]}' encrypts, which AH does not: leave it out")
+    if "prf" in roles:
+        raise ValueError(f"'{roles['prf']}' belongs to phase 1")
+    if "integrity" not in roles:
+        raise ValueError("an integrity algorithm is missing, such as sha256")
+    return text
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError("a text is needed, such as aes256-sha256-modp4096")
@@ -122,3 +138,4 @@ def _text(value: Any) -> str:
 
 IKE_PROPOSAL = Kind("str", lambda value: parse_ike_proposal(_text(value)))
 ESP_PROPOSAL = Kind("str", lambda value: parse_esp_proposal(_text(value)))
+AH_PROPOSAL = Kind("str", lambda value: parse_ah_proposal(_text(value)))

@@ -8,10 +8,12 @@ Pure: whoever has listened (a probe, or a program that always does) hands over w
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..artifacts.children import sa_names
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
 from ..drivers.error_notify import LONGEST_NAME
@@ -86,9 +88,7 @@ class WhyDown:
 
 def why_down(gateway: Gateway, sight: Sight) -> list[WhyDown]:
     """Return a reason for each phase 1 and each phase 2 that is not up, in the order of their names."""
-    children: dict[str, list[str]] = {name: [] for name in gateway.phase1}
-    for _key, child in sorted(gateway.phase2.items()):
-        children[child.phase1].append(child.name)
+    children = sa_names(gateway)
     by_connection = _by_connection(gateway, sight.heard)
     found: list[WhyDown] = []
     for name, connection in sorted(gateway.phase1.items()):
@@ -96,16 +96,20 @@ def why_down(gateway: Gateway, sight: Sight) -> list[WhyDown]:
     return found
 
 
-def _of_one(connection: Phase1, children: Sequence[str], sight: Sight, heard: Sequence[Heard]) -> Iterator[WhyDown]:
+def _of_one(
+    connection: Phase1, children: Mapping[str, Sequence[str]], sight: Sight, heard: Sequence[Heard]
+) -> Iterator[WhyDown]:
+    """Yield the reasons of a phase 1 and of its phase 2s, of which each has one CHILD_SA or more, by their names."""
     sas = sight.sas.get(connection.name, ())
     up = any(sa.established for sa in sas)
     mine = None if up else _of_connection(connection, sight, sas, heard)
     if mine is not None:
         yield mine
     carrying = {child.name for sa in sas for child in sa.children if child.up}
-    for child in children:
-        if child not in carrying:
-            yield _of_child(connection, child, sight, sas, heard, mine)
+    for child, its_sas in sorted(children.items()):
+        missing = next((each for each in its_sas if each not in carrying), None)
+        if missing is not None:
+            yield dataclasses.replace(_of_child(connection, missing, sight, sas, heard, mine), phase2=child)
 
 
 def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], heard: Sequence[Heard]) -> WhyDown:

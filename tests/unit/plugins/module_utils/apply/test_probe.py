@@ -16,7 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.why impor
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ROME, ROME_LAN, Config, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
 
-DMZ: Config = {**ROME_LAN, "name": "dmz", "remote_networks": ["10.4.0.0/24"]}
+DMZ: Config = {**ROME_LAN, "name": "dmz", "local_networks": ["10.8.0.0/24"], "remote_networks": ["10.4.0.0/24"]}
 
 
 @pytest.fixture

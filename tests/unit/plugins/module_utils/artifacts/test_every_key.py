@@ -35,6 +35,8 @@ REACHED = {
     "connections.<conn>.dpd_delay": ["phase1.dpd"],
     "connections.<conn>.dpd_timeout": ["phase1.dpd"],
     "connections.<conn>.encap": ["phase1.nat_traversal"],
+    "connections.<conn>.children.<child>.mode": ["phase1.connection_type"],
+    "connections.<conn>.children.<child>.ah_proposals": ["phase2.ah_proposals"],
     "connections.<conn>.children.<child>.close_action": ["phase1.close_action"],
     "connections.<conn>.children.<child>.dpd_action": ["phase1.dpd"],
     "connections.<conn>.local<suffix>": ["phase1.local_id"],
@@ -74,7 +76,6 @@ NOT_YET = (
     r"authorities\..*",
     r"connections\.<conn>\.(local|remote)<suffix>\.(aaa_id|eap_id|xauth_id|round|pubkeys|certs|cert<suffix>.*)",
     r"connections\.<conn>\.remote<suffix>\.(ca_id|cacert<suffix>.*|cacerts|cert_policy|groups|revocation)",
-    r"connections\.<conn>\.children\.<child>\.(ah_proposals|mode)",
     r"secrets\.(eap|ntlm|xauth|ppk|private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
 )
 # Defaults that follow from other keys, or from charon's own settings; tests of `keys` are about them.

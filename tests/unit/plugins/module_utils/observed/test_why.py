@@ -23,7 +23,13 @@ Told = list[tuple[Any, str]]
 def gateway(**change: Any) -> Gateway:
     phase1 = {key: value for key, value in {**PARIS, **change}.items() if key != "xfrm_interface"}
     return parse_gateway(
-        config([phase1], [PARIS_LAN, {**PARIS_LAN, "name": "dmz", "remote_networks": ["10.9.0.0/24"]}])
+        config(
+            [phase1],
+            [
+                PARIS_LAN,
+                {**PARIS_LAN, "name": "dmz", "local_networks": ["10.8.0.0/24"], "remote_networks": ["10.9.0.0/24"]},
+            ],
+        )
     )
 
 
@@ -173,3 +179,14 @@ def test_a_name_that_charon_has_cut_is_found_where_it_is_the_only_one() -> None:
     for phase1, reason in ((one, "peer_silent"), (two, "trap_missing")):
         sight = Sight({each["name"]: frozenset() for each in phase1}, heard=[cut])
         assert {each.reason for each in why_down(parse_gateway(config(phase1, [])), sight)} == {reason}
+
+
+def test_phase_2s_that_share_a_child_sa_are_told_each_by_its_own_name() -> None:
+    shared = {**PARIS_LAN, "name": "far", "remote_networks": ["10.9.0.0/24"]}
+    phase1 = {key: value for key, value in PARIS.items() if key != "xfrm_interface"}
+    found = parse_gateway(config([phase1], [PARIS_LAN, shared]))
+    sight = Sight({"paris": frozenset({"far"})}, traps=frozenset({("paris", "far")}))
+    told_of = [(each.phase2, each.reason) for each in why_down(found, sight)]
+    assert told_of == [(name, "waiting_for_traffic") for name in (None, "far", "lan")]
+    up = LiveSa(1, True, False, (LiveChild("far", 1, True),))
+    assert why_down(found, Sight({"paris": frozenset({"far"})}, {"paris": (up,)})) == []
