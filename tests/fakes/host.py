@@ -25,7 +25,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeU
 
 # When FakeCharon says that it was started; files that are older were read by it.
 CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
-NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)  # noqa: UP017  # runs on Python 3.9 too
 WRITING = frozenset(
     "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
     "load_key unload_key load_certificate clear_credentials terminate initiate rekey".split()

@@ -8,6 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
+pytest.importorskip("ansible.module_utils.basic", reason="modules need Ansible")
+
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.arguments import accepted, secrets_given
 from hypothesis import given
