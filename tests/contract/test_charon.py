@@ -350,6 +350,7 @@ def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Ch
     charon.traps()
     charon.key_ids()
     charon.certificates()
+    charon.pools()
     assert set(charon.commands) == READING_COMMANDS
     charon.load_connection("x", {})
     charon.load_connection("x", {})

@@ -152,16 +152,24 @@ def test_a_probe_tells_why_it_fails_and_leaves_nothing(
     assert [sa for _name, sa in ends.host.charon.sas() if sa["state"] != "DELETING"] == []
 
 
-def test_of_two_phase_2_each_has_its_own_reason(ends: Ends) -> None:
+@pytest.mark.parametrize(
+    ("split", "source", "child_sa"),
+    [
+        pytest.param(True, "log event", "up", id="a CHILD_SA each"),
+        pytest.param(False, "list-sas", "two", id="a CHILD_SA that the peer has narrowed to the other"),
+    ],
+)
+def test_of_two_phase_2_each_has_its_own_reason(ends: Ends, split: bool, source: str, child_sa: str) -> None:
     ends.theirs()
-    ends.ours({**LAN, "name": "two", **ELSEWHERE}, {**LAN, "name": "up"}, phase2={"proposals": ["aes128gcm16"]})
+    both_others = ({**LAN, "name": "two", **ELSEWHERE}, {**LAN, "name": "up"})
+    ends.ours(*both_others, phase1={"split_connections": split}, phase2={"proposals": ["aes128gcm16"]})
 
     assert ends.told(probe_s=5) == [
         ("lan", "down", "no_proposal", "error-notify"),
-        ("two", "down", "selectors", "log event"),
+        ("two", "down", "selectors", source),
     ]
     [(_name, sa)] = ends.host.charon.sas()
-    assert [child["name"] for child in sa["child-sas"].values()] == ["up"]
+    assert [child["name"] for child in sa["child-sas"].values()] == [child_sa]
 
 
 @pytest.mark.proves("S06", "S08")

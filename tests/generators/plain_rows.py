@@ -125,7 +125,6 @@ PHASE1: dict[str, Any] = {
     "name": "paris",
     "remote_endpoints": ["198.51.100.7"],
     "psk": "long enough a key",
-    "dpd": {"timeout": 0},
     "init_type": "on_demand",
     "proposals": ["aes256-sha256-curve25519"],
 }

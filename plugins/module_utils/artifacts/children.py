@@ -43,17 +43,6 @@ def child_sas(gateway: Gateway) -> dict[str, list[ChildSa]]:
     return {name: _children(connection, members[name]) for name, connection in gateway.phase1.items()}
 
 
-def sa_names(gateway: Gateway) -> dict[str, dict[str, list[str]]]:
-    """Return the names of the CHILD_SAs of every phase 2, by the names of its phase 1 and of itself."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for name, children in child_sas(gateway).items():
-        of_one = found[name] = {}
-        for child in children:
-            for each in child.phase2:
-                of_one.setdefault(each.name, []).append(child.name)
-    return found
-
-
 def of_one_protocol(children: Mapping[str, Section]) -> tuple[str, str, int | None] | None:
     """Return name, `traffic_selector` and `vxlan_port` of the one phase 2 that the read children of a connection amount to.
 

@@ -80,12 +80,14 @@ def _dpd(connection: Section, child: Section | None, init_type: str) -> dict[str
     delay, timeout = connection["dpd_delay"], connection["dpd_timeout"]
     action = _option(DPD_ACTION, child, "dpd_action")
     usual = PageSettings(init_type=init_type).dpd_action
-    # Where it means nothing to charon, a timeout below the delay does so to nobody.
+    # Where it means nothing to charon it is not written, and one below the delay would mean nothing to anybody.
     silent = not (delay and connection["version"] == 1)
+    if silent and timeout < max(delay, 1):
+        timeout = Dpd.timeout if delay <= Dpd.timeout else 0
     return {
         "enabled": bool(delay),
         "delay": delay or Dpd.delay,
-        "timeout": 0 if silent and timeout < delay else timeout,
+        "timeout": timeout,
         "action": None if action == usual else action,
     }
 

@@ -89,7 +89,13 @@ def live_sas(listed: Sequence[tuple[str, Mapping[str, Any]]], *, ending: bool = 
 
 def _live(tree: Mapping[str, Any], *, ending: bool) -> LiveSa:
     children = [
-        LiveChild(str(child.get("name", "")), int(child.get("uniqueid", 0)), child.get("state") in _CARRYING)
+        LiveChild(
+            str(child.get("name", "")),
+            int(child.get("uniqueid", 0)),
+            child.get("state") in _CARRYING,
+            tuple(child.get("local-ts", ())),
+            tuple(child.get("remote-ts", ())),
+        )
         for child in tree.get("child-sas", {}).values()
         if ending or child.get("state") not in _ENDING
     ]

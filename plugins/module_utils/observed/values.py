@@ -75,11 +75,13 @@ class ObservedDaemon:
 
 @dataclass(frozen=True)
 class LiveChild:
-    """A CHILD_SA: the name of its configuration, its unique id, whether it carries traffic."""
+    """A CHILD_SA: the name of its configuration, its unique id, whether it carries traffic, the selectors agreed on."""
 
     name: str
     unique_id: int
     up: bool
+    local: tuple[str, ...] = ()
+    remote: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

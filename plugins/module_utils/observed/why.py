@@ -9,16 +9,18 @@ Pure: whoever has listened (a probe, or a program that always does) hands over w
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..artifacts.children import sa_names
+from ..artifacts.children import ChildSa, child_sas
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
+from ..desired.phase2 import Phase2
 from ..drivers.error_notify import LONGEST_NAME
 from .reasons import REASONS, when
-from .values import LiveSa, LiveSas
+from .values import LiveChild, LiveSa, LiveSas
 
 # What charon tells of one attempt comes within this many seconds; it retransmits for longer, but says the same.
 _ONE_ATTEMPT_S = 10.0
@@ -88,7 +90,7 @@ class WhyDown:
 
 def why_down(gateway: Gateway, sight: Sight) -> list[WhyDown]:
     """Return a reason for each phase 1 and each phase 2 that is not up, in the order of their names."""
-    children = sa_names(gateway)
+    children = child_sas(gateway)
     by_connection = _by_connection(gateway, sight.heard)
     found: list[WhyDown] = []
     for name, connection in sorted(gateway.phase1.items()):
@@ -96,20 +98,41 @@ def why_down(gateway: Gateway, sight: Sight) -> list[WhyDown]:
     return found
 
 
-def _of_one(
-    connection: Phase1, children: Mapping[str, Sequence[str]], sight: Sight, heard: Sequence[Heard]
-) -> Iterator[WhyDown]:
-    """Yield the reasons of a phase 1 and of its phase 2s, of which each has one CHILD_SA or more, by their names."""
+def _of_one(connection: Phase1, children: Sequence[ChildSa], sight: Sight, heard: Sequence[Heard]) -> Iterator[WhyDown]:
+    """Yield the reasons of a phase 1 and of its phase 2s, of which each has a CHILD_SA, a part of one, or two."""
     sas = sight.sas.get(connection.name, ())
     up = any(sa.established for sa in sas)
     mine = None if up else _of_connection(connection, sight, sas, heard)
     if mine is not None:
         yield mine
-    carrying = {child.name for sa in sas for child in sa.children if child.up}
-    for child, its_sas in sorted(children.items()):
-        missing = next((each for each in its_sas if each not in carrying), None)
-        if missing is not None:
-            yield dataclasses.replace(_of_child(connection, missing, sight, sas, heard, mine), phase2=child)
+    carrying = {child.name: child for sa in sas for child in sa.children if child.up}
+    found: dict[str, WhyDown] = {}
+    for child in children:
+        live = carrying.get(child.name)
+        for each in child.phase2:
+            if live is None:
+                found.setdefault(each.name, _of_child(connection, child.name, sight, sas, heard, mine))
+            elif len(child.phase2) > 1 and _left_out(each, live):
+                agreed = f"agreed on: {', '.join(live.local)} to {', '.join(live.remote)}"
+                found[each.name] = WhyDown(connection.name, each.name, "selectors", "list-sas", agreed)
+    for name, why in sorted(found.items()):
+        yield dataclasses.replace(why, phase2=name)
+
+
+def _left_out(member: Phase2, live: LiveChild) -> bool:
+    """Say whether the peer has narrowed a CHILD_SA of several phase 2s so that nothing of this one is left."""
+    sides = ((member.local_networks, live.local), (member.remote_networks, live.remote))
+    return any(networks and agreed and not _overlap(networks, agreed) for networks, agreed in sides)
+
+
+def _overlap(networks: Sequence[str], agreed: Sequence[str]) -> bool:
+    try:
+        ours = [ipaddress.ip_network(each) for each in networks]
+        theirs = [ipaddress.ip_network(each.partition("[")[0]) for each in agreed]
+    except ValueError:
+        # "dynamic", or a range: nothing is known, and nothing is claimed.
+        return True
+    return any(one.version == other.version and one.overlaps(other) for one in ours for other in theirs)
 
 
 def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], heard: Sequence[Heard]) -> WhyDown:

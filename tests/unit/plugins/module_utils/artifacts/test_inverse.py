@@ -57,7 +57,7 @@ secrets {
 """
 NAMED = {
     "name": "paris", "remote_endpoints": ["198.51.100.2"], "proposals": ["aes256-sha256-modp4096"], "psk": "x",
-    "dpd": {"enabled": False, "timeout": 0},
+    "dpd": {"enabled": False},
 }  # fmt: skip
 LAN = {
     "name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],

@@ -117,7 +117,7 @@ def read(base: dict[str, str], **more: str) -> dict[str, Any]:
     return {**shown, "dpd": {"action": None, **shown["dpd"]}}
 
 
-OFF = {"enabled": False, "delay": 30, "timeout": 0, "action": None}
+OFF = {"enabled": False, "delay": 30, "timeout": 150, "action": None}
 ON = {**OFF, "enabled": True}
 
 
@@ -137,12 +137,14 @@ ON = {**OFF, "enabled": True}
                      {"dpd": {**ON, "delay": 60, "timeout": 120}}, id="a timeout that charon has no use for is kept"),
         pytest.param(RENEWED, {"CONNECTION": "dpd_delay = 1m\ndpd_timeout = 1"}, {"dpd": {**ON, "delay": 60}},
                      id="unless it could not be"),
+        pytest.param(RENEWED, {"CONNECTION": "dpd_delay = 3m"}, {"dpd": {**ON, "delay": 180, "timeout": 0}},
+                     id="dpd of a longer delay than the usual timeout"),
         pytest.param(RENEWED, {"VERSION": "version = 1", "CONNECTION": "dpd_delay = 1m\ndpd_timeout = 2m"},
                      {"dpd": {**ON, "delay": 60, "timeout": 120}, "ike_version": 1}, id="dpd of IKEv1"),
         pytest.param(RENEWED, {"VERSION": "version = 1", "CONNECTION": "dpd_timeout = 2m"},
                      {"dpd": {**OFF, "timeout": 120}, "ike_version": 1}, id="a timeout of what is switched off"),
         pytest.param(RENEWED, {"VERSION": "version = 1", "CONNECTION": "dpd_delay = 1m"},
-                     {"dpd": {**ON, "delay": 60}, "ike_version": 1}, id="dpd of IKEv1, as charon repeats"),
+                     {"dpd": {**ON, "delay": 60, "timeout": 0}, "ike_version": 1}, id="dpd of IKEv1, as charon repeats"),
         pytest.param(RENEWED, {"CONNECTION": "encap = yes"}, {"nat_traversal": "force"}, id="encapsulation"),
     ],
 )  # fmt: skip

@@ -20,14 +20,20 @@ CALLING = LiveSa(1, established=False, busy=True, answered=False)
 Told = list[tuple[Any, str]]
 
 
-def gateway(**change: Any) -> Gateway:
+def gateway(*, joined: bool = False, **change: Any) -> Gateway:
+    """Return a gateway of a tunnel with two phase 2s; `joined` lets them share a CHILD_SA."""
     phase1 = {key: value for key, value in {**PARIS, **change}.items() if key != "xfrm_interface"}
     return parse_gateway(
         config(
             [phase1],
             [
                 PARIS_LAN,
-                {**PARIS_LAN, "name": "dmz", "local_networks": ["10.8.0.0/24"], "remote_networks": ["10.9.0.0/24"]},
+                {
+                    **PARIS_LAN,
+                    "name": "dmz",
+                    "local_networks": ["10.8.0.0/24"] if not joined else PARIS_LAN["local_networks"],
+                    "remote_networks": ["10.9.0.0/24"],
+                },
             ],
         )
     )
@@ -43,6 +49,12 @@ def told(sight: Sight, **change: Any) -> Told:
 
 def all_of(reason: str) -> Told:
     return [(None, reason), ("dmz", reason), ("lan", reason)]
+
+
+def joined(*remote: str) -> Sight:
+    """Return a sight of the CHILD_SA that both phase 2s make when they share their local networks."""
+    child = LiveChild("dmz", 1, True, ("10.1.0.0/16",), remote)
+    return Sight(LOADED, {"paris": (LiveSa(1, True, False, (child,)),)})
 
 
 TRAPS = frozenset({("paris", "lan"), ("paris", "dmz")})
@@ -88,6 +100,9 @@ UNDERWAY: dict[str, tuple[dict[str, Any], Sight, Told]] = {
         {}, Sight(LOADED, {"paris": (LiveSa(1, True, True, (LiveChild("lan", 1, True), LiveChild("dmz", 2, False))),)}),
         [("dmz", "connecting")],
     ),
+    "a-child-of-two-is-up-for-both": ({"joined": True}, joined("10.9.0.0/24", "10.2.0.0/24"), []),
+    "a-child-of-two-was-narrowed-to-one": ({"joined": True}, joined("10.9.0.0/24[udp/4789]"), [("lan", "selectors")]),
+    "a-child-of-two-was-narrowed-to-a-range": ({"joined": True}, joined("10.9.0.0..10.9.0.9"), []),
     "the-phase-1-alone-is-up": (
         {"init_type": "none"}, Sight(LOADED, {"paris": (UP,)}), [("dmz", "waiting_for_peer"), ("lan", "waiting_for_peer")]
     ),
