@@ -24,6 +24,7 @@ sys.path.insert(0, PROGRAM)
 
 from swanfleet.apply.transaction import run_transaction  # noqa: E402  # the path above comes first
 from swanfleet.desired.gateway import (  # noqa: E402
+    dump_all_defaults,
     dump_gateway,
     dump_secrets,
     load_gateway,
@@ -67,7 +68,7 @@ def keep_old():
         host.charon.close()
     descriptor = os.open(OLD, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
-        json.dump([dump_gateway(old), dump_secrets(old)], handle)
+        json.dump([dump_gateway(old), dump_secrets(old), dump_all_defaults()], handle)
 
 
 def wanted(name):

@@ -121,11 +121,12 @@ CASES = (
     Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
 )
 # What cannot change by itself: a phase 1 of another name is another tunnel, and ways to authenticate are several options.
-# ESP in user space knows neither transport mode nor AH; split_connections changes children as their selectors do.
+# ESP in user space knows neither transport mode nor AH nor labels; split_connections changes children as their
+# selectors do.
 TOGETHER = {f"phase1.{each.name}" for each in options_of(Authentication)} - {"phase1.psk"}
 LAB = set(
     "phase1.connection_type phase1.traffic_selector phase1.vxlan_port phase1.encryption_type phase2.ah_proposals "
-    "phase1.split_connections".split()
+    "phase1.split_connections phase2.label_mode".split()
 )
 NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER | LAB
 
