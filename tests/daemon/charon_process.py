@@ -22,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMEN
 
 PREFIX = "swf-"
 _numbers = itertools.count(1)
+Mark = tuple[int, int]
 
 # Enough for every way to authenticate. kernel-libipsec does ESP in user space, so that CHILD_SAs come up on kernels
 # without ESP; kernel-netlink, behind it, still does addresses and routes.
@@ -97,6 +98,14 @@ def namespace() -> Iterator[str]:
         run("ip", "netns", "del", name)
 
 
+def _from(path: Path, start: int) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as handle:
+        handle.seek(start)
+        return handle.read().decode("utf-8", "replace")
+
+
 class CharonProcess:
     """One charon in `netns`, of the Debian release named (see `releases`).
 
@@ -111,6 +120,7 @@ class CharonProcess:
         self.alerts = str(directory / "alerts")
         self.log_path = directory / "charon.log"
         self.settings_path = directory / "strongswan.conf"
+        self._logs = (self.log_path, directory / "output.log")
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.settings_path.write_text(
@@ -186,14 +196,14 @@ class CharonProcess:
         """Let a frozen charon go on."""
         os.kill(self.pid, signal.SIGCONT)
 
-    def log(self) -> str:
-        """Return what charon wrote, to its log and to its output."""
-        parts = [
-            path.read_text("utf-8", "replace")
-            for path in (self.log_path, self.directory / "output.log")
-            if path.exists()
-        ]
-        return "".join(parts)
+    def log(self, since: Mark = (0, 0)) -> str:
+        """Return what charon wrote, to its log and to its output, `since` a mark."""
+        return "".join(_from(path, start) for path, start in zip(self._logs, since, strict=True))
+
+    def mark(self) -> Mark:
+        """Return where charon's logs end now, for `log`."""
+        one, other = (path.stat().st_size if path.exists() else 0 for path in self._logs)
+        return one, other
 
     def client(self, *, timeout: float = 10.0) -> ViciCharon:
         """Return a driver for this charon."""

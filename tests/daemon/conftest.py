@@ -19,7 +19,9 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.releases import HOST
 Pair = tuple[CharonProcess, CharonProcess]
 T = TypeVar("T")
 _running: list[CharonProcess] = []
-_log_sizes: dict[Path, int] = {}
+_marks: dict[Path, charon_process.Mark] = {}
+# Of a failed test the last lines of each charon, since whoever reads the output of many has to find their own.
+_SHOWN = 80
 
 
 @pytest.hookimpl(wrapper=True)
@@ -27,11 +29,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Attach to a failed test what the charons wrote during it."""
     report = yield
     for process in _running:
-        log = process.log()
         if report.when == "setup":
-            _log_sizes[process.directory] = len(log)
+            _marks[process.directory] = process.mark()
         elif report.failed:
-            report.sections.append((f"charon in {process.netns}", log[_log_sizes.get(process.directory, 0) :]))
+            said = process.log(_marks.get(process.directory, (0, 0))).splitlines()
+            told = [f"({len(said) - _SHOWN} lines before)"] if len(said) > _SHOWN else []
+            if said:
+                report.sections.append((f"charon in {process.netns}", "\n".join([*told, *said[-_SHOWN:]])))
     return report
 
 

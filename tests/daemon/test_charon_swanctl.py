@@ -63,11 +63,11 @@ class Log:
 
     def __init__(self, process: CharonProcess) -> None:
         self.process = process
-        self.start = len(process.log())
+        self.start = process.mark()
 
     def reloads(self) -> list[str]:
         """Return the words for what became of a loaded connection and of its trap policies, in order."""
-        lines = [line for line in self.process.log()[self.start :].splitlines() if "[CFG] " in line]
+        lines = [line for line in self.process.log(self.start).splitlines() if "[CFG] " in line]
         # 6.0 puts "vici" before what it does with traps.
         said = [line.partition("] ")[2].removeprefix("vici ") for line in lines]
         words = ("added vici", "updated vici", "replaced vici", "installing '", "uninstalling '")

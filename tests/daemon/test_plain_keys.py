@@ -37,9 +37,9 @@ def tree(lists: dict[str, Any]) -> Tree:
 
 def said(process: CharonProcess, charon: ViciCharon, one: Tree) -> list[str]:
     """Load a connection; return what charon says about it."""
-    start = len(process.log())
+    start = process.mark()
     charon.load_connection("paris", one)
-    return [line.partition("] ")[2].strip() for line in process.log()[start:].splitlines()]
+    return [line.partition("] ")[2].strip() for line in process.log(start).splitlines()]
 
 
 def understood(row: Row, release: str) -> str:
