@@ -114,7 +114,7 @@ def _expected_round(each: LocalRound | RemoteRound) -> Shown:
     if each.auth.startswith("eap-"):
         found["eap-type"] = "EAP_" + each.auth.partition(":")[0][4:].upper()
     if each.eap_id is not None:
-        found["eap_id"] = "%any" if each.eap_id == ANY else each.eap_id
+        found["eap_id"] = "%any" if each.eap_id == ANY and isinstance(each, RemoteRound) else each.eap_id
     if isinstance(each, LocalRound):
         return {**found, **({"xauth_id": each.xauth_id} if each.xauth_id is not None else {})}
     found["cacerts"] = len({one for text in each.ca_certificates for one in split(text)})

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl 
     render_secrets,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Credential, SharedSecret, Tree
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import credentials
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
     Gateway,
     check_gateway,
@@ -52,7 +53,8 @@ def taken(config: Made, *, starting: bool = False) -> Taken:
 
     Unless `starting`, its connections wait for their peers: each that starts would cost a key exchange, and go nowhere.
     """
-    gateway = parse_gateway(config)
+    # On this host there is no file of a certificate or key.
+    gateway, _warnings = credentials.with_contents(parse_gateway(config), lambda _path: None, Gateway())
     check_gateway(gateway)
     return made(config, gateway, starting=starting)
 

@@ -230,7 +230,25 @@ def parse_username(value: Any) -> str:
     text = _text(value, wanted)
     if not _USERNAME.fullmatch(text) or text.endswith(" "):
         raise ValueError(wanted)
+    refuse_address(text)
     return text
+
+
+def refuse_address(text: str) -> None:
+    """Raise `ValueError` for a name that charon takes for an address, a network or a range; "0.0.0.0" means anyone to it.
+
+    Source: identification.c, identification_create_from_string().
+    """
+    if _begins_with_address(text):
+        raise ValueError("a name is needed, and charon takes one that begins as an IPv4 address does for an address")
+
+
+def _begins_with_address(text: str) -> bool:
+    try:
+        ipaddress.IPv4Address(re.split("[/-]", text)[0])
+    except ValueError:
+        return False
+    return True
 
 
 def parse_eap_identity(value: Any) -> str:

@@ -50,6 +50,12 @@ def _matching(pattern: re.Pattern[str], wanted: str) -> Kind:
     return Kind("str", parse)
 
 
+def _group(value: Any) -> str:
+    text: str = WORD.parse(value)
+    kinds.refuse_address(text)
+    return text
+
+
 def _nt_hash(value: Any) -> Secret:
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str) or not _NT_HASH.fullmatch(text):
@@ -61,6 +67,7 @@ AUTH = Kind("str", _auth)
 HANDLE = _matching(_HEX, "the id of an object of a token is needed, in hexadecimal")
 OBJECT_ID = _matching(_OID, "an object identifier is needed, such as 1.3.6.1.4.1.36906.1")
 WORD = _matching(_TOKEN_TEXT, "a name of letters, digits, '_', '.', '/' and '-' is needed")
+GROUP = Kind("str", _group)
 NT_HASH = Kind("str", _nt_hash, secret=True)
 ROUND = kinds.integer(0, 99)
 SLOT = kinds.integer(0, 0xFFFFFFFF)
@@ -150,7 +157,7 @@ class RemoteRound:
         list_of(object_of(TokenCertificate)), "More of them, which charon reads itself.", default=()
     )
     groups: tuple[str, ...] = option(
-        list_of(WORD),
+        list_of(GROUP),
         "Groups of which the peer must have one, by an attribute certificate or as told by RADIUS.",
         default=(),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals, rounds
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 
@@ -27,6 +27,11 @@ DYNAMIC = "; or 'dynamic' for the endpoint's own address"
 DURATION = "a duration is needed: seconds, or a number with s, m, h or d, such as 8h"
 BREAK = "it must not contain a line break or NUL (a file's last newline? use the trim filter)"
 TOO_LONG = "at most 65535 bytes can be given to charon, this one has 65536"
+NO_USER = (
+    "a user's name of printable ASCII characters is needed, at most 200, that does not begin with '#', '%', '@' or a "
+    "blank, and has none of '*', '=', ':', ',' and '\"' in it"
+)
+AS_ADDRESS = "a name is needed, and charon takes one that begins as an IPv4 address does for an address"
 METRIC = kinds.integer(1, 0xFFFFFFFF)
 WHOLE = "a whole number from 1 to 4294967295 is needed"
 VERSION = kinds.choice((1, 2))
@@ -118,6 +123,11 @@ def unknown(name: str) -> str:
         (kinds.DURATION, "8h", 28800),
         (kinds.DURATION, "2d", 172800),
         (kinds.DURATION, 2147483647, 2147483647),
+        (kinds.USERNAME, "any", "any"),
+        (kinds.USERNAME, "CORP\\carol", "CORP\\carol"),
+        (kinds.USERNAME, "192.0.2.256", "192.0.2.256"),
+        (kinds.EAP_IDENTITY, "any", "any"),
+        (rounds.GROUP, "staff/192.0.2.1", "staff/192.0.2.1"),
         (kinds.SECRET, "0xdeadbeef", Secret("0xdeadbeef")),
         pytest.param(kinds.SECRET, "ä" * 32767 + "s", Secret("ä" * 32767 + "s"), id="the longest secret"),
         (kinds.SECRET, 'ä " \\ \t', Secret('ä " \\ \t')),
@@ -216,6 +226,9 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
         (kinds.SELECTOR, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?" + DYNAMIC),
         *each(kinds.DURATION, DURATION, "", "8 h", "-1", "1w", "1h30m", "٣", 1.5, True, None),
         (kinds.DURATION, "24856d", "at most 2147483647 seconds are possible"),
+        *each(kinds.USERNAME, NO_USER, "", " a", "a ", "#a", "%any", "@a", "a*", "a:b", "ä", "u" * 201),
+        *each(kinds.EAP_IDENTITY, AS_ADDRESS, ANYONE, "192.0.2.1", "192.0.2.0/24", "192.0.2.1-192.0.2.9"),
+        *each(rounds.GROUP, AS_ADDRESS, ANYONE, "192.0.2.0/24"),
         *each(kinds.SECRET, BREAK, "s\n", "s\r", "s\0t"),
         (kinds.SECRET, "", "it must not be empty"),
         (kinds.SECRET, "\udcff", "it must be valid UTF-8"),
