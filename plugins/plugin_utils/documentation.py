@@ -7,38 +7,45 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Sequence, Set
 from typing import Any
 
 from ..module_utils.desired.options import Option, options_of
 from ..module_utils.desired.spec import kind_spec, plain_default
 
+# Objects from the innermost one outwards: the path of each, and the names of its options.
+Scopes = Sequence[tuple[str, Set[str]]]
 _REFERENCE = re.compile(r"\bO\((\w+)")
 
 
 def documented_options(
-    cls: type[Any], *, required: bool | None = None, inside: str = "", demand: str = "Required when O(state=present)."
+    cls: type[Any],
+    *,
+    required: bool | None = None,
+    inside: str = "",
+    demand: str = "Required when O(state=present).",
+    around: Scopes = (),
 ) -> dict[str, Any]:
     """Return the `options` part of a module's documentation.
 
     With `required` false only what identifies the object is demanded always, and `demand` tells when the rest is.
     `inside` is the path of the option whose suboptions these are, such as "config.phase1[]."; a text that refers to an
-    option beside its own, O(ip_type), is written once and gets the path here.
+    option beside its own, O(ip_type), or to one `around` it, is written once and gets the path here.
     """
     options = options_of(cls)
-    names = [opt.name for opt in options]
-    return {opt.name: _documented(opt, required, demand=demand, inside=inside, siblings=names) for opt in options}
+    scopes = ((inside, frozenset(opt.name for opt in options)), *around)
+    return {opt.name: _documented(opt, required, demand=demand, scopes=scopes) for opt in options}
 
 
-def placed(text: str, *, inside: str, siblings: Collection[str]) -> str:
-    """Return a text with the path `inside` before every O() reference to one of `siblings`."""
-    return _REFERENCE.sub(lambda found: f"O({inside}{found[1]}" if found[1] in siblings else found[0], text)
+def placed(text: str, scopes: Scopes) -> str:
+    """Return a text with the path of the innermost scope that has the option before every O() reference."""
+    return _REFERENCE.sub(
+        lambda found: next((f"O({path}{found[1]}" for path, names in scopes if found[1] in names), found[0]), text
+    )
 
 
-def _documented(
-    opt: Option, required: bool | None, *, demand: str, inside: str, siblings: Collection[str]
-) -> dict[str, Any]:
-    text = [placed(paragraph, inside=inside, siblings=siblings) for paragraph in opt.text]
+def _documented(opt: Option, required: bool | None, *, demand: str, scopes: Scopes) -> dict[str, Any]:
+    text = [placed(paragraph, scopes) for paragraph in opt.text]
     documented: dict[str, Any] = {"description": text}
     kind = kind_spec(opt.kind)
     documented.update({key: value for key, value in kind.items() if key != "options"})
@@ -52,7 +59,8 @@ def _documented(
     nested = opt.kind.item.of if opt.kind.item is not None else opt.kind.of
     if nested is not None:
         brackets = "[]" if opt.kind.item is not None else ""
-        documented["suboptions"] = documented_options(nested, inside=f"{inside}{opt.name}{brackets}.")
+        inside = f"{scopes[0][0]}{opt.name}{brackets}."
+        documented["suboptions"] = documented_options(nested, inside=inside, around=scopes)
     return documented
 
 

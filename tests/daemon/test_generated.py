@@ -119,7 +119,13 @@ def objects_in(way: Made, cls: type) -> list[Made]:
     rounds = {LocalRound: way.get("local_auth", []), RemoteRound: way.get("remote_auth", [])}
     tokens = [each for side in rounds.values() for one in side for name in one if "token" in name for each in one[name]]
     second = way.get("second_authentication")
-    return {**rounds, TokenCertificate: tokens, SecondAuthentication: [second] if second else [], Phase1: [way]}[cls]
+    found: dict[type, list[Made]] = {
+        **rounds,
+        TokenCertificate: tokens,
+        SecondAuthentication: [second] if second else [],
+        Phase1: [way],
+    }
+    return found[cls]
 
 
 def way_with(cls: type, name: str, value: Any) -> Made:

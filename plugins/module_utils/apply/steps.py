@@ -122,9 +122,8 @@ def grouped(steps: Plan) -> list[list[Step]]:
 
 def _in_one_batch(step: Step, last: list[Step]) -> bool:
     in_kernel = step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
-    return (
-        in_kernel or (_writes_file(step) and _writes_file(last[0])) or step.layer == last[0].layer in ("trust", "pool")
-    )
+    in_charon = step.layer == last[0].layer and step.layer in ("trust", "pool")
+    return in_kernel or in_charon or (_writes_file(step) and _writes_file(last[0]))
 
 
 def _writes_file(step: Step) -> bool:

@@ -74,7 +74,7 @@ def _text(tree: Tree, apart: Set[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    if type(value) is str:
+    if value.__class__ is str:
         return value
     if isinstance(value, (list, tuple)):
         return ",".join(value)

@@ -37,7 +37,7 @@ class Kind:
 
     def parsed(self, written: Any) -> Any:
         """Return what `parse` makes of a value; of a text that is no secret it is remembered, as most stand many times."""
-        return self.parse(written) if self.secret or type(written) is not str else _parsed(self, written)
+        return self.parse(written) if self.secret or written.__class__ is not str else _parsed(self, written)
 
 
 @functools.lru_cache(maxsize=65536)

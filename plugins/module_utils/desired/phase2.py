@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..errors import Problem
-from . import kinds, proposals
+from . import kinds
 from .child_keys import ChildKeys
 from .options import list_of, option
+from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
 from .phase1 import address_family
 
 # Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
@@ -35,14 +36,14 @@ class Phase2(ChildKeys):
         default=("dynamic",),
     )
     ah_proposals: tuple[str, ...] | None = option(
-        list_of(proposals.AH_PROPOSAL),
+        list_of(AH_PROPOSAL),
         "Algorithms in charon's keywords where the phase 1 has C(encryption_type: ah), in the place of O(proposals);"
         " C(sha256-curve25519-modp4096) when not given.",
     )
     proposals: tuple[str, ...] = option(
-        list_of(proposals.ESP_PROPOSAL),
+        list_of(ESP_PROPOSAL),
         "Algorithms in charon's keywords, in order of preference; a Diffie-Hellman group among them asks for PFS.",
-        default=proposals.DEFAULT_ESP,
+        default=DEFAULT_ESP,
     )
     lifetime: int = option(
         kinds.DURATION,

@@ -50,7 +50,7 @@ def _accepted(value: Any, argument: Mapping[str, Any]) -> Any:
 
 def _typed(value: Any, name: str) -> Any:
     exact, convert = _TYPES[name]
-    if type(value) is exact or (exact is str and isinstance(value, (dict, list))):
+    if value.__class__ is exact or (exact is str and isinstance(value, (dict, list))):
         return value
     try:
         return convert(value)

@@ -102,8 +102,8 @@ def test_grouped_children_have_exactly_the_pairs_that_are_listed(
         seconds = {"1h": 3600, "2h": 7200}[life]
         grouped = [child for child in child_sas(found)["paris"] if child.phase2[0].lifetime == seconds]
         assert set().union(*(itertools.product(child.local, child.remote) for child in grouped)) == listed
-    members = [each.name for child in child_sas(found)["paris"] for each in child.phase2]
-    assert sorted(members) == sorted(child["name"] for child in children)
+    grouped_names = [each.name for child in child_sas(found)["paris"] for each in child.phase2]
+    assert sorted(grouped_names) == sorted(child["name"] for child in children)
 
 
 def transport(**options: Any) -> Gateway:
@@ -169,24 +169,24 @@ def test_words_of_protocols_are_read_as_their_numbers() -> None:
             id="two phase 2s"),
         pytest.param([pair("a", "dynamic", X)], {"connection_type": "transport"}, [
             (f"phase2 paris/a: remote_networks is ['{X}']: transport mode protects what the endpoints send to each other: leave it "
-            "out")], id="networks"),
+             "out")], id="networks"),
         pytest.param([{"name": "a"}], {"traffic_selector": "gre"}, [
             ("phase1 paris: traffic_selector is 'gre': any is needed, since it chooses what transport mode protects; or set "
-            "connection_type: transport")], id="a protocol in a tunnel"),
+             "connection_type: transport")], id="a protocol in a tunnel"),
         pytest.param([{"name": "a"}], {"vxlan_port": 4789}, [
             "phase1 paris: vxlan_port is 4789: it belongs to traffic_selector: vxlan; leave it out"], id="a port of nothing"),
         pytest.param([{"name": "a"}], {"connection_type": "transport", "xfrm_interface": "x"}, [
             ("phase1 paris: xfrm_interface is 'x': it must be left out with connection_type: transport, whose packets would come "
-            "back to the interface")], id="an interface"),
+             "back to the interface")], id="an interface"),
         pytest.param([{"name": "a"}], {"encryption_type": "ah", "nat_traversal": "force"}, [
             ("phase1 paris: nat_traversal is 'force': auto is needed, since AH has no UDP encapsulation and passes no NAT; or set "
-            "encryption_type: esp")], id="AH through NAT"),
+             "encryption_type: esp")], id="AH through NAT"),
         pytest.param([{"name": "a", "proposals": ["aes256gcm16"]}], {"encryption_type": "ah"}, [
             ("phase2 paris/a: proposals is ['aes256gcm16']: they belong to ESP, and phase1 paris has encryption_type: ah; use "
-            "ah_proposals")], id="encryption with AH"),
+             "ah_proposals")], id="encryption with AH"),
         pytest.param([{"name": "a", "ah_proposals": ["sha256"]}], {}, [
             ("phase2 paris/a: ah_proposals is ['sha256']: it belongs to AH, and phase1 paris has encryption_type: esp; use "
-            "proposals")], id="AH's with ESP"),
+             "proposals")], id="AH's with ESP"),
         pytest.param([{"name": "a", "ah_proposals": ["aes256-sha256"]}], {"encryption_type": "ah"}, [
             "phase2 paris/a: ah_proposals[0] is 'aes256-sha256': 'aes256' encrypts, which AH does not: leave it out"],
             id="a cipher"),
