@@ -6,7 +6,7 @@
 help:
 	@echo "make demo    two gateways in the lab, a playbook run, a look at the wire"
 	@echo "make check   linters, types, unit, architecture, contract and daemon tests (PARTS='ruff mypy' for some)"
-	@echo "make test    make check, then ansible-test sanity, galaxy-importer, documentation, lab scenarios"
+	@echo "make test    make check, Python 3.9, secrets, ansible-test sanity, galaxy-importer, documentation, lab scenarios"
 	@echo "make bench   a thousand tunnels into a charon on this computer"
 	@echo "make prove   the long statistics, not part of make test"
 	@echo "make roundtrip FILES='a.conf b.conf'   whether swanctl.conf files keep their meaning through our objects"

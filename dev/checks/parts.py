@@ -14,14 +14,16 @@ import verdicts
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 COLLECTION = Path("ansible_collections/swanfleet/ipsec")
+OF_THE_ENGINE = ("test_adopt", "test_prediction", "test_zero_flap")
+SECRETS = "test_modules_secrets.py"
 
 
 @dataclass(frozen=True)
 class Part:
     """One program whose exit code counts, and what else must hold for its output.
 
-    `alone` parts run after the others, one at a time with their output as it comes: they are long, or own something
-    there is one of (the lab).
+    `alone` parts run after the others, one at a time with their output as it comes: they need what others have made, or
+    own something there is one of (the lab). The others begin in the table's order, the longest first.
     """
 
     name: str
@@ -37,7 +39,12 @@ class Part:
 def check_parts(stage: Path) -> list[Part]:
     """List what `make check` runs; `stage` is the root of the staged tree."""
     tree = stage / COLLECTION
-    parts = [
+    return [
+        # These wait more than they compute, each for charons in namespaces of its own.
+        _pytest("daemon", "tests/contract", *_daemon_tests("")),
+        _pytest("engine", *_daemon_tests("engine")),
+        _pytest("modules", *_daemon_tests("modules")),
+        _pytest("unit", "tests/unit", "tests/architecture"),
         Part("mypy", ("dev/types", str(stage))),
         Part("ansible-lint", ("ansible-lint", "--offline", "--nocolor"), cwd=tree, complaint=verdicts.ansible_lint),
         Part("format", ("ruff", "format", "--check", "--output-format", "concise", ".")),
@@ -45,20 +52,18 @@ def check_parts(stage: Path) -> list[Part]:
         Part("yamllint", ("yamllint", "--strict", "."), cwd=tree),
         Part("shellcheck", ("dev/shell",)),
         Part("changelog", ("antsibull-changelog", "lint"), cwd=tree),
-        Part("python39", ("python", "dev/target_python.py")),
-        _pytest("unit", "tests/unit", "tests/architecture"),
-    ]
-    # Both wait more than they compute, each for charons in namespaces of its own, so the two run at the same time.
-    return [
-        *parts,
-        _pytest("daemon", "tests/contract", *_daemon_tests(modules=False)),
-        _pytest("modules", *_daemon_tests(modules=True)),
     ]
 
 
-def _daemon_tests(*, modules: bool) -> list[str]:
-    files = sorted((CHECKOUT / "tests" / "daemon").glob("test_*.py"))
-    return [str(file.relative_to(CHECKOUT)) for file in files if file.name.startswith("test_modules_") is modules]
+def _daemon_tests(part: str) -> list[str]:
+    """List the tests with a charon that belong to a part; those that belong to none are of the part ""."""
+    own = {"engine": ("test_engine_", *OF_THE_ENGINE), "modules": ("test_modules_",)}
+    found = []
+    for file in sorted((CHECKOUT / "tests" / "daemon").glob("test_*.py")):
+        name = next((name for name, begins in own.items() if file.name.startswith(begins)), "")
+        if name == part and file.name != SECRETS:
+            found.append(str(file.relative_to(CHECKOUT)))
+    return found
 
 
 def _pytest(name: str, *paths: str) -> Part:
@@ -80,11 +85,16 @@ def features_part(stage: Path, *, lab: bool) -> Part:
 
 
 def test_parts(stage: Path) -> list[Part]:
-    """List what `make test` runs after the parts of `make check`."""
+    """List what `make test` runs beside the parts of `make check`."""
     return [
-        Part("sanity", ("dev/sanity", str(stage)), alone=True, timeout=1200, complaint=verdicts.sanity),
-        Part("importer", ("dev/importer", str(stage)), alone=True, complaint=verdicts.importer),
-        Part("docs", ("dev/docs", str(stage)), alone=True),
+        Part("lab", ("dev/scenarios", str(stage), "--prepare"), timeout=1200),
+        Part("sanity", ("dev/sanity", str(stage)), timeout=1200, complaint=verdicts.sanity),
+        # Whole playbooks, many times over.
+        _pytest("secrets", f"tests/daemon/{SECRETS}"),
+        # The unit tests of target code once more.
+        Part("python39", ("python", "dev/target_python.py")),
+        Part("importer", ("dev/importer", str(stage)), complaint=verdicts.importer),
+        Part("docs", ("dev/docs", str(stage))),
         Part(
             "scenarios",
             ("dev/scenarios", str(stage)),

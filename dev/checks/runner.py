@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Run parts: two at a time where that pays, each one's output whole and in the table's order, a verdict at the end."""
+"""Run parts: several at a time where that pays, each one's output whole when it has ended, a verdict at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Outcome:
 class Runner:
     """Start programs in process groups of their own, so that an interrupt ends them with all they started."""
 
-    def __init__(self, *, logs: Path, workers: int = 2) -> None:
+    def __init__(self, *, logs: Path, workers: int = 3) -> None:
         self._logs = logs
         self._workers = workers
         self._running: dict[int, subprocess.Popen[str]] = {}
@@ -60,7 +60,7 @@ class Runner:
             with ThreadPoolExecutor(max_workers=self._workers) as pool:
                 try:
                     started = [pool.submit(self._run_part, part, live=False) for part in together]
-                    outcomes.extend(_shown(future) for future in started)
+                    outcomes.extend(_shown(future) for future in as_completed(started))
                 except BaseException:
                     self._stop()
                     pool.shutdown(cancel_futures=True)

@@ -17,6 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host impor
 from ansible_collections.swanfleet.ipsec.tests.daemon import by_hand, charon_process, each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 Spis = list[tuple[str, ...]]
@@ -37,15 +38,8 @@ def near(release: str, tmp_path: Path) -> Iterator[tuple[CharonProcess, Host]]:
         with closing(host.charon):
             for number in by_hand.TRAPPED:
                 host.charon.initiate(ike=f"t{number}", child="lan", timeout_ms=10_000)
-            awaited(lambda: len(spis(host.charon)) == by_hand.TUNNELS)
+            assert awaited(lambda: len(spis(host.charon)) == by_hand.TUNNELS)
             yield here, host
-
-
-def awaited(condition: Callable[[], bool], *, timeout: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be in time"
-        time.sleep(0.02)
 
 
 def spis(charon: Charon) -> Spis:

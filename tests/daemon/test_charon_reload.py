@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
@@ -76,16 +76,6 @@ def sas(charon: ViciCharon) -> list[Sa]:
         if sa["state"] == "ESTABLISHED":
             found.append(Sa(sa["uniqueid"], sa["encr-keysize"], tuple(sorted(children, key=lambda c: int(c.id)))))
     return sorted(found, key=lambda each: int(each.id))
-
-
-def awaited(condition: Callable[[], bool], *, timeout: float = 5.0) -> bool:
-    """Look until a condition holds; False when it does not in time."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 @pytest.fixture

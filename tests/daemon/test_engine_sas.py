@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host impor
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, steps
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
@@ -71,16 +71,6 @@ def host(charon_pair: tuple[CharonProcess, CharonProcess], peer: ViciCharon, tmp
     made = engine_host(tmp_path, charon_pair[0].uri)
     yield made
     made.charon.close()
-
-
-def awaited(condition: Callable[[], bool], *, timeout: float = 10.0) -> bool:
-    """Look until a condition holds; False when it does not in time."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def children(charon: Charon, name: str) -> list[tuple[int, str]]:

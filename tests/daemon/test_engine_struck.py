@@ -20,7 +20,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, IpsecError
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run, state
-from ansible_collections.swanfleet.ipsec.tests.daemon.test_engine_sas import awaited, both, children, tunnel
+from ansible_collections.swanfleet.ipsec.tests.daemon.test_engine_sas import both, children, tunnel
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.faults import Killed, Place, Strike, Wires, errors_at, once
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, to
 

@@ -44,7 +44,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators.values import WILD
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
-GATEWAYS = 2400
+GATEWAYS = 1500
 KNOWN_GOOD = yaml.safe_load(Path(__file__).with_name("known_good.yml").read_text("utf-8"))
 PHASE1: Made = {"name": "paris", "remote_endpoints": ["198.51.100.7"], "psk": "s3cret"}
 PHASE2: Made = {"name": "lan", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
@@ -82,14 +82,14 @@ def test_what_is_taken_is_loaded_as_it_is_meant(
             continue
         loads_as_meant(charon, one)
         accepted.append(one)
-    assert too_new >= 10
+    assert too_new >= 5
     loads_by_swanctl(charon_daemon, tmp_path, accepted)
     known = types_are_as_written(accepted)
     connections = sum(len(each.connections) for each in accepted)
     print(f"{len(accepted)} of {GATEWAYS} gateways taken, with {connections} connections and {known} identities")
     # Few would prove little, and so would a validation that refuses nothing.
     assert GATEWAYS / 3 <= len(accepted) <= GATEWAYS * 3 / 4
-    assert min(connections, known) >= 400
+    assert min(connections, known) >= 300
 
 
 def known_to(charon: ViciCharon, one: Taken) -> bool:

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -14,6 +13,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.taken import load, taken
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
@@ -66,15 +66,6 @@ def trapped(charon: ViciCharon) -> list[str]:
     """Return the connections that have a trap."""
     listed = charon.session.stream("list-policies", "list-policy", {"trap": "yes"})
     return sorted({each["ike"] for message in listed for each in message.values()})
-
-
-def awaited(condition: Callable[[], Any], *, timeout: float = 5.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 Ends = tuple[ViciCharon, ViciCharon]

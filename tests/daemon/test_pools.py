@@ -25,8 +25,8 @@ OFFICE: dict[str, Any] = {"name": "office", "addrs": "10.9.0.0/24", "dns": ["10.
 PROVEN = {
     "connections.<conn>.pools": "phase1.pools",
     "connections.<conn>.vips": "phase1.vips",
-    "pools.<name>": "pool.name",
     "pools.<name>.addrs": "pool.addrs",
+    "pools.<name>.<attr>": "pool.dns",
 }
 
 

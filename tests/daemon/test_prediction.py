@@ -9,8 +9,7 @@ The rows make docs/disruption.md; SWANFLEET_WRITE_TABLES=1 writes it anew.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, eac
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
@@ -199,15 +199,6 @@ def host(pair: Pair, peer: ViciCharon, tmp_path: Path) -> Iterator[Host]:
     made = engine_host(tmp_path, pair[0].uri)
     yield made
     made.charon.close()
-
-
-def awaited(condition: Callable[[], bool], *, timeout: float = 8.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def up(charon: ViciCharon | Any) -> list[str]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -22,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
 from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
@@ -78,15 +78,8 @@ def here(pair: Pair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]
         run(near_host, gateway("here"))
         for number in range(0, TUNNELS, 2):
             near_host.charon.initiate(ike=f"t{number}", child="lan", timeout_ms=-1)
-        awaited(lambda: len(spis(near_host)) == TUNNELS)
+        assert awaited(lambda: len(spis(near_host)) == TUNNELS)
         yield near_host
-
-
-def awaited(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def spis(host: Host) -> dict[str, list[tuple[str, str]]]:

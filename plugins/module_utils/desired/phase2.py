@@ -12,8 +12,8 @@ from ..errors import Problem
 from . import kinds
 from .child_keys import ChildKeys
 from .options import list_of, option
-from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
 from .phase1 import address_family
+from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
 
 # Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
 MOST_SELECTORS = 254
