@@ -44,7 +44,7 @@ def execute(
         if wanted.taken_over:
             _keep(host, number, wanted.taken_over, observed)
         warnings = carry_out(steps, wanted, observed, host, gently=gently)
-        _verify(host, wanted, situation, without_daemon=observed.daemon is None)
+        _verify(host, wanted, situation, observed)
         store.commit(number)
     except StepFailed as failed:
         back = _back(host, observed, situation)
@@ -96,11 +96,11 @@ def _back(host: Host, observed: Observed, situation: Situation) -> Back:
     return go_back(host, number=observed.stored.number, host_key=situation.host_key, was_down=was_down)
 
 
-def _verify(host: Host, wanted: Artifacts, situation: Situation, *, without_daemon: bool) -> None:
-    observed = observe(host, host_key=situation.host_key)
-    if observed.daemon is None and not (without_daemon and observed.daemon_down):
-        raise DependencyMissing(observed.daemon_trouble)
-    left = plan(dataclasses.replace(wanted, taken_over=TakenOver()), observed)
+def _verify(host: Host, wanted: Artifacts, situation: Situation, before: Observed) -> None:
+    now = observe(host, host_key=situation.host_key, known=before.stored)
+    if now.daemon is None and not (before.daemon is None and now.daemon_down):
+        raise DependencyMissing(now.daemon_trouble)
+    left = plan(dataclasses.replace(wanted, taken_over=TakenOver()), now)
     missing = [str(step) for step in left.steps] + check_rest(host, wanted.taken_over.rest)
     if missing:
         raise VerifyError(missing)

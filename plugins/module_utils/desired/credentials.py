@@ -13,8 +13,9 @@ from typing import Any, Callable, Union
 from ..errors import Problem, ValidationError
 from .certificates import Certificate, key_id_of, read_certificate
 from .gateway import TYPES, Gateway
+from .holding import options_with
 from .identities import MY_ADDRESS
-from .options import Kind, options_of
+from .options import Kind
 from .pem import FORMS, Material, is_path
 from .phase1 import Phase1
 from .proving import by_key_alone, rounds_of
@@ -63,7 +64,7 @@ def _named(gateway: Gateway) -> Iterator[_Named]:
 
 
 def _paths(item: Any, where: str, prefix: str) -> Iterator[_Named]:
-    for opt in options_of(type(item)):
+    for opt in options_with(type(item), _is_form):
         held = getattr(item, opt.name)
         many = opt.kind.item is not None
         kind = opt.kind.item or opt.kind
@@ -73,6 +74,10 @@ def _paths(item: Any, where: str, prefix: str) -> Iterator[_Named]:
                 yield where, name, kind, each
             elif kind.of is not None and each is not None:
                 yield from _paths(each, where, name + ".")
+
+
+def _is_form(kind: Kind) -> bool:
+    return kind in FORMS
 
 
 def text_of(gateway: Gateway, material: Material) -> str | Secret:

@@ -12,6 +12,7 @@ from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError, wrong_shape
 from .checks import cross_problems, missing_references
+from .holding import secrets_in, with_secrets, without_secrets
 from .options import (
     Kind,
     dump_defaults,
@@ -23,9 +24,6 @@ from .options import (
     options_of,
     parse_object,
     parse_option,
-    secrets_in,
-    with_secrets,
-    without_secrets,
 )
 from .phase1 import Phase1
 from .phase2 import Phase2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from typing import Any, Callable, NamedTuple, TypeVar
@@ -264,64 +264,3 @@ def _load_value(kind: Kind, value: Any, where: str, problems: list[Problem]) -> 
         return kind.parsed(value)
     except (ValueError, TypeError, AttributeError):
         return Secret(str(value)) if kind.secret else value
-
-
-def secrets_in(value: Any) -> Iterator[tuple[str, Secret]]:
-    """Yield every secret of an object with where it stands: "psk", "second_authentication.password", "local_auth[0].psk"."""
-    for opt in options_of(type(value)):
-        held = getattr(value, opt.name)
-        if isinstance(held, Secret):
-            yield opt.name, held
-        elif held and (opt.kind.of is not None or opt.kind.item is not None):
-            yield from _nested_secrets(opt.kind, held, opt.name)
-
-
-def _nested_secrets(kind: Kind, held: Any, name: str) -> Iterator[tuple[str, Secret]]:
-    if kind.item is not None:
-        if kind.item.of is not None or kind.item.secret:
-            for index, entry in enumerate(held):
-                yield from _nested_secrets(kind.item, entry, f"{name}[{index}]")
-    elif isinstance(held, Secret):
-        yield name, held
-    elif kind.of is not None:
-        for inner, secret in secrets_in(held):
-            yield f"{name}.{inner}", secret
-
-
-def with_secrets(raw: Mapping[str, Any], held: Mapping[str, str]) -> dict[str, Any]:
-    """Return an object's plain data with secrets put where `secrets_in` says that they stand."""
-    found: dict[str, Any] = {**raw, **{name: text for name, text in held.items() if not set(name) & set(".[")}}
-    for name, text in held.items():
-        if set(name) & set(".["):
-            first, *rest = name.replace("[", ".[").split(".")
-            found[first] = _with_secret(found[first], rest, text)
-    return found
-
-
-def _with_secret(inside: Any, path: Sequence[str], text: str) -> Any:
-    if not path:
-        return text
-    if path[0].startswith("["):
-        index = int(path[0][1:-1])
-        return [_with_secret(each, path[1:], text) if number == index else each for number, each in enumerate(inside)]
-    return {**inside, path[0]: _with_secret(inside.get(path[0]), path[1:], text)}
-
-
-def without_secrets(value: T, placeholder: Secret) -> T:
-    """Return an object with a placeholder for every secret."""
-    changed: dict[str, Any] = {}
-    for opt in options_of(type(value)):
-        held = getattr(value, opt.name)
-        becomes = _left_out(opt.kind, held, placeholder) if held else held
-        if becomes is not held:
-            changed[opt.name] = becomes
-    return dataclasses.replace(value, **changed) if changed else value  # type: ignore[type-var]
-
-
-def _left_out(kind: Kind, held: Any, placeholder: Secret) -> Any:
-    if isinstance(held, Secret):
-        return placeholder
-    if kind.item is not None:
-        entries = tuple(_left_out(kind.item, each, placeholder) for each in held)
-        return held if all(new is old for new, old in zip(entries, held)) else entries
-    return without_secrets(held, placeholder) if kind.of is not None else held

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..desired.gateway import TYPES, Gateway
-from ..desired.options import dump_object, secrets_in
+from ..desired.holding import secrets_in
+from ..desired.options import dump_object
 from ..plan.steps import Plan
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..artifacts.credentials import is_our_file
-from ..desired.gateway import load_gateway
+from ..desired.gateway import Gateway, load_gateway
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.charon import DaemonAbsent, DaemonUnavailable
@@ -25,10 +25,13 @@ from .values import Observed, ObservedDaemon, Stored
 _DOWN = ("inactive", "failed")
 
 
-def observe(host: Host, *, host_key: bytes, with_daemon: bool = True) -> Observed:
-    """Read everything that a plan depends on; a charon that is not asked (`with_daemon` false) is taken to be down."""
+def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Stored | None = None) -> Observed:
+    """Read everything that a plan depends on; a charon that is not asked (`with_daemon` false) is taken to be down.
+
+    Of `known`, read before under the same lock, the generation in force is not read again: it changes with the commit.
+    """
     interfaces = host.kernel.interfaces()
-    stored = read_stored(host)
+    stored = read_stored(host, known=known)
     daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
         stored=stored,
@@ -97,8 +100,8 @@ def _why_absent(host: Host, error: DaemonAbsent) -> tuple[str, bool]:
     ), False
 
 
-def read_stored(host: Host) -> Stored:
-    """Read the generation in force, and what an unfinished run may have left behind."""
+def read_stored(host: Host, *, known: Stored | None = None) -> Stored:
+    """Read the generation in force, unless it is `known`, and what an unfinished run may have left behind."""
     store = host.generations
     number = store.current_number()
     unfinished = store.unfinished()
@@ -116,18 +119,25 @@ def read_stored(host: Host) -> Stored:
         return Stored(
             unfinished=bool(unfinished), unfinished_connections=names, recorded_links=links, abandoned=abandoned
         )
-    generation = store.read(number)
+    gateway, if_ids = (
+        _in_force(host, number) if known is None or known.number != number else (known.gateway, known.if_ids)
+    )
     return Stored(
         number=number,
-        gateway=load_gateway(
-            generation.objects.get("objects", {}), generation.secrets, generation.objects.get("defaults", {})
-        ),
-        if_ids=dict(generation.objects.get("if_ids", {})),
+        gateway=gateway,
+        if_ids=if_ids,
         unfinished_connections=names,
-        recorded_links=links | _links_of(generation.objects),
+        recorded_links=links | frozenset(if_ids.items()),
         unfinished=bool(unfinished),
         abandoned=abandoned,
     )
+
+
+def _in_force(host: Host, number: int) -> tuple[Gateway, Mapping[str, int]]:
+    generation = host.generations.read(number)
+    objects = generation.objects
+    gateway = load_gateway(objects.get("objects", {}), generation.secrets, objects.get("defaults", {}))
+    return gateway, {str(name): int(if_id) for name, if_id in objects.get("if_ids", {}).items()}
 
 
 def _objects_of(host: Host, number: int) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.holding import secrets_in
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import (
     Kind,
     dump_object,
@@ -18,7 +19,6 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
     option,
     options_of,
     parse_object,
-    secrets_in,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec
