@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -164,7 +165,17 @@ WAYS: dict[str, tuple[Config, Config]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+FIELDS = {"certificate": "S14", "eap_tls": "S15", "eap_md5": "S16", "eap_mschapv2": "S17", "then": "S20"}
+
+
+def fields(way: str) -> list[pytest.MarkDecorator]:
+    """Return what a way proves: the fields of the page that its name speaks of."""
+    option = "phase1.second_authentication" if "then" in way else "phase1.auth_method"
+    proven = [field for word, field in FIELDS.items() if word in re.split(r"[ ,]+", way)]
+    return [pytest.mark.proves(*proven, option=option)] if proven else []
+
+
+@pytest.mark.parametrize("way", [pytest.param(way, marks=fields(way)) for way in WAYS])
 @pytest.mark.parametrize("client", [1, 2])
 def test_every_way(ends: Ends, way: str, client: int) -> None:
     """The client is the initiator, so that each end is initiator once and responder once."""

@@ -29,6 +29,7 @@ def member(name: str, network: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@pytest.mark.proves("S29", "S42", option="phase1.split_connections")
 @pytest.mark.parametrize(
     ("options", "children"),
     [({}, {"dmz": {ONE, TWO}}), ({"split_connections": True}, {"dmz": {TWO}, "lan": {ONE}})],
@@ -56,6 +57,9 @@ def test_the_sas_have_the_listed_networks(charon_pair: Pair, options: Any, child
         assert (found, {each["mode"] for each in sa["child-sas"].values()}) == (children, {"TUNNEL"})
 
 
+@pytest.mark.proves("S07", option="phase1.connection_type")
+@pytest.mark.proves("S07", option="phase1.traffic_selector")
+@pytest.mark.proves("S09", key="connections.<conn>.children.<child>.ah_proposals", option="phase1.encryption_type")
 @pytest.mark.parametrize(
     ("options", "shown"),
     [

@@ -87,6 +87,7 @@ def begun(ends: Ends, options: dict[str, Any], keys: dict[str, Any] | None = Non
     return sa(here)
 
 
+@pytest.mark.proves("S25", option="phase1.responder_only")
 def test_a_responder_only_waits_and_answers(ends: Ends) -> None:
     here, _there = ends
     found = begun(ends, {"responder_only": True, "init_type": None})
@@ -94,6 +95,7 @@ def test_a_responder_only_waits_and_answers(ends: Ends) -> None:
     assert trapped(here) == []
 
 
+@pytest.mark.proves("S26", key="connections.<conn>.children.<child>.close_action", option="phase1.close_action")
 @pytest.mark.parametrize(
     ("close_action", "up_again", "traps"),
     [("none", False, []), ("connect", True, []), ("on_demand", False, ["t0"]), ("connect_on_demand", True, ["t0"])],
@@ -108,6 +110,7 @@ def test_what_follows_when_the_peer_closes(ends: Ends, *, close_action: str, up_
     assert old["uniqueid"] not in {each["uniqueid"] for each in children(here)}
 
 
+@pytest.mark.proves("S24", option="phase1.rekey")
 def test_without_rekeying_nothing_is_scheduled_and_the_child_sa_still_ends(ends: Ends) -> None:
     here, _there = ends
     found = begun(ends, {"rekey": False})
@@ -116,6 +119,7 @@ def test_without_rekeying_nothing_is_scheduled_and_the_child_sa_still_ends(ends:
     assert 3500 < int(child["life-time"]) <= 3600
 
 
+@pytest.mark.proves("S24", option="phase1.rekey")
 def test_with_rekeying_both_are_scheduled_in_time(ends: Ends) -> None:
     here, _there = ends
     found = begun(ends, {"lifetime": "1h"})
@@ -125,6 +129,7 @@ def test_with_rekeying_both_are_scheduled_in_time(ends: Ends) -> None:
     assert 3240 - 361 <= int(child["rekey-time"]) <= 3240
 
 
+@pytest.mark.proves("S27", key="connections.<conn>.encap", option="phase1.nat_traversal")
 @pytest.mark.parametrize(("nat_traversal", "encap"), [("auto", "0"), ("force", "1")])
 def test_nat_traversal_by_force(ends: Ends, charon_pair: Pair, nat_traversal: str, encap: str) -> None:
     # ESP in user space is always in UDP, so charon is asked what it has understood; the lab sees it on the wire.
@@ -133,6 +138,7 @@ def test_nat_traversal_by_force(ends: Ends, charon_pair: Pair, nat_traversal: st
     assert f"  encap = {encap}\n" in charon_pair[0].log(start)
 
 
+@pytest.mark.proves("S28", key="connections.<conn>.mobike", option="phase1.mobike")
 @pytest.mark.parametrize("mobike", [True, False])
 def test_mobike_is_said_to_be_supported_or_not(ends: Ends, charon_pair: Pair, *, mobike: bool) -> None:
     start = charon_pair[0].mark()
@@ -141,6 +147,7 @@ def test_mobike_is_said_to_be_supported_or_not(ends: Ends, charon_pair: Pair, *,
     assert ["MOBIKE_SUP" in line for line in answers] == [mobike]
 
 
+@pytest.mark.proves(key="connections.<conn>.aggressive", option="phase1.aggressive")
 def test_aggressive_mode(ends: Ends, charon_pair: Pair) -> None:
     start = charon_pair[1].mark()
     found = begun(ends, {"ike_version": 1, "aggressive": True}, {"version": "1", "aggressive": "yes"})
@@ -159,6 +166,9 @@ DEAD: Sequence[tuple[str, bool, bool]] = (
 )  # fmt: skip
 
 
+@pytest.mark.proves("S30", key="connections.<conn>.dpd_delay", option="phase1.dpd")
+@pytest.mark.proves(key="connections.<conn>.dpd_timeout", option="phase1.dpd")
+@pytest.mark.proves("S31", key="connections.<conn>.children.<child>.dpd_action", option="phase1.dpd")
 @pytest.mark.parametrize(("ike_version", "rows"), [(1, DEAD[1:2]), (2, DEAD)])
 def test_what_follows_when_the_peer_is_dead(
     release: str, ike_version: int, rows: Sequence[tuple[str, bool, bool]]

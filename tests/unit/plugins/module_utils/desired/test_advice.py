@@ -74,6 +74,7 @@ def test_an_ike_sa_without_an_end_is_told() -> None:
     ]
 
 
+@pytest.mark.proves("S38", option="phase1.init_type")
 def test_what_makes_two_tunnels_of_one_is_told_with_the_good_sets() -> None:
     assert told({"init_type": "start_on_demand", "dpd": {"action": "restart"}, "close_action": "connect"}) == [
         (
