@@ -13,9 +13,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 # What every escaping changes: quotes for JSON, shells and YAML, a backslash, HTML's and URLs' own, no ASCII, Jinja's.
 _ESCAPED = "\"'\\<&%+ \t$`é€😀 {x} "
 _ENDS = ("0d9eHead", "4b1fTail")
+# How many characters of a key are enough to tell it.
+_PIECE = 12
 
 
 @dataclass(frozen=True)
@@ -36,19 +41,49 @@ class Canary:
     def traces(self) -> Iterator[bytes]:
         """Yield what stands in any data that holds either end of the secret in one of the encodings."""
         for end in _ENDS:
-            plain = f"{self.name}{end}".encode()
-            yield plain
-            yield plain.hex().encode()
-            yield plain.decode().encode("utf-16-le")
-            # Where base64 begins in a group of three is not known; its first and last characters hang on neighbours.
-            for before in range(3):
-                yield base64.b64encode(b"\0" * before + plain)[4 if before else 0 : -4]
+            yield from _encodings(f"{self.name}{end}".encode())
+
+
+@dataclass(frozen=True)
+class KeyCanary:
+    """A private key (PEM, PKCS #8, elliptic curve), of which only the secret number is looked for: the rest is public."""
+
+    pem: str
+
+    @property
+    def text(self) -> str:
+        """Return the key."""
+        return self.pem
+
+    def traces(self) -> Iterator[bytes]:
+        """Yield what stands in data that holds a part of the number, in binary or as a part of the PEM text."""
+        key = serialization.load_pem_private_key(self.pem.encode(), None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        number = key.private_numbers().private_value.to_bytes(32, "big")
+        body = "".join(self.pem.splitlines()[1:-1])
+        begin = base64.b64decode(body).index(number)
+        for half in (number[:16], number[16:]):
+            yield from _encodings(half)
+        # Whole groups of four characters, in pieces that no line break of 64 characters divides.
+        first, last = -(-begin // 3) * 4, (begin + len(number)) // 3 * 4
+        for piece in (body[max(first, line) : min(last, line + 64)] for line in range(0, len(body), 64)):
+            if len(piece) >= _PIECE:
+                yield from _encodings(piece[:_PIECE].encode())
+
+
+def _encodings(plain: bytes) -> Iterator[bytes]:
+    yield plain
+    yield plain.hex().encode()
+    yield plain.decode("latin-1").encode("utf-16-le")
+    # Where base64 begins in a group of three is not known; its first and last characters hang on neighbours.
+    for before in range(3):
+        yield base64.b64encode(b"\0" * before + plain)[4 if before else 0 : -4]
 
 
 class Search:
     """Looks for canaries in data; upper and lower case are the same to it."""
 
-    def __init__(self, canaries: Iterable[Canary]) -> None:
+    def __init__(self, canaries: Iterable[Canary | KeyCanary]) -> None:
         self._traces = {trace.lower() for canary in canaries for trace in canary.traces()}
 
     def found_in(self, data: bytes | str) -> bool:

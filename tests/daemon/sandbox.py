@@ -200,8 +200,8 @@ class Sandbox:
 
     def clear(self) -> None:
         """Take away every file of ours, as if nothing had ever been applied; call it while charon is down."""
-        for path in (self.swanctl / "conf.d").glob("*"):
-            path.unlink()
+        for path in (*self.swanctl.glob("conf.d/*"), *self.swanctl.glob("*/swanfleet-*")):
+            path.unlink(missing_ok=True)
         shutil.rmtree(self.state, ignore_errors=True)
 
     def fresh(self) -> None:

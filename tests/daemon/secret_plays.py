@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.swanfleet.ipsec.tests.daemon.canary import Canary, Search
+from ansible_collections.swanfleet.ipsec.tests.daemon import pki
+from ansible_collections.swanfleet.ipsec.tests.daemon.canary import Canary, KeyCanary, Search
 from ansible_collections.swanfleet.ipsec.tests.daemon.module_programs import COLLECTIONS_PATH, TARGET_PYTHON
 from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT
 from ansible_collections.swanfleet.ipsec.tests.daemon.sandbox import Sandbox, opened
@@ -25,7 +26,10 @@ Task = dict[str, Any]
 Call = tuple[str, dict[str, Any], str]
 
 FIRST, SECOND = Canary("first3f0c"), Canary("second8a71")
-SEARCH = Search([FIRST, SECOND])
+AUTHORITY = pki.authority("Authority of the canary")
+HOLDER = AUTHORITY.issue("gw.example.org")
+KEY = KeyCanary(HOLDER.key_pem)
+SEARCH = Search([FIRST, SECOND, KEY])
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -38,7 +42,7 @@ class Gateway:
         self.log = sandbox.directory / "ansible.log"
         self.results = sandbox.directory / "results"
         self.remote_tmp = sandbox.directory / "home" / "remote-tmp"
-        secrets = {"first": FIRST.text, "second": SECOND.text}
+        secrets = {"first": FIRST.text, "second": SECOND.text, "key": KEY.text}
         host = {"ansible_connection": "local", "ansible_python_interpreter": TARGET_PYTHON, **secrets}
         self.inventory = sandbox.directory / "inventory.json"
         self.inventory.touch(0o600)
@@ -113,7 +117,7 @@ def _inner(call: SystemCall, run: Traced) -> bool:
     if call.target.startswith("pipe:"):
         # Workers are forked from ansible-playbook; all others that write were started as programs of their own.
         return call.process not in {start.process for start in run.programs()}
-    return call.target.startswith("socket:") and "load-shared" in call.arguments
+    return call.target.startswith("socket:") and any(word in call.arguments for word in ("load-shared", "load-key"))
 
 
 @contextmanager

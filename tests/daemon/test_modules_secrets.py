@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.tests.daemon import secret_plays
-from ansible_collections.swanfleet.ipsec.tests.daemon.secret_plays import SEARCH, Call, Gateway, Task, told
+from ansible_collections.swanfleet.ipsec.tests.daemon.secret_plays import (
+    AUTHORITY,
+    HOLDER,
+    SEARCH,
+    Call,
+    Gateway,
+    Task,
+    told,
+)
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
@@ -27,6 +35,17 @@ CONFIG: dict[str, Any] = {
     "phase1": [{**ONE, "psk": "{{ second }}"}],
     "phase2": [{"name": "lan", "phase1": "paris"}],
 }
+CERTIFIED: dict[str, Any] = {
+    "name": "berlin",
+    "remote_endpoints": ["198.51.100.4"],
+    "auth_method": "certificate",
+    "certificate": HOLDER.pem,
+    "private_key": "{{ key }}",
+    "ca_certificates": [AUTHORITY.pem],
+    "remote_id": "any",
+    "second_authentication": {"auth_method": "eap_md5", "username": "alice", "password": "{{ second }}"},
+    "init_type": "none",
+}
 WRONG: list[dict[str, Any]] = [
     {**ONE, "name": "a b"},
     {**ONE, "pskk": "{{ second }}"},
@@ -34,6 +53,8 @@ WRONG: list[dict[str, Any]] = [
     {**ONE, "psk": ["{{ first }}"], "lifetime": "1x"},
     {**ONE, "psk": {"of": "{{ first }}"}, "lifetime": "1x"},
     {**ONE, "psk": None, "preshared_key": "{{ first }}"},
+    {**CERTIFIED, "certificate": AUTHORITY.pem, "lifetime": "1x"},
+    {**CERTIFIED, "private_key": "x{{ key }}", "second_authentication": {"password": ["{{ second }}"]}},
 ]
 MISPLACED: list[Any] = [
     {"phase1": {"psk": "{{ first }}"}},
@@ -57,6 +78,10 @@ RIGHT: list[Call] = [
     ("ipsec_gateway", {"config": {"phase1": [{"name": "rome"}]}, "state": "deleted"}, "ok"),
     ("ipsec_gateway", {"config": {"phase1": [{**ONE, **ROME}]}, "state": "merged"}, "ok"),
     ("ipsec_info", {}, "ok"),
+    ("ipsec_phase1", CERTIFIED, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [{**CERTIFIED, "lifetime": "2h"}]}, "state": "merged"}, "ok"),
+    ("ipsec_gateway", {"config": {"phase1": [CERTIFIED]}, "state": "rendered"}, "ok"),
+    ("ipsec_gateway", {"state": "gathered"}, "ok"),
     ("ipsec_phase1", {"name": "paris", "state": "absent"}, "ok"),
 ]
 TEXTS: list[Any] = [
@@ -95,8 +120,8 @@ def test_a_run_shows_no_secret_and_keeps_it_in_private_files_of_the_target(gatew
     assert gateway.leaks(run) == []
     swanctl = gateway.sandbox.swanctl / "conf.d" / "swanfleet-secrets.conf"
     generations = set((gateway.sandbox.state / "generations").glob("*/secrets.json"))
-    assert swanctl in gateway.files()
-    assert gateway.files().keys() - generations == {swanctl}
+    [key] = (gateway.sandbox.swanctl / "private").iterdir()
+    assert gateway.files().keys() - generations == {swanctl, key}
 
 
 def test_a_check_shows_no_secret_and_writes_none(gateway: Gateway) -> None:

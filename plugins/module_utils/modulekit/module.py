@@ -22,8 +22,8 @@ class EngineModule(AnsibleModule):
     """An `AnsibleModule` that echoes its parameters without secrets, and of `config` the numbers of objects.
 
     Ansible's own log of a thousand tunnels and their echo take longer than the work, and its search of a result for
-    secrets takes time by the number of secrets times the number of texts. Its echo hides a secret by looking for its
-    text, and so shows one that was given as a list, which has other quotes and backslashes when it is printed.
+    secrets takes time by the number of secrets times the number of texts. Its echo and its log hide a secret by looking
+    for its text, and so show one in a list or a dictionary, which has other quotes and backslashes when it is printed.
 
     Its check of arguments takes time by the number of options that there are, for every object, and the engine checks
     them all again. So it sees an empty `config`, and of the true one only what is given gets its type.
@@ -48,11 +48,8 @@ class EngineModule(AnsibleModule):
             self.params["config"] = {}
 
     def _log_invocation(self) -> None:
-        if isinstance(self.params.get("config"), Mapping):
-            told = " ".join(f"{name}={value}" for name, value in self._told_arguments().items())
-            AnsibleModule.log(self, f"Invoked with {told}")
-        else:
-            AnsibleModule._log_invocation(self)
+        told = " ".join(f"{name}={value}" for name, value in self._told_arguments().items() if value is not None)
+        AnsibleModule.log(self, f"Invoked with {told}")
 
     def exit_json(self, **kwargs: Any) -> NoReturn:
         """End the process with a result."""
