@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+import socket
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,6 +19,12 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.proving import by_key_alone, rounds_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import LocalRound, RemoteRound
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.selectors import (
+    ANY_PORT,
+    OPAQUE,
+    Selector,
+    selector_of,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 
 Shown = dict[str, Any]
@@ -31,9 +39,29 @@ _BOTH = dict.fromkeys(("connect_on_demand", "restart_on_demand"), "trap | start"
 _ACTIONS = {"none": "none", "on_demand": "trap", "connect": "start", "restart": "start", **_BOTH}
 
 
+_SHOWN = re.compile(r"([^\[]+)(?:\[([^/\]]+)(?:/([^\]]+))?\])?")
+_ICMP = ("1", "58")
+
+
 def by_number(selector: str) -> str:
-    """Return a selector with its protocol as a number; charon shows a name where the host has a file of them."""
-    return selector.replace("[gre", "[47").replace("[udp", "[17")
+    """Return a selector in numbers; charon shows protocols and ports by name where the host has files of them."""
+    found = _SHOWN.fullmatch(selector)
+    assert found is not None, selector
+    where, protocol, port = found[1].replace("..", "-"), found[2], found[3]
+    if protocol is None:
+        return where
+    if not protocol.isdigit():
+        protocol = str(socket.getprotobyname(protocol))
+    return f"{where}[{protocol}/{_port(port, protocol)}]" if port else f"{where}[{protocol}]"
+
+
+def _port(text: str, protocol: str) -> str:
+    if text.lower() == "opaque":
+        return "opaque"
+    if protocol in _ICMP:
+        types = [each.rstrip(")").partition("(") for each in text.split("-")]
+        return "-".join(str(int(kind) * 256 + int(code or 0)) for kind, _bracket, code in types)
+    return text if text[0].isdigit() else str(socket.getservbyname(text))
 
 
 def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
@@ -214,14 +242,22 @@ def _child(made: ChildSa, connection: Phase1) -> Shown:
 
 def _selectors(networks: tuple[str, ...]) -> set[str]:
     """Return the networks without those that lie in another one: charon drops these, which changes nothing in the sum."""
-    dynamic = {each for each in networks if each.startswith("dynamic")}
-    parsed = [ipaddress.ip_network(each) for each in networks if each not in dynamic]
-    widest = [each for each in parsed if not any(each != other and _lies_in(each, other) for other in parsed)]
-    return {str(each) for each in widest} | dynamic
+    parsed = {each: selector_of(each) for each in networks}
+    return {
+        text.replace("[any/", "[0/")
+        for text, each in parsed.items()
+        if not any(each != other and _lies_in(each, other) for other in parsed.values())
+    }
 
 
-def _lies_in(
-    small: ipaddress.IPv4Network | ipaddress.IPv6Network, large: ipaddress.IPv4Network | ipaddress.IPv6Network
-) -> bool:
-    first, last = small.network_address, small.broadcast_address
-    return small.version == large.version and first in large and last in large
+def _lies_in(small: Selector, large: Selector) -> bool:
+    """Say whether charon drops the one for the other; it knows no addresses of what is dynamic."""
+    ports = large.ports == ANY_PORT or small.ports == large.ports
+    if OPAQUE not in (small.ports, large.ports):
+        ports = ports or large.ports[0] <= small.ports[0] <= small.ports[1] <= large.ports[1]
+    return (
+        small.family == large.family != 0
+        and large.low <= small.low <= small.high <= large.high
+        and large.protocol in (0, small.protocol)
+        and ports
+    )

@@ -57,6 +57,46 @@ def test_the_sas_have_the_listed_networks(charon_pair: Pair, options: Any, child
         assert (found, {each["mode"] for each in sa["child-sas"].values()}) == (children, {"TUNNEL"})
 
 
+# Ours, and what charon is to show of it in numbers.
+SELECTORS = {
+    "10.1.0.0/24[tcp/https]": "10.1.0.0/24[6/443]", "10.1.1.0/24[udp/1024-2048]": "10.1.1.0/24[17/1024-2048]",
+    "10.1.2.0/24[gre]": "10.1.2.0/24[47]", "10.1.3.0/24[icmp/8]": "10.1.3.0/24[1/2048]",
+    "10.1.4.0/24[icmp/771]": "10.1.4.0/24[1/771]", "10.1.5.0/24[/53]": "10.1.5.0/24[0/53]",
+    "10.1.6.0/24[tcp/opaque]": "10.1.6.0/24[6/opaque]", "10.1.7.1-10.1.7.9[251]": "10.1.7.1-10.1.7.9[251]",
+    "10.1.8.0-10.1.8.255": "10.1.8.0/24", "dynamic[udp]": "dynamic[17]",
+}  # fmt: skip
+
+
+@pytest.mark.proves(key="connections.<conn>.children.<child>.local_ts", option="phase2.local_networks")
+@pytest.mark.proves(key="connections.<conn>.children.<child>.remote_ts", option="phase2.remote_networks")
+def test_charon_takes_protocols_ports_and_ranges_as_they_are_meant(charon_pair: Pair) -> None:
+    with charon_pair[0].client() as here:
+        lan = {**member("lan", ONE), "local_networks": list(SELECTORS), "remote_networks": list(SELECTORS)}
+        load(here, taken({"phase1": [OURS], "phase2": [lan]}))
+        child = here.connections(["t"])["t"]["children"]["lan"]
+    for side in ("local-ts", "remote-ts"):
+        assert [by_number(each) for each in child[side]] == list(SELECTORS.values())
+
+
+def test_two_ends_agree_on_one_port(charon_pair: Pair) -> None:
+    tree: Any = {
+        "version": "2", "remote_addrs": ["192.0.2.1"], "proposals": [IKE], "local": {"auth": "psk"}, "remote": {"auth": "psk"},
+        "children": {"web": {"local_ts": [f"{ONE}[tcp/8443]"], "remote_ts": [f"{LOCAL}[tcp]"], "esp_proposals": [ESP]}},
+    }  # fmt: skip
+    web = {**member("web", f"{ONE}[tcp/8443]"), "local_networks": [f"{LOCAL}[tcp]"]}
+    with charon_pair[0].client() as here, charon_pair[1].client() as there:
+        there.load_shared(id="any", kind="ike", owners=[], data=b"s3cret")
+        there.load_connection("hand", tree)
+        load(here, taken({"phase1": [OURS], "phase2": [web]}))
+        here.initiate(ike="t", child="web", timeout_ms=5000)
+        [(_name, sa)] = here.sas(["t"])
+        [child] = sa["child-sas"].values()
+    assert [by_number(each) for side in ("local-ts", "remote-ts") for each in child[side]] == [
+        f"{LOCAL}[6]",
+        f"{ONE}[6/8443]",
+    ]
+
+
 @pytest.mark.proves("S07", option="phase1.connection_type")
 @pytest.mark.proves("S07", option="phase1.traffic_selector")
 @pytest.mark.proves("S09", key="connections.<conn>.children.<child>.ah_proposals", option="phase1.encryption_type")

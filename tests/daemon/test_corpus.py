@@ -60,4 +60,4 @@ def test_charon_shows_the_same_connections_of_both_texts(
             assert replaced is (shown != by_hand), file.name
             compared.append(file.stem)
     record_property("files", len(compared))
-    assert {"site-psk", "secrets-of-all-forms", "only-remarks"} <= set(compared)
+    assert {"site-psk", "secrets-of-all-forms", "only-remarks", "volume-limits", "transport-gre"} <= set(compared)

@@ -118,7 +118,7 @@ def _selectors(chance: Chance, made: Made) -> list[str]:
     if chance.random() < 0.03:
         return [f"10.{number}.0.0/16" for number in range(chance.randint(100, 254))]
     version = 6 if ":" in str(made.get("local_networks")) else 4
-    found = [values.network(chance, version) for _number in range(chance.randint(1, 4))]
+    found = [values.selector(chance, version) for _number in range(chance.randint(1, 4))]
     return list(dict.fromkeys(found if chance.random() < 0.8 else [*found, "dynamic"]))
 
 

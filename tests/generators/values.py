@@ -16,6 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
     kinds,
     pool,
     proposals,
+    selectors,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
 
@@ -32,6 +33,10 @@ WILD: Sequence[Any] = (
     "0.0.0.0", "0.0.0.0/0", "0.0.0.0/32", "255.255.255.255", "224.0.0.1", "127.0.0.1", "10.0.0.1/8", "10.0.0.0/33", "10.0.0",  # noqa: S104  # values
     "::", "::/0", "::1", "::1:0", "::ffff:192.0.2.1", "::192.0.2.1", "::ffff:0:0/96", "fe80::1", "fe80::1%wan0", "ff02::1",
     "2001:db8::/129", "192.0.2.9-192.0.2.1", "192.0.2.1-2001:db8::1", "192.0.2.1-", "1-2", "a-b",
+    # Protocols and ports.
+    "10.0.0.0/8[tcp/443]", "10.0.0.0/8[443/tcp]", "10.0.0.0/8[tcp/", "10.0.0.0/8[tcp]]", "10.0.0.0/8[tcp,udp]", "dynamic[/53]",
+    "dynamic[256]", "dynamic[tcp/65536]", "dynamic[tcp/9-1]", "dynamic[]", "dynamic[ tcp]", "dynamic[6/0x50]", "dynamic[06]",
+    "10.0.0.1-10.0.0.9[udp/opaque]", "10.0.0.1-10.0.0.9/32", "10.0.0.0/8[icmp/255-256]", "[tcp/22]", "10.0.0.0[tcp]/8",
     # Identities.
     "my_address", "peer_address", "@gw.example.org", "@@a", "*", "*@", "*@example.org", "*.example.org", "a*b@example.org",
     "a@b@c", "rfc822:a@b", "ipv4:1.2.3.4", "asn1dn:CN=x", "{9}:x", "fqdn:", "email:#61", "keyid:#ff", "keyid:*", "dn:CN",
@@ -89,6 +94,22 @@ def network(chance: Chance, version: int) -> str:
     base = f"10.{chance.randrange(256)}.{chance.randrange(256)}.0" if version == 4 else address(chance, 6)
     length = chance.choice((8, 16, 24, 24, 29, 32) if version == 4 else (32, 48, 56, 64, 127, 128))
     return str(ipaddress.ip_network(f"{base}/{length}", strict=False))
+
+
+def selector(chance: Chance, version: int) -> str:
+    """Return one side of a traffic selector: often a network, else a range or what is dynamic, and some of its packets."""
+    where = network(chance, version) if chance.random() < 0.8 else "dynamic"
+    if chance.random() < 0.1:
+        where = "-".join(
+            map(str, sorted((ipaddress.ip_address(address(chance, version)) for _end in range(2)), key=int))
+        )
+    low = chance.randint(0, 65534)
+    port = chance.choice(
+        ("any", "opaque", "443", "https", str(low), f"{low}-{chance.randint(low + 1, 65535)}", "0-65535")
+    )
+    some = ("tcp", "udp", "TCP", "17", "any", "", "gre", "132", "icmp", "ipv6-icmp", "251")
+    limits = chance.choice((f"[{chance.choice(some)}/{port}]", f"[{chance.choice(some)}]", "[icmp/8]", "[icmp/771]"))
+    return where + (limits if chance.random() < 0.2 else "")
 
 
 def endpoint(chance: Chance, version: int, *, single: bool = False) -> str:
@@ -224,7 +245,7 @@ MAKERS: dict[Kind, Maker] = {
     kinds.INTERFACE_ADDRESS: _on_link,
     kinds.ENDPOINT: lambda chance: endpoint(chance, 4, single=True),
     kinds.LOCAL_INTERFACE: lambda chance: chance.choice(("wan0", "wan1", "any")),
-    kinds.SELECTOR: lambda chance: network(chance, 4),
+    selectors.SELECTOR: lambda chance: selector(chance, 4),
     kinds.DURATION: _duration,
     kinds.BOOL: lambda chance: chance.random() < 0.5,
     kinds.SECRET: _secret,

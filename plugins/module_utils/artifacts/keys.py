@@ -16,6 +16,7 @@ from typing import Any, Callable, NamedTuple
 from ..desired import key_kinds, kinds, proposals
 from ..desired.identities import ANY, parse_swanctl_identity
 from ..desired.options import Kind
+from ..desired.selectors import parse_selector
 
 Given = Mapping[str, Any]
 
@@ -30,8 +31,6 @@ _TRUTH = {
     **dict.fromkeys(("yes", "true", "enabled", "1"), True),
     **dict.fromkeys(("no", "false", "disabled", "0"), False),
 }
-_PROTOCOL = re.compile(r"dynamic\[(47|gre|17|udp)(/[1-9][0-9]{0,4})?\]")
-_NUMBERS = {"gre": "47", "udp": "17"}
 _ACTIONS = {"none": "", "clear": "", "start": "start", "restart": "start", "trap": "trap", "route": "trap"}
 
 
@@ -95,13 +94,6 @@ def _bytes(text: str) -> int:
 
 def _padding(text: str) -> str:
     return text if text == "mtu" else str(_number(text))
-
-
-def _selector(text: str) -> str:
-    found = _PROTOCOL.fullmatch(text)
-    if found is None:
-        return kinds.parse_selector(text)
-    return f"dynamic[{_NUMBERS.get(found[1], found[1])}{found[2] or ''}]"
 
 
 def _word(text: str) -> str:
@@ -259,8 +251,8 @@ ROUND_KEYS: dict[str, Key] = {
 }
 CHILD_KEYS: dict[str, Key] = {
     "mode": Key(_word, "tunnel", hint="one value holds for all children of a connection here, tunnel or transport"),
-    "local_ts": Key(_listed(_selector), ("dynamic",)),
-    "remote_ts": Key(_listed(_selector), ("dynamic",)),
+    "local_ts": Key(_listed(parse_selector), ("dynamic",)),
+    "remote_ts": Key(_listed(parse_selector), ("dynamic",)),
     "esp_proposals": Key(
         _listed(proposals.parse_esp_proposal), needed="charon's own choice depends on its release; name the algorithms"
     ),

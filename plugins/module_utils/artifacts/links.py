@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
 from ..desired.phase2 import Phase2
+from ..desired.selectors import Selector, selector_of
 from ..desired.situation import Situation
 from ..desired.xfrm_interface import Route, XfrmInterface
 from .values import Link, LinkRoute
@@ -58,21 +58,32 @@ def _written_route(route: Route) -> LinkRoute:
 
 
 def _child_routes(child: Phase2, parent: Phase1, warnings: list[str]) -> Iterator[LinkRoute]:
-    endpoints = [ipaddress.ip_address(each) for each in parent.remote_endpoints if _is_address(each)]
-    for network in child.remote_networks:
-        if network == "dynamic":
+    endpoints = [each for each in parent.remote_endpoints if _is_address(each)]
+    for remote in child.remote_networks:
+        selector = selector_of(remote)
+        why = _unroutable(selector, endpoints)
+        if why:
+            warnings.append(f"{child.where}: no route is installed for {remote}, since {why}")
             continue
-        parsed = ipaddress.ip_network(network)
-        if parsed.prefixlen == 0:
-            continue
-        inside = [str(each) for each in endpoints if each in parsed]
-        if inside:
-            warnings.append(
-                f"{child.where}: no route is installed for {network}, since the peer's endpoint {inside[0]} lies in it: "
-                "the tunnel's own packets would enter the tunnel"
-            )
-            continue
-        yield LinkRoute(network, DEFAULT_METRIC[parsed.version], MAIN_TABLE)
+        for network in selector.networks():
+            if network.prefixlen:
+                yield LinkRoute(str(network), DEFAULT_METRIC[network.version], MAIN_TABLE)
+
+
+def _unroutable(selector: Selector, endpoints: Sequence[str]) -> str:
+    """Return why the addresses of a selector get no route, or nothing; a default route never gets one, and so needs no word."""
+    whole = any(not network.prefixlen for network in selector.networks())
+    if not selector.family or whole:
+        return ""
+    if selector.limited:
+        return (
+            "a route knows no protocols and ports: what the tunnel does not take would be lost in it; "
+            "set install_routes: false, and add the routes that are meant to the interface"
+        )
+    inside = [each for each in endpoints if selector.overlaps(selector_of(each))]
+    if inside:
+        return f"the peer's endpoint {inside[0]} lies in it: the tunnel's own packets would enter the tunnel"
+    return ""
 
 
 def _is_address(endpoint: str) -> bool:

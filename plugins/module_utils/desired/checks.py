@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 from collections.abc import Iterator, Mapping
 
 from ..errors import Problem
@@ -14,6 +13,7 @@ from .owners import key_problems
 from .phase1 import Phase1
 from .phase2 import Phase2
 from .proposals import DEFAULT_ESP
+from .selectors import ANY_PORT, Selector, selector_of
 from .xfrm_interface import XfrmInterface
 
 
@@ -98,10 +98,22 @@ def _beside_parent(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -
         if child.per_cpu_sas not in (None, "no") and "on_demand" not in parent.start_type:
             wanted = f"it needs a trap, and init_type of {parent.where} is {parent.start_type}; use start_on_demand or on_demand"
             yield Problem(child.where, "per_cpu_sas", child.per_cpu_sas, wanted)
+        if parent.ike_version == 1:
+            yield from _of_ikev1(child, parent)
         if child.label is not None and parent.ike_version == 1:
             yield Problem(
                 child.where, "label", child.label, f"it belongs to IKEv2, and ike_version of {parent.where} is 1"
             )
+
+
+def _of_ikev1(child: Phase2, parent: Phase1) -> Iterator[Problem]:
+    """IKEv1 has room for one port, 0 for all of them (RFC 2407, section 4.6.2)."""
+    for name in ("local_networks", "remote_networks"):
+        for each in getattr(child, name):
+            low, high = selector_of(each).ports
+            if low != high and (low, high) != ANY_PORT:
+                wanted = f"one port is needed, or none, as ike_version of {parent.where} is 1"
+                yield Problem(child.where, name, each, wanted)
 
 
 def _small_mtus(
@@ -148,9 +160,15 @@ def _modes(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterat
             wanted = f"transport mode has one phase 2, and {parent.where} has {other.where} already"
             yield Problem(child.where, "phase1", child.phase1, wanted)
         for name in ("local_networks", "remote_networks"):
-            if getattr(child, name) != ("dynamic",):
-                wanted = "transport mode protects what the endpoints send to each other: leave it out"
-                yield Problem(child.where, name, list(getattr(child, name)), wanted)
+            networks = getattr(child, name)
+            if any(selector_of(each).family for each in networks):
+                wanted = (
+                    "transport mode protects what the endpoints send to each other: leave it out, or write dynamic[...]"
+                )
+                yield Problem(child.where, name, list(networks), wanted)
+            elif parent.traffic_selector != "any" and networks != ("dynamic",):
+                wanted = f"traffic_selector of {parent.where} is {parent.traffic_selector}, which says it; leave one of them out"
+                yield Problem(child.where, name, list(networks), wanted)
 
 
 def _overlaps(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -> Iterator[Problem]:
@@ -181,23 +199,22 @@ def _first_overlap(
     """Return the first two overlapping pairs of different phase 2s; a sweep over the remote networks, not all pairs."""
     spans = sorted(
         (
-            (*_span(remote), *_span(local), (child, local, remote))
+            (selector_of(remote), selector_of(local), (child, local, remote))
             for child, local, remote in pairs
-            if local != "dynamic" and remote != "dynamic"
+            if selector_of(local).family and selector_of(remote).family
         ),
-        key=lambda span: span[:6],
+        key=lambda span: span[:2],
     )
-    active: list[tuple[tuple[int, int], tuple[int, int], tuple[Phase2, str, str]]] = []
-    for low_family, low, high, local_family, local_low, local_high, pair in spans:
-        active = [entry for entry in active if entry[0] >= (low_family, low)]
-        for _end, (other_low, other_high), other in active:
-            same_family = _span(other[1])[0] == local_family
-            if other[0] is not pair[0] and same_family and other_low <= local_high and local_low <= other_high:
+    active: list[tuple[Selector, Selector, tuple[Phase2, str, str]]] = []
+    for remote, local, pair in spans:
+        active = [entry for entry in active if (entry[0].family, entry[0].high) >= (remote.family, remote.low)]
+        for other_remote, other_local, other in active:
+            together = remote.overlaps(other_remote) and local.overlaps(other_local)
+            if other[0] is not pair[0] and together and _one_protocol(remote, local, other_remote, other_local):
                 return other, pair
-        active.append(((low_family, high), (local_low, local_high), pair))
+        active.append((remote, local, pair))
     return None
 
 
-def _span(network: str) -> tuple[int, int, int]:
-    parsed = ipaddress.ip_network(network)
-    return parsed.version, int(parsed.network_address), int(parsed.broadcast_address)
+def _one_protocol(*selectors: Selector) -> bool:
+    return len({each.protocol for each in selectors} - {0}) < 2

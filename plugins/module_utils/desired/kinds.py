@@ -181,16 +181,6 @@ def parse_local_interface(value: Any) -> str:
     return address or text
 
 
-def parse_selector(value: Any) -> str:
-    """Accept one side of a traffic selector: a network, or "dynamic" for the endpoint's own (or virtual) address."""
-    if value == "dynamic":
-        return "dynamic"
-    try:
-        return parse_network(value)
-    except ValueError as error:
-        raise ValueError(f"{error}; or 'dynamic' for the endpoint's own address") from None
-
-
 def parse_duration(value: Any) -> int:
     """Accept seconds, or a number with s, m, h or d; returns seconds."""
     wanted = "a duration is needed: seconds, or a number with s, m, h or d, such as 8h"
@@ -304,7 +294,6 @@ NETWORK = _kind(parse_network)
 INTERFACE_ADDRESS = _kind(parse_interface_address)
 ENDPOINT = _kind(parse_endpoint)
 LOCAL_INTERFACE = _kind(parse_local_interface)
-SELECTOR = _kind(parse_selector)
 DURATION = _kind(parse_duration)
 USERNAME = _kind(parse_username)
 EAP_IDENTITY = _kind(parse_eap_identity)

@@ -12,8 +12,8 @@ from ..errors import Problem
 from . import kinds
 from .child_keys import ChildKeys
 from .options import list_of, option
-from .phase1 import address_family
 from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
+from .selectors import SELECTOR, selector_of
 
 # Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
 MOST_SELECTORS = 254
@@ -26,13 +26,15 @@ class Phase2(ChildKeys):
     name: str = option(kinds.NAME, "Name of the CHILD_SA; unique among those of its phase 1.", identifies=True)
     phase1: str = option(kinds.NAME, "Name of the phase 1 that it belongs to.", identifies=True)
     local_networks: tuple[str, ...] = option(
-        list_of(kinds.SELECTOR),
-        "Networks on this side, or V(dynamic) for the endpoint's own address.",
+        list_of(SELECTOR),
+        "Networks on this side, ranges such as V(10.1.0.1-10.1.0.9), or V(dynamic) for the endpoint's own address.",
+        "In brackets a protocol, and after a slash a port, two with a dash between them, or V(opaque), by name or number:"
+        " V(10.1.0.0/24[tcp/443]), V(dynamic[udp/1024-2048]), V(10.1.0.0/24[icmp/8]), V(10.1.0.0/24[any/53]).",
         default=("dynamic",),
     )
     remote_networks: tuple[str, ...] = option(
-        list_of(kinds.SELECTOR),
-        "Networks on the peer's side, or V(dynamic) for the peer's own address.",
+        list_of(SELECTOR),
+        "Networks on the peer's side, written as O(local_networks); V(dynamic) is the peer's own address.",
         default=("dynamic",),
     )
     ah_proposals: tuple[str, ...] | None = option(
@@ -85,12 +87,18 @@ class Phase2(ChildKeys):
         if not self.proposals:
             # To charon an empty list is none, and none means its own choice.
             yield Problem(self.where, "proposals", [], "a proposal is needed")
-        local = {address_family(value) for value in self.local_networks} - {None}
-        remote = {address_family(value) for value in self.remote_networks} - {None}
-        if local and remote and not local & remote:
-            yield Problem(
-                self.where,
-                "remote_networks",
-                list(self.remote_networks),
-                f"a network of the family of local_networks is needed (IPv{local.pop()}): both sides of a selector have one family",
-            )
+        yield from self._one_sided()
+
+    def _one_sided(self) -> Iterator[Problem]:
+        """A packet has one family and one protocol, so that sides without any in common let nothing through."""
+        local, remote = ([selector_of(value) for value in side] for side in (self.local_networks, self.remote_networks))
+        families = [{each.family for each in side} - {0} for side in (local, remote)]
+        wanted = ""
+        if all(families) and not families[0] & families[1]:
+            wanted = f"a network of the family of local_networks is needed (IPv{families[0].pop()}): "
+            wanted += "both sides of a selector have one family"
+        elif local and remote and not any(one.goes_with(other) for one in local for other in remote):
+            wanted = "a network with the protocol of local_networks is needed, or with none: "
+            wanted += "both sides of a selector have one protocol"
+        if wanted:
+            yield Problem(self.where, "remote_networks", list(self.remote_networks), wanted)

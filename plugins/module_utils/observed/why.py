@@ -9,7 +9,6 @@ Pure: whoever has listened (a probe, or a program that always does) hands over w
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from ..artifacts.children import ChildSa, child_sas
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
 from ..desired.phase2 import Phase2
+from ..desired.selectors import Selector, selector_of
 from ..drivers.error_notify import LONGEST_NAME
 from .reasons import REASONS, when
 from .values import LiveChild, LiveSa, LiveSas
@@ -126,13 +126,16 @@ def _left_out(member: Phase2, live: LiveChild) -> bool:
 
 
 def _overlap(networks: Sequence[str], agreed: Sequence[str]) -> bool:
-    try:
-        ours = [ipaddress.ip_network(each) for each in networks]
-        theirs = [ipaddress.ip_network(each.partition("[")[0]) for each in agreed]
-    except ValueError:
-        # "dynamic", or a range: nothing is known, and nothing is claimed.
+    """Say whether some addresses are in both; of protocols and ports, which charon shows by name, nothing is claimed."""
+    ours, theirs = ([_addresses_of(each) for each in side] for side in (networks, agreed))
+    if any(not each.family for each in (*ours, *theirs)):
+        # What is dynamic is known to charon only.
         return True
-    return any(one.version == other.version and one.overlaps(other) for one in ours for other in theirs)
+    return any(one.overlaps(other) for one in ours for other in theirs)
+
+
+def _addresses_of(shown: str) -> Selector:
+    return selector_of(shown.partition("[")[0].replace("..", "-"))
 
 
 def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], heard: Sequence[Heard]) -> WhyDown:

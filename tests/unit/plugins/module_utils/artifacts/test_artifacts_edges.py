@@ -151,6 +151,19 @@ def test_links_alone_tell_what_is_not_installed() -> None:
     )
 
 
+def test_a_range_is_routed_by_its_networks_and_nothing_by_a_port() -> None:
+    remote = ["10.2.0.1-10.2.0.3", "10.3.0.0/24[tcp/443]", "dynamic[udp]"]
+    wish = config([PARIS], [{**PARIS_LAN, "remote_networks": remote}], [INTERFACE])
+    found = links_only(parse_gateway(wish), Situation(b"", if_ids={"ipsec-paris": 7}))
+    routed = {route.destination for route in found.links["ipsec-paris"].routes}
+    assert {"10.2.0.1/32", "10.2.0.2/31"} == {each for each in routed if each.startswith(("10.2.0.", "10.3."))}
+    [warning] = found.warnings
+    assert warning == (
+        "phase2 paris/lan: no route is installed for 10.3.0.0/24[6/443], since a route knows no protocols and ports: what the "
+        "tunnel does not take would be lost in it; set install_routes: false, and add the routes that are meant to the interface"
+    )
+
+
 def test_what_is_known_of_each_connection() -> None:
     found = made(config([PARIS, {**ROME, "init_type": "none"}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     assert found.parts == {name: parts_of(tree) for name, tree in found.connections.items()}

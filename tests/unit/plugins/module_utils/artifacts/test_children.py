@@ -169,7 +169,16 @@ def test_words_of_protocols_are_read_as_their_numbers() -> None:
             id="two phase 2s"),
         pytest.param([pair("a", "dynamic", X)], {"connection_type": "transport"}, [
             (f"phase2 paris/a: remote_networks is ['{X}']: transport mode protects what the endpoints send to each other: leave it "
-             "out")], id="networks"),
+             "out, or write dynamic[...]")], id="networks"),
+        pytest.param([pair("a", "dynamic[tcp]", "dynamic[tcp]")], {"connection_type": "transport", "traffic_selector": "gre"}, [
+            (f"phase2 paris/a: {side}_networks is ['dynamic[6]']: traffic_selector of phase1 paris is gre, which says it; leave "
+             "one of them out") for side in ("local", "remote")], id="networks beside a protocol"),
+        pytest.param([pair("a", "dynamic", "10.2.0.0/24[tcp/1-9]")], {"ike_version": 1}, [
+            ("phase2 paris/a: remote_networks is '10.2.0.0/24[6/1-9]': one port is needed, or none, as ike_version of phase1 "
+             "paris is 1")], id="several ports in IKEv1"),
+        pytest.param([pair("a", "10.1.0.0/24[tcp]", "10.2.0.0/24[udp]")], {}, [
+            ("phase2 paris/a: remote_networks is ['10.2.0.0/24[17]']: a network with the protocol of local_networks is needed, "
+             "or with none: both sides of a selector have one protocol")], id="two protocols"),
         pytest.param([{"name": "a"}], {"traffic_selector": "gre"}, [
             ("phase1 paris: traffic_selector is 'gre': any is needed, since it chooses what transport mode protects; or set "
              "connection_type: transport")], id="a protocol in a tunnel"),

@@ -143,10 +143,10 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             id="a value that is taken away again",
         ),
         pytest.param(
-            "remote_ts = 10.2.0.0/24", "remote_ts = 10.2.0.0/24[tcp/80]",
-            [("text:20: connections.paris.children.lan.remote_ts is '10.2.0.0/24[tcp/80]': a network is needed, such as "
-              "10.1.0.0/24 or 2001:db8::/64; or 'dynamic' for the endpoint's own address")],
-            id="a selector with a port",
+            "remote_ts = 10.2.0.0/24", "remote_ts = 10.2.0.0/24[80/tcp]",
+            [("text:20: connections.paris.children.lan.remote_ts is '10.2.0.0/24[80/tcp]': the protocol stands before the port; "
+              "did you mean 10.2.0.0/24[6/80]?")],
+            id="a selector turned around",
         ),
         pytest.param(
             "auth = psk", "auth = pubkey",

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals, rounds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
+    identities,
+    kinds,
+    proposals,
+    rounds,
+    selectors,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 
@@ -114,8 +120,8 @@ def unknown(name: str) -> str:
         (kinds.LOCAL_INTERFACE, "wan0", "wan0"),
         (kinds.LOCAL_INTERFACE, "any", "any"),
         (kinds.LOCAL_INTERFACE, "2001:DB8::1", "2001:db8::1"),
-        (kinds.SELECTOR, "dynamic", "dynamic"),
-        (kinds.SELECTOR, "10.1.0.0/24", "10.1.0.0/24"),
+        (selectors.SELECTOR, "dynamic", "dynamic"),
+        (selectors.SELECTOR, "10.1.0.0/24", "10.1.0.0/24"),
         (kinds.DURATION, 90, 90),
         (kinds.DURATION, "90", 90),
         (kinds.DURATION, "90s", 90),
@@ -192,7 +198,7 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
         (kinds.NETWORK, "::ffff:192.0.2.0/120", DISGUISE + "192.0.2.0?"),
         (kinds.INTERFACE_ADDRESS, "::ffff:192.0.2.1/128", DISGUISE + "192.0.2.1?"),
         (kinds.ENDPOINT, "::ffff:192.0.2.1", DISGUISE + "192.0.2.1?"),
-        (kinds.SELECTOR, "::ffff:0:0/96", DISGUISE + "0.0.0.0?" + DYNAMIC),
+        (selectors.SELECTOR, "::ffff:0:0/96", DISGUISE + "0.0.0.0?" + DYNAMIC),
         *each(kinds.NETWORK, NETWORK, "10.1.0.0/33", "lan", "fe80::%x y/64", "fe80::%a,0/64", "", "::/129"),
         (kinds.NETWORK, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?"),
         *each(kinds.INTERFACE_ADDRESS, ON_LINK, "10.0.0.1/33", "fe80::1%x\nlink delete dev eth0\n/64", "a/24"),
@@ -222,8 +228,8 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
         *each(kinds.LOCAL_INTERFACE, LOCAL, "a-name-of-16-chr", "a b", "192.0.2.1/24", "", "eth0,eth1", 1.5),
         (kinds.LOCAL_INTERFACE, ANYONE, NO_HOST.format(ANYONE)),
         (kinds.LOCAL_INTERFACE, "0::0", NO_HOST.format("::")),
-        (kinds.SELECTOR, "dynamics", NETWORK + DYNAMIC),
-        (kinds.SELECTOR, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?" + DYNAMIC),
+        (selectors.SELECTOR, "dynamics", NETWORK + DYNAMIC),
+        (selectors.SELECTOR, "10.1.0.1/24", "it has host bits set; did you mean 10.1.0.0/24?" + DYNAMIC),
         *each(kinds.DURATION, DURATION, "", "8 h", "-1", "1w", "1h30m", "٣", 1.5, True, None),
         (kinds.DURATION, "24856d", "at most 2147483647 seconds are possible"),
         *each(kinds.USERNAME, NO_USER, "", " a", "a ", "#a", "%any", "@a", "a*", "a:b", "ä", "u" * 201),

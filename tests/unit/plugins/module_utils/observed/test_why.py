@@ -102,7 +102,10 @@ UNDERWAY: dict[str, tuple[dict[str, Any], Sight, Told]] = {
     ),
     "a-child-of-two-is-up-for-both": ({"joined": True}, joined("10.9.0.0/24", "10.2.0.0/24"), []),
     "a-child-of-two-was-narrowed-to-one": ({"joined": True}, joined("10.9.0.0/24[udp/4789]"), [("lan", "selectors")]),
-    "a-child-of-two-was-narrowed-to-a-range": ({"joined": True}, joined("10.9.0.0..10.9.0.9"), []),
+    "a-child-of-two-was-narrowed-to-a-range": ({"joined": True}, joined("10.9.0.0..10.9.0.9"), [("lan", "selectors")]),
+    "a-child-of-two-was-narrowed-to-a-port": (
+        {"joined": True}, joined("10.2.0.0..10.2.0.9[tcp/https]", "10.9.0.7/32[6/443]"), []
+    ),
     "the-phase-1-alone-is-up": (
         {"init_type": "none"}, Sight(LOADED, {"paris": (UP,)}), [("dmz", "waiting_for_peer"), ("lan", "waiting_for_peer")]
     ),
