@@ -22,7 +22,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys imp
     ANY_ADDRESS,
     CHILD_KEYS,
     CONNECTION_KEYS,
-    ROUND_KEYS,
+    LOCAL_KEYS,
+    REMOTE_KEYS,
     Key,
     value_of,
 )
@@ -40,6 +41,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import shape
 Tree = dict[str, Any]
 _ANYONE = (ANY_ADDRESS, "0.0.0.0", "::")  # noqa: S104  # no address to bind to
 _MISSING = object()
+_ROUND_KEYS = {"local": LOCAL_KEYS, "remote": REMOTE_KEYS}
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,11 @@ class Verdict:
         return "\n".join(f"{self.file}: {line}" for line in said)
 
 
-def read_file(file: Path, release: Sequence[int] = ()) -> Parsed:
-    """Read a file as the module does, with its includes, for a charon of some release; raises `IpsecError`."""
+def read_file(file: Path, release: Sequence[int] = (), directory: str = "/etc/swanctl") -> Parsed:
+    """Read a file as the module does, with its includes, for a charon of some release; raises `IpsecError`.
+
+    Certificates lie below `directory`.
+    """
     local = LocalFiles()
 
     def include(pattern: str) -> Sequence[tuple[str, str]]:
@@ -72,9 +77,8 @@ def read_file(file: Path, release: Sequence[int] = ()) -> Parsed:
         return [(path, each.content.decode("utf-8", "surrogateescape")) for path, each in found if each is not None]
 
     text = file.read_bytes().decode("utf-8", "surrogateescape")
-    return read_gateway(
-        parse_settings(text, file=str(file), directory=str(file.parent), include=include), release=release
-    )
+    root = parse_settings(text, file=str(file), directory=str(file.parent), include=include)
+    return read_gateway(root, release=release, directory=directory)
 
 
 def rendered(found: Parsed) -> str:
@@ -126,12 +130,32 @@ def _connection(tree: Tree) -> dict[str, Any]:
     for end in ("local", "remote"):
         rounds = [each for name, each in tree.items() if isinstance(each, dict) and name.startswith(end)]
         for number, each in enumerate(sorted(rounds, key=lambda one: int(one.get("round", 0)))):
-            found.update(_section(f"{end}[{number}].", each, {**ROUND_KEYS, "round": Key(lambda _text: None)}))
+            keys = {**_ROUND_KEYS[end], "round": Key(lambda _text: None)}
+            found.update(_section(f"{end}[{number}].", each, keys))
+            found.update((f"{end}[{number}].{key}", inner) for key, inner in _certificates(each).items())
     address = found["local_addrs"]
-    if found.get("local[0].id") == ANY and len(address) == 1 and address != (ANY_ADDRESS,):
+    if (
+        found.get("local[0].id") == ANY
+        and not found["local[0].certs"]
+        and len(address) == 1
+        and address != (ANY_ADDRESS,)
+    ):
         found["local[0].id"] = f"address:{address[0]}"
     for name, child in tree.get("children", {}).items():
         found.update(_section(f"children.{name}.", child, CHILD_KEYS))
+    return found
+
+
+def _certificates(tree: Tree) -> dict[str, Any]:
+    """Return the certificates of a round: files by their whole path, and sections with those that charon reads itself."""
+    found: dict[str, Any] = {}
+    for key, below in (("certs", "x509"), ("cacerts", "x509ca")):
+        names = [each.strip() for each in tree.get(key, "").split(",") if each.strip()]
+        found[key] = tuple(str(Path("/etc/swanctl") / below / each) for each in names)
+        begin = key.rstrip("s")
+        found[f"{begin}<suffix>"] = [
+            each for name, each in tree.items() if isinstance(each, dict) and name.startswith(begin)
+        ]
     return found
 
 

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run, swanctl_all
 from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config
+from ansible_collections.swanfleet.ipsec.tests.proofs import proving
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
@@ -152,6 +153,22 @@ WAYS: dict[str, tuple[Config, Config]] = {
             "remote_auth": [{"auth": "psk", "psk": KEY["psk"]}],
         },
     ),
+    "in full, many users": (
+        {"auth_method": "eap_mschapv2", **USER, **TRUST},
+        {
+            "local_auth": [{"certificates": [GW[2].pem], "private_keys": [GW[2].key_pem]}],
+            "remote_auth": [
+                {
+                    "auth": "eap-mschapv2",
+                    "eap_id": "any",
+                    "users": [
+                        {"username": "bert", "password": "another one"},
+                        USER,
+                    ],
+                }
+            ],
+        },
+    ),
     "in full, the peer's own certificate": (
         {
             "local_auth": [{"certificates": [GW[1].pem], "private_keys": [GW[1].key_pem]}],
@@ -175,6 +192,19 @@ def fields(way: str) -> list[pytest.MarkDecorator]:
     return [pytest.mark.proves(*proven, option=option)] if proven else []
 
 
+PROVEN = {
+    "connections.<conn>.local<suffix>.certs": "phase1.certificate",
+    "connections.<conn>.local<suffix>.eap_id": "phase1.username",
+    "connections.<conn>.local<suffix>.xauth_id": "phase1.username",
+    "connections.<conn>.remote<suffix>.cacerts": "phase1.ca_certificates",
+    "connections.<conn>.remote<suffix>.certs": "phase1.remote_auth",
+    "connections.<conn>.remote<suffix>.eap_id": "phase1.remote_auth",
+    "secrets.eap<suffix>.id<suffix>": "phase1.username",
+    "secrets.eap<suffix>.secret": "phase1.password",
+}
+
+
+@proving([pytest.mark.proves(key=key, option=option) for key, option in PROVEN.items()])
 @pytest.mark.parametrize("way", [pytest.param(way, marks=fields(way)) for way in WAYS])
 @pytest.mark.parametrize("client", [1, 2])
 def test_every_way(ends: Ends, way: str, client: int) -> None:

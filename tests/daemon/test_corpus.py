@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
-from ansible_collections.swanfleet.ipsec.tests.daemon import each_release, roundtrip
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release, pki, roundtrip
 from ansible_collections.swanfleet.ipsec.tests.daemon.by_hand import DIRECTORIES
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
+MACHINES = pki.authority("Machines")
+CERTIFICATES = {"x509/gw.pem": MACHINES.issue("gw.example.org"), "x509ca/machines-ca.pem": MACHINES}
 
 
 def _with_own_addresses(connections: dict[str, Any]) -> dict[str, Any]:
@@ -39,13 +41,16 @@ def test_charon_shows_the_same_connections_of_both_texts(
     for name in DIRECTORIES:
         (tmp_path / name).mkdir()
     shutil.copytree(CORPUS, tmp_path, dirs_exist_ok=True)
+    for name, holder in CERTIFICATES.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(holder.pem, encoding="utf-8")
     main, compared = tmp_path / "swanctl.conf", []
     with charon_daemon.client() as charon:
         release = tuple(int(number) for number in charon.state().version.split("."))
         for file in sorted(CORPUS.glob("*.conf")):
             shutil.copy(file, main)
             try:
-                ours = roundtrip.rendered(roundtrip.read_file(main, release))
+                ours = roundtrip.rendered(roundtrip.read_file(main, release, str(tmp_path)))
             except IpsecError:
                 continue
             charon_daemon.swanctl(tmp_path, "--load-all", "--noprompt")
@@ -60,4 +65,6 @@ def test_charon_shows_the_same_connections_of_both_texts(
             assert replaced is (shown != by_hand), file.name
             compared.append(file.stem)
     record_property("files", len(compared))
-    assert {"site-psk", "secrets-of-all-forms", "only-remarks", "volume-limits", "transport-gre"} <= set(compared)
+    by_users = {"client-with-virtual-ip", "two-rounds", "xauth-road-warriors"}
+    selecting = {"volume-limits", "transport-gre"}
+    assert {"site-psk", "secrets-of-all-forms", "only-remarks", *by_users, *selecting} <= set(compared)

@@ -107,6 +107,12 @@ def local_round(chance: Chance) -> Made:
     return found
 
 
+def user(chance: Chance) -> Made:
+    """Return a user whom charon itself knows."""
+    secret = chance.choice(({"password": "s3cret 3"}, {"nt_hash": "0" * 32}))
+    return {**secret, **({} if chance.random() < 0.2 else {"username": chance.choice(USERS)})}
+
+
 def remote_round(chance: Chance) -> Made:
     """Return a round of the peer."""
     found: Made = {
@@ -132,6 +138,10 @@ def _long(chance: Chance) -> Made:
         side.append({"auth": "eap-mschapv2", "eap_id": chance.choice(USERS), **secret, "round": 7})
         if side is theirs:
             theirs[-1].update(eap_id="any", username=chance.choice(USERS))
+            if chance.random() < 0.25:
+                one = theirs[-1]
+                kept = {name: one.pop(name) for name in ("username", "password", "nt_hash") if name in one}
+                one["users"] = [kept, {**user(chance), "username": "the other one"}]
     if chance.random() < 0.4:
         mine.append({"auth": "psk", **({"psk": "the key of both"} if chance.random() < 0.5 else {})})
         theirs.append({"auth": "psk", "id": "fqdn:peer.example.org", "psk": "the key of both"})

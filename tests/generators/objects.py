@@ -34,6 +34,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     LocalRound,
     RemoteRound,
     TokenCertificate,
+    User,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
@@ -43,6 +44,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators.authentication import 
     local_round,
     remote_round,
     token,
+    user,
 )
 from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
 
@@ -53,7 +55,7 @@ ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute),
-    *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate),
+    *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User),
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
@@ -226,6 +228,7 @@ def _second(chance: Chance) -> Made:
 _MADE_AS_A_WHOLE = {
     LocalRound: local_round,
     RemoteRound: remote_round,
+    User: user,
     TokenCertificate: token,
     SecondAuthentication: _second,
 }

@@ -10,10 +10,11 @@ connection. charon's name of a key is the SHA-1 of its public key, which shows n
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import TypeVar, Union
 
 from ..desired.certificates import key_id_of, read_certificate
-from ..desired.credentials import split, text_of
+from ..desired.credentials import is_unread, split, text_of
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1
 from ..desired.proving import by_key_alone, rounds_of
@@ -22,6 +23,7 @@ from .values import Credential, FileText
 
 CERTIFICATES, AUTHORITIES, KEYS = "x509", "x509ca", "private"
 _BEGIN = "swanfleet-"
+M = TypeVar("M", str, Union[str, Secret])
 _OURS = re.compile(r"swanfleet-([0-9a-f]{16}|[0-9a-f]{40}|key)\.pem")
 
 
@@ -51,7 +53,10 @@ def file_of(text: str) -> str:
 
 
 def credentials(gateway: Gateway) -> dict[str, Credential]:
-    """Return everything beside shared secrets that connections need, by the path below swanctl's directory."""
+    """Return everything beside shared secrets that connections need, by the path below swanctl's directory.
+
+    What is at a path that nobody has read is left out.
+    """
     found: dict[str, Credential] = {}
     for _name, connection in sorted(gateway.phase1.items()):
         if not by_key_alone(connection):
@@ -62,21 +67,25 @@ def credentials(gateway: Gateway) -> dict[str, Credential]:
 def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> None:
     rounds = rounds_of(connection)
     for mine in rounds.local:
-        own = [_text(gateway, each) for each in mine.certificates]
+        own = [_text(gateway, each) for each in _read(gateway, mine.certificates)]
         for text in own:
             _add_certificate(text, CERTIFICATES, found)
         ids = [read_certificate(text).key_id for text in own]
-        for material in mine.private_keys:
+        for material in _read(gateway, mine.private_keys):
             key = text_of(gateway, material)
             secret = key if isinstance(key, Secret) else Secret(key)
             key_id = _key_id(secret, ids)
             found[f"{KEYS}/{_BEGIN}{key_id}.pem"] = Credential("key", key_id, secret)
     for theirs in rounds.remote:
-        for each in theirs.ca_certificates:
+        for each in _read(gateway, theirs.ca_certificates):
             for text in split(_text(gateway, each)):
                 _add_certificate(text, AUTHORITIES, found)
-        for each in theirs.certificates:
+        for each in _read(gateway, theirs.certificates):
             _add_certificate(_text(gateway, each), CERTIFICATES, found)
+
+
+def _read(gateway: Gateway, materials: Iterable[M]) -> list[M]:
+    return [each for each in materials if not is_unread(gateway, each)]
 
 
 def _text(gateway: Gateway, material: str) -> str:

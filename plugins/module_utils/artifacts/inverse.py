@@ -15,23 +15,28 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, Gateway, check_gateway, parse_one
-from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from ..desired.holding import secrets_in
+from ..desired.identities import ANY, PEER_ADDRESS
 from ..desired.owners import owners
 from ..desired.phase1 import Phase1, address_family
 from ..desired.phase2 import Phase2
+from ..desired.proving import rounds_of
 from ..desired.secret import LEFT_OUT
 from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
 from .children import child_sas, of_one_protocol
 from .connections import connection_trees
+from .inverse_parts import Part, read_leaf, read_part
 from .inverse_problems import no_value_here, not_kept, not_known, told
-from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, ROUND_KEYS, Key, as_before_5_9_9, value_of
+from .inverse_rounds import authentications, certified, read_rounds, unlike_rounds, with_key
+from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .page_keys import meaningless, page_options
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .pools import read_pools
 from .references import referred, resolved
 from .settings import Section, Value
+from .user_secrets import UserSecrets, read_user_secrets
 from .values import Tree
 
 # What swanctl reads; other sections mean nothing to it but where something refers to them.
@@ -54,30 +59,17 @@ class Parsed:
 
 
 @dataclass(frozen=True)
-class _Part:
-    """A section whose values have been read: where it is for people, itself, its values, and their meanings by key."""
-
-    path: str
-    section: Section
-    given: dict[str, Any]
-    keys: Mapping[str, Key]
-
-    def __getitem__(self, key: str) -> Any:
-        return value_of(self.keys, key, self.given)
-
-
-@dataclass(frozen=True)
 class _Connection:
     """The parts of a connection's section."""
 
     name: str
-    whole: _Part
-    local: _Part
-    remote: _Part
-    children: Mapping[str, _Part]
+    whole: Part
+    local: Sequence[Part]
+    remote: Sequence[Part]
+    children: Mapping[str, Part]
 
     @property
-    def first(self) -> _Part | None:
+    def first(self) -> Part | None:
         """Return the first child, by which all are taken; None where there is none."""
         return next(iter(self.children.values()), None)
 
@@ -88,10 +80,17 @@ class _Connection:
         return of_one_protocol(self.children) if transport else None
 
 
-def read_gateway(text: Section, *, only: Collection[str] | None = None, release: Sequence[int] = ()) -> Parsed:
+def read_gateway(
+    text: Section,
+    *,
+    only: Collection[str] | None = None,
+    release: Sequence[int] = (),
+    directory: str = "/etc/swanctl",
+) -> Parsed:
     """Return the gateway that a text describes, or of its connections those in `only`, whatever else the text says.
 
-    `release` is charon's, as (5, 9, 8), where it is known: a few keys mean another thing to an older one.
+    `release` is charon's, as (5, 9, 8), where it is known: a few keys mean another thing to an older one. `directory` is
+    where the files of certificates lie that are not named by a whole path.
     Raises `SettingsError` for references that cannot be resolved, and `ValidationError` with every key that no option
     stands for, every value that no option can keep, and all that the resulting objects have wrong about them.
     """
@@ -102,31 +101,35 @@ def read_gateway(text: Section, *, only: Collection[str] | None = None, release:
         _refuse_others(root, {name.partition(".")[0] for name in referred(text)}, problems)
         problems += no_value_here(sections, "connections")
     chosen = {name: each for name, each in sections.sections.items() if only is None or name in only}
-    found = [_read_connection(name, section, problems) for name, section in chosen.items()]
+    found = [_read_connection(name, section, directory, problems) for name, section in chosen.items()]
     of_secrets: list[Problem] = []
-    secrets = read_secrets(root.sections.get("secrets", Section(root.place)), of_secrets, kept=only is not None)
+    written = root.sections.get("secrets", Section(root.place))
+    secrets = read_secrets(written, of_secrets, kept=only is not None)
+    users = read_user_secrets(written, of_secrets, kept=only is not None)
     connections = [each for each in found if each is not None]
     if release and tuple(release) < (5, 9, 9):
         for child in (child for each in connections for child in each.children.values()):
             as_before_5_9_9(child.given)
     pools = read_pools(root.sections.get("pools", Section(root.place)), problems, only=_pools_of(connections, only))
-    gateway = dataclasses.replace(_gateway(connections, secrets, problems), pools=pools)
-    problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, secrets.taken)]
+    gateway = dataclasses.replace(_gateway(connections, secrets, users, problems), pools=pools)
+    taken = (*secrets.taken, *users.taken)
+    problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, taken)]
     _raise(problems)
     check_gateway(gateway)
     trees = connection_trees(gateway, Situation(b"", if_ids=_numbers(gateway)))
     for connection in connections:
         problems += _differences(connection, trees[connection.name])
     if only is None:
-        problems += secrets.orphans()
+        problems += (*secrets.orphans(), *users.orphans())
     _raise(problems)
-    had = {name: each.psk != LEFT_OUT for name, each in gateway.phase1.items()}
+    held = {name: [secret for _place, secret in secrets_in(each)] for name, each in gateway.phase1.items()}
+    had = {name: LEFT_OUT not in own for name, own in held.items() if own}
     return Parsed(
         gateway,
         with_secret=tuple(name for name, one in had.items() if one),
         without_secret=tuple(name for name, one in had.items() if not one),
         made_up_interfaces=tuple(gateway.xfrm_interfaces),
-        secrets=secrets.taken,
+        secrets=taken,
     )
 
 
@@ -152,68 +155,42 @@ def _refuse_others(root: Section, referred_to: Collection[str], problems: list[P
             problems.append(not_known(inner, name, ("connections", "secrets", "pools")))
 
 
-def _read_connection(name: str, section: Section, problems: list[Problem]) -> _Connection | None:
+def _read_connection(name: str, section: Section, directory: str, problems: list[Problem]) -> _Connection | None:
     path = f"connections.{name}"
     before = len(problems)
-    whole = _read(section, path, CONNECTION_KEYS, problems)
-    ends = {}
-    for side in ("local", "remote"):
-        rounds = [each for each in section.sections if each.startswith(side)]
-        if len(rounds) != 1:
-            wanted = f"one section {side} is needed, with auth = psk; more than one authentication has no option yet"
-            problems.append(Problem(str(section.place), f"{path}.{side}", None, wanted))
-        for each in rounds[:1]:
-            ends[side] = _leaf(section.sections[each], f"{path}.{each}", ROUND_KEYS, problems)
+    whole = read_part(section, path, CONNECTION_KEYS, problems)
+    ends = {side: read_rounds(side, section, path, directory, problems) for side in ("local", "remote")}
     for inner in section.sections:
         if not inner.startswith(("local", "remote")) and inner != "children":
             problems.append(not_known(section.sections[inner], f"{path}.{inner}", ("local", "remote", "children")))
     children = section.sections.get("children", Section(section.place))
     problems += no_value_here(children, f"{path}.children")
     parts = {
-        key: _leaf(child, f"{path}.children.{key}", CHILD_KEYS, problems) for key, child in children.sections.items()
+        key: read_leaf(child, f"{path}.children.{key}", CHILD_KEYS, problems)
+        for key, child in children.sections.items()
     }
     if len(problems) > before:
         return None
     if "mediated_by" in whole.given and "mediation_peer" not in whole.given:
         # The identity that charon takes then.
-        whole = dataclasses.replace(whole, given={**whole.given, "mediation_peer": ends["remote"]["id"]})
+        whole = dataclasses.replace(whole, given={**whole.given, "mediation_peer": ends["remote"][0]["id"]})
     return _Connection(name, whole, ends["local"], ends["remote"], parts)
 
 
-def _leaf(section: Section, path: str, keys: Mapping[str, Key], problems: list[Problem]) -> _Part:
-    problems += (not_known(inner, f"{path}.{name}", ()) for name, inner in section.sections.items())
-    return _read(section, path, keys, problems)
-
-
-def _read(section: Section, path: str, keys: Mapping[str, Key], problems: list[Problem]) -> _Part:
-    given: dict[str, Any] = {}
-    for name, value in section.values.items():
-        if value.text is None:
-            continue
-        if name not in keys:
-            problems.append(not_known(value, f"{path}.{name}", keys))
-            continue
-        try:
-            given[name] = keys[name].read(value.text)
-        except ValueError as error:
-            problems.append(Problem(str(value.place), f"{path}.{name}", value.text, str(error)))
-    for name, key in keys.items():
-        value = section.values.get(name, Value(None, *section.place))
-        if key.needed and value.text is None and not (name == "esp_proposals" and given.get("ah_proposals")):
-            problems.append(Problem(str(value.place), f"{path}.{name}", None, f"is not given; {key.needed}"))
-    return _Part(path, section, given, keys)
-
-
-def _gateway(connections: Sequence[_Connection], secrets: OwnedSecrets, problems: list[Problem]) -> Gateway:
+def _gateway(
+    connections: Sequence[_Connection], secrets: OwnedSecrets, users: UserSecrets, problems: list[Problem]
+) -> Gateway:
     phase1: dict[str, Phase1] = {}
     phase2, interfaces = {}, {}
+    users.know(each for connection in connections for each in (*connection.local, *connection.remote))
     for connection in connections:
         options = _phase1_options(connection)
-        found = _object(PHASE1, options, connection.whole, problems)
-        if found is not None:
+        found = _authenticated(options, connection, users, problems)
+        if found is not None and found.shared_key is not None:
             found = _with_owners(found, secrets)
-            key = secrets.of(found, connection.whole.section.place, problems)
-            phase1[found.name] = dataclasses.replace(found, psk=LEFT_OUT if key is None else key)
+            found = with_key(found, secrets.of(found, connection.whole.section.place, problems))
+        if found is not None:
+            phase1[found.name] = found
         for name, child in _members(connection).items():
             item = _object(PHASE2, _phase2_options(name, connection.name, child), child, problems)
             if item is not None:
@@ -227,7 +204,21 @@ def _gateway(connections: Sequence[_Connection], secrets: OwnedSecrets, problems
     return Gateway(phase1, phase2, {name: item for name, item in interfaces.items() if item is not None})
 
 
-def _members(connection: _Connection) -> dict[str, _Part]:
+def _authenticated(
+    options: Mapping[str, Any], connection: _Connection, users: UserSecrets, problems: list[Problem]
+) -> Phase1 | None:
+    """Return the phase 1 with the shortest options that say how its ends prove who they are."""
+    addresses = connection.whole["local_addrs"], connection.whole["remote_addrs"]
+    ways = authentications(connection.local, connection.remote, addresses, users, problems)
+    short, *full = [{**options, **each} for each in ways]
+    if not full:
+        return _object(PHASE1, short, connection.whole, problems)
+    found, whole = _object(PHASE1, short, connection.whole, []), _object(PHASE1, full[0], connection.whole, problems)
+    same = found is not None and whole is not None and rounds_of(found) == rounds_of(whole)
+    return found if same else whole
+
+
+def _members(connection: _Connection) -> dict[str, Part]:
     """Return the phase 2s of a connection: its children, or one where they only choose what transport mode protects."""
     first, one = connection.first, connection.one_protocol
     if first is None or one is None:
@@ -249,7 +240,7 @@ def _with_split(found: Phase1, phase2: Mapping[str, Phase2], connection: _Connec
     )
 
 
-def _object(kind: Any, raw: Mapping[str, Any], part: _Part, problems: list[Problem]) -> Any | None:
+def _object(kind: Any, raw: Mapping[str, Any], part: Part, problems: list[Problem]) -> Any | None:
     own: list[Problem] = []
     item = parse_one(kind, raw, where=f"{kind.singular} {raw['name']}", problems=own)
     problems += (dataclasses.replace(each, where=f"{part.section.place}: {each.where}") for each in own)
@@ -267,10 +258,6 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
         "ip_type": ip_type,
         "ike_version": whole["version"],
         "remote_endpoints": endpoints,
-        "auth_method": connection.local["auth"],
-        "psk": LEFT_OUT,
-        "local_id": _local_id(connection.local["id"], local),
-        "remote_id": PEER_ADDRESS if _is_only(connection.remote["id"], remote) else connection.remote["id"],
         "proposals": list(whole["proposals"]),
         **_ike_times(whole["rekey_time"], whole["over_time"]),
         **page_options(whole, connection.first),
@@ -292,7 +279,7 @@ def _ike_times(rekey_time: int, over_time: int) -> dict[str, int]:
     return found if over_time == found["lifetime"] // 10 else {**found, "rekey_time": rekey_time}
 
 
-def _rekeying(child: _Part) -> dict[str, int]:
+def _rekeying(child: Part) -> dict[str, int]:
     """Return what rekeys a CHILD_SA, where that is not as it follows from its end."""
     found = {what: child[f"rekey_{what}"] for what in ("time", "bytes", "packets")}
     ends = {what: child[f"life_{what}"] for what in found}
@@ -315,16 +302,7 @@ def _is_any(addresses: Sequence[str]) -> bool:
     return all(each in (ANY_ADDRESS, *_ANYONE.values()) for each in addresses)
 
 
-def _local_id(identity: str, addresses: Sequence[str]) -> str:
-    return MY_ADDRESS if identity == ANY or _is_only(identity, addresses) else identity
-
-
-def _is_only(identity: str, addresses: Sequence[str]) -> bool:
-    """Say whether an identity is the only address of its end, which needs no mention."""
-    return len(addresses) == 1 and identity == f"address:{addresses[0]}"
-
-
-def _phase2_options(name: str, phase1: str, child: _Part) -> dict[str, Any]:
+def _phase2_options(name: str, phase1: str, child: Part) -> dict[str, Any]:
     return {
         "name": name,
         "phase1": phase1,
@@ -356,21 +334,20 @@ def _numbers(gateway: Gateway) -> dict[str, int]:
 def _differences(connection: _Connection, tree: Tree) -> Iterator[Problem]:
     """Yield what the found options would not say as the text says it."""
     yield from _unlike(connection.whole, tree, apart=meaningless(connection.whole))
-    local, remote = (cast(Tree, tree[side]) for side in ("local", "remote"))
     addresses = connection.whole["local_addrs"]
     own = f"address:{addresses[0]}" if len(addresses) == 1 and not _is_any(addresses) else ANY
-    # Our own identity is our address where none is given.
-    mine = connection.local
-    if mine["id"] == ANY:
-        mine = dataclasses.replace(mine, given={**mine.given, "id": own})
-    yield from _unlike(mine, local)
-    yield from _unlike(connection.remote, remote)
+    # Our own identity is our address where none is given, and there is no certificate that says another.
+    first, *later = connection.local
+    if first["id"] == ANY and not certified(first):
+        first = dataclasses.replace(first, given={**first.given, "id": own})
+    yield from unlike_rounds("local", [first, *later], tree)
+    yield from unlike_rounds("remote", connection.remote, tree)
     trees = cast("Mapping[str, Tree]", tree["children"])
     for name, child in connection.children.items():
         yield from _unlike(child, trees[name])
 
 
-def _unlike(part: _Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator[Problem]:
+def _unlike(part: Part, tree: Tree, *, apart: Collection[str] = ()) -> Iterator[Problem]:
     texts = {
         name: each if isinstance(each, str) else ",".join(each)
         for name, each in tree.items()

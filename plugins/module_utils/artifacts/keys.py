@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Callable, NamedTuple
 
-from ..desired import key_kinds, kinds, proposals
+from ..desired import key_kinds, kinds, proposals, rounds
 from ..desired.identities import ANY, parse_swanctl_identity
 from ..desired.options import Kind
 from ..desired.selectors import parse_selector
@@ -118,9 +118,13 @@ def _version(text: str) -> int:
 
 
 def _auth(text: str) -> str:
-    if text.lower() != "psk":
-        raise ValueError("psk is needed; there is no option for another method yet")
-    return "psk"
+    # Our own words are in lower case; what else there is, such as algorithms, stays as it is written.
+    found = text.lower() if text.lower() in ("psk", "pubkey") or text.lower().startswith(("eap", "xauth")) else text
+    return str(rounds.AUTH.parse(found))
+
+
+def _user(text: str) -> str:
+    return ANY if text in (ANY_ADDRESS, "*") else text
 
 
 def _per_cpu(text: str) -> str:
@@ -243,11 +247,34 @@ CONNECTION_KEYS: dict[str, Key] = {
     "send_certreq": Key(_truth, True),
     "unique": Key(_word, "no"),
 }
-ROUND_KEYS: dict[str, Key] = {
-    "auth": Key(_auth, needed="without it charon takes pubkey; psk is needed"),
+# What stands in the sections local and remote; charon itself takes each of these keys in both.
+_EITHER_KEYS: dict[str, Key] = {
+    "auth": Key(_auth, "pubkey"),
     "id": Key(parse_swanctl_identity, ANY),
+    "eap_id": Key(_user),
+    "certs": Key(_listed(str), ()),
     "round": Key(_number, 0),
+}
+LOCAL_KEYS: dict[str, Key] = {
+    **_EITHER_KEYS,
+    "aaa_id": Key(parse_swanctl_identity),
+    "xauth_id": Key(str),
     "revocation": Key(_word, "relaxed"),
+}
+REMOTE_KEYS: dict[str, Key] = {
+    **_EITHER_KEYS,
+    "ca_id": Key(parse_swanctl_identity),
+    "cacerts": Key(_listed(str), ()),
+    "groups": Key(_listed(str), ()),
+    "cert_policy": Key(_listed(str), ()),
+    "revocation": Key(_word, "relaxed"),
+}
+# Sections in these whose names begin so: certificates that charon reads itself.
+TOKEN_KEYS: dict[str, Key] = {
+    "handle": Key(_word),
+    "slot": Key(_number),
+    "module": Key(str),
+    "file": Key(str),
 }
 CHILD_KEYS: dict[str, Key] = {
     "mode": Key(_word, "tunnel", hint="one value holds for all children of a connection here, tunnel or transport"),

@@ -18,6 +18,7 @@ from ..desired.identities import ANY, is_pattern, parse_swanctl_identity
 from ..desired.kinds import parse_secret
 from ..desired.owners import local_identity, owners, remote_identity
 from ..desired.phase1 import Phase1
+from ..desired.rounds import NT_HASH
 from ..desired.secret import Secret
 from ..errors import Problem
 from .inverse_problems import no_value_here, not_known
@@ -26,8 +27,9 @@ from .tokens import Place
 from .values import SharedSecret
 
 _KIND = "ike"
-# Other names are not shown: they may be the rest of a secret that had a brace.
-_OTHER_KINDS = ("eap", "xauth", "ntlm", "ppk", "private", "rsa", "ecdsa", "bliss", "pkcs8", "pkcs12", "token")
+# Those of users are read elsewhere; names that begin otherwise may be the rest of a secret that had a brace.
+_OF_USERS = ("eap", "xauth", "ntlm")
+_OTHER_KINDS = ("ppk", "private", "rsa", "ecdsa", "bliss", "pkcs8", "pkcs12", "token")
 
 
 @dataclass(frozen=True)
@@ -102,14 +104,13 @@ class OwnedSecrets:
 
     def orphans(self) -> Iterator[Problem]:
         """Yield the keys that none of the connections which were asked about has taken."""
-        for each in self._secrets:
-            if each.name not in self._taken:
-                yield Problem(
-                    str(each.place),
-                    f"secrets.{each.name}",
-                    None,
-                    "it belongs to no connection of this text, so that there is no option for it: take it out",
-                )
+        return (belongs_to_nobody(each.name, each.place) for each in self._secrets if each.name not in self._taken)
+
+
+def belongs_to_nobody(name: str, place: Place) -> Problem:
+    """Tell of a secret that no connection needs."""
+    wanted = "it belongs to no connection of this text, so that there is no option for it: take it out"
+    return Problem(str(place), f"secrets.{name}", None, wanted)
 
 
 def _ends(connection: Phase1) -> tuple[set[str], set[str]]:
@@ -144,48 +145,61 @@ def read_secrets(section: Section, problems: list[Problem], *, kept: bool = Fals
     found = []
     for name, inner in section.sections.items():
         path = f"secrets.{name}"
+        if name.startswith(_OF_USERS):
+            continue
         if not name.startswith(_KIND):
             shown = path if name.startswith(_OTHER_KINDS) else "secrets"
-            wanted = "only pre-shared keys, in sections whose names begin with ike, have an option yet"
+            wanted = "only secrets in sections whose names begin with ike, eap, xauth or ntlm have an option yet"
             problems.append(Problem(str(inner.place), shown, None, wanted))
             continue
         problems += (not_known(each, f"{path}.{key}", ()) for key, each in inner.sections.items())
         owners = frozenset(_owners(inner, path, problems))
-        key = _key(inner, path, problems, kept=kept)
+        key = secret_in(inner, path, problems, option="psk", kept=kept)
         found.append(_Owned(name, inner.place, owners or frozenset((ANY,)), key))
     return OwnedSecrets(found)
 
 
 def _owners(section: Section, path: str, problems: list[Problem]) -> Iterator[str]:
-    for key, value in section.values.items():
-        if key == "secret" or value.text is None:
-            continue
-        if not key.startswith("id"):
-            problems.append(not_known(value, f"{path}.{key}", ("secret", "id")))
-            continue
+    for key, value in owner_values(section, path, problems):
         try:
-            yield parse_swanctl_identity(value.text)
+            yield parse_swanctl_identity(value.text or "")
         except ValueError as error:
             problems.append(Problem(str(value.place), f"{path}.{key}", value.text, str(error)))
 
 
-def _key(section: Section, path: str, problems: list[Problem], *, kept: bool) -> Secret | None:
-    """Return the key; where it could not be given as `psk`, None, and a problem that says nothing of the key itself."""
+def owner_values(section: Section, path: str, problems: list[Problem]) -> Iterator[tuple[str, Value]]:
+    """Yield the keys and values of a secret that say whose it is."""
+    for key, value in section.values.items():
+        if key == "secret" or value.text is None:
+            continue
+        if key.startswith("id"):
+            yield key, value
+        else:
+            problems.append(not_known(value, f"{path}.{key}", ("secret", "id")))
+
+
+def secret_in(section: Section, path: str, problems: list[Problem], *, option: str, kept: bool) -> Secret | None:
+    """Return a secret for an option; where it cannot be given so, None, and a problem that says nothing of the secret itself.
+
+    Where secrets are `kept` on the host, one may be any bytes. A hash (`nt_hash`) is returned in hexadecimal.
+    """
     value = section.values.get("secret", Value(None, *section.place))
     if value.text is None:
         wanted = "is not given; the key is needed"
     else:
         try:
-            key = _decoded(value.text)
-            if kept and key:
-                return Secret(key.decode("utf-8", "surrogateescape"))
-            return parse_secret(key.decode("utf-8"))
+            data = _decoded(value.text)
+            if option == "nt_hash":
+                return NT_HASH.parse(Secret(data.hex()))  # type: ignore[no-any-return]
+            if kept and data:
+                return Secret(data.decode("utf-8", "surrogateescape"))
+            return parse_secret(data.decode("utf-8"))
         except binascii.Error:
             wanted = "what follows 0s must be base64, what follows 0x hexadecimal"
         except UnicodeDecodeError:
-            wanted = "psk is a text in UTF-8, and the bytes of this key are none"
+            wanted = f"{option} is a text in UTF-8, and the bytes of this key are none"
         except ValueError as error:
-            wanted = f"psk cannot be this key: {error}"
+            wanted = f"{option} cannot be this key: {error}"
     problems.append(Problem(str(value.place), f"{path}.secret", None, wanted))
     return None
 

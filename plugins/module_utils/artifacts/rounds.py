@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..desired.credentials import split, text_of
+from ..desired.credentials import is_unread, split, text_of
 from ..desired.gateway import Gateway
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
 from ..desired.owners import local_identity, owners, remote_identity
 from ..desired.phase1 import Phase1
 from ..desired.proving import by_key_alone, rounds_of
-from ..desired.rounds import LocalRound, RemoteRound, TokenCertificate
+from ..desired.rounds import LocalRound, RemoteRound, TokenCertificate, User
 from ..desired.secret import Secret
 from .credentials import file_of
 from .values import SharedSecret, Tree
@@ -48,7 +48,7 @@ def _local(connection: Phase1, each: LocalRound, gateway: Gateway, *, first: boo
     section.update(_texts(eap_id=each.eap_id, xauth_id=each.xauth_id))
     if each.aaa_id is not None:
         section["aaa_id"] = swanctl_identity(each.aaa_id)
-    section.update(_lists(certs=[file_of(_text(gateway, one)) for one in each.certificates]))
+    section.update(_lists(certs=[_file(gateway, one) for one in each.certificates]))
     section.update(_tokens("cert", each.token_certificates))
     if each.round:
         section["round"] = str(each.round)
@@ -61,10 +61,10 @@ def _remote(connection: Phase1, each: RemoteRound, gateway: Gateway, *, first: b
         section["eap_id"] = "%any" if each.eap_id == ANY else each.eap_id
     if each.ca_id is not None:
         section["ca_id"] = swanctl_identity(each.ca_id)
-    authorities = [file_of(text) for one in each.ca_certificates for text in split(_text(gateway, one))]
+    authorities = [file for one in each.ca_certificates for file in _files(gateway, one)]
     section.update(
         _lists(
-            certs=[file_of(_text(gateway, one)) for one in each.certificates],
+            certs=[_file(gateway, one) for one in each.certificates],
             cacerts=list(dict.fromkeys(authorities)),
             groups=each.groups,
             cert_policy=each.cert_policies,
@@ -118,9 +118,17 @@ def _tokens(name: str, tokens: Sequence[TokenCertificate]) -> dict[str, Tree]:
     }
 
 
-def _text(gateway: Gateway, material: str) -> str:
+def _file(gateway: Gateway, material: str) -> str:
+    [file] = _files(gateway, material)
+    return file
+
+
+def _files(gateway: Gateway, material: str) -> list[str]:
+    """Return the names of our files with certificates; a path that nobody has read stands for itself."""
+    if is_unread(gateway, material):
+        return [material]
     found = text_of(gateway, material)
-    return found.reveal() if isinstance(found, Secret) else found
+    return [file_of(text) for text in split(found.reveal() if isinstance(found, Secret) else found)]
 
 
 def secrets_of(connection: Phase1) -> Iterator[SharedSecret]:
@@ -139,6 +147,16 @@ def secrets_of(connection: Phase1) -> Iterator[SharedSecret]:
             yield SharedSecret("xauth" if each.auth.startswith("xauth") else "eap", held_by, each.password)
         if each.nt_hash is not None:
             yield SharedSecret("ntlm", held_by, each.nt_hash)
+        for one in getattr(each, "users", ()):
+            yield from _of_user(one, "xauth" if each.auth.startswith("xauth") else "eap")
+
+
+def _of_user(user: User, kind: str) -> Iterator[SharedSecret]:
+    held_by = ("%any",) if user.username is None else (user.username,)
+    if user.password is not None:
+        yield SharedSecret(kind, held_by, user.password)
+    if user.nt_hash is not None:
+        yield SharedSecret("ntlm", held_by, user.nt_hash)
 
 
 def _key_owners(connection: Phase1, each: LocalRound | RemoteRound) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from .inverse import Parsed, read_gateway
 from .references import referred, resolved
 from .settings import Section, Span, parse_settings
 from .tokens import Include
+from .user_secrets import USER_KINDS
 from .values import Rest, TakenOver
 
 # What swanctl itself reads; other sections are there to be referred to.
@@ -73,7 +74,7 @@ def take_over(hand: HandWritten, names: Collection[str], release: Sequence[int] 
         raise ValidationError(unknown)
     if not names:
         return TakenOver()
-    found = read_gateway(root, only=names, release=release)
+    found = read_gateway(root, only=names, release=release, directory=hand.main.rpartition("/")[0])
     _refuse_without_secret(whole, found)
     staying, notes = _staying_secrets(whole, found, names)
     gone = {"connections": frozenset(names), "secrets": frozenset(found.secrets) - staying}
@@ -102,7 +103,11 @@ def _staying_secrets(whole: Section, found: Parsed, names: Collection[str]) -> t
     staying, notes = [], []
     for secret in found.secrets:
         owned_by = set(_owners(_inside(whole, "secrets")[secret]))
-        users = [name for name in others if _may_use(owned_by, peers[name], selves[name])]
+        if secret.startswith(USER_KINDS):
+            # A server asks for the name, and who it is then is known by the secrets alone.
+            users = [name for name, each in others.items() if _has_users(each)]
+        else:
+            users = [name for name in others if _may_use(owned_by, peers[name], selves[name])]
         if users:
             staying.append(secret)
             notes.append(f"secrets.{secret} stays in its file too, since connections that stay may use it: {users[0]}")
@@ -112,6 +117,11 @@ def _staying_secrets(whole: Section, found: Parsed, names: Collection[str]) -> t
 def _may_use(owned_by: set[str], peer: set[str], own: set[str]) -> bool:
     open_to_all = not owned_by or ANY in owned_by or any(map(is_pattern, owned_by))
     return open_to_all or bool(owned_by & peer) or owned_by <= own
+
+
+def _has_users(connection: Section) -> bool:
+    methods = (each.values["auth"].text for each in connection.sections.values() if "auth" in each.values)
+    return any(method is not None and method.lower().startswith(("eap", "xauth")) for method in methods)
 
 
 def _identities(connection: Section, end: str) -> Iterator[str]:

@@ -85,6 +85,11 @@ def text_of(gateway: Gateway, material: Material) -> str | Secret:
     return gateway.contents[material] if isinstance(material, str) and is_path(material) else material
 
 
+def is_unread(gateway: Gateway, material: Material) -> bool:
+    """Say whether something is a path whose content is not known, as where a file is only told of."""
+    return isinstance(material, str) and is_path(material) and material not in gateway.contents
+
+
 def check_credentials(gateway: Gateway) -> None:
     """Raise `ValidationError` with everything that is wrong about certificates and keys, each by itself and together."""
     problems = [each for item in _certified(gateway) for each in _problems(gateway, item)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Callable, TypeVar
+from typing import Any, Callable, TypeVar, cast
 
 from .options import Kind, Option, options_of
 from .secret import Secret
@@ -76,6 +76,20 @@ def _with_secret(inside: Any, path: Sequence[str], text: str) -> Any:
         index = int(path[0][1:-1])
         return [_with_secret(each, path[1:], text) if number == index else each for number, each in enumerate(inside)]
     return {**inside, path[0]: _with_secret(inside.get(path[0]), path[1:], text)}
+
+
+def with_secret(item: T, place: str, secret: Secret) -> T:
+    """Return an object with a secret put where `secrets_in` would say that it stands."""
+    return cast(T, _put(item, place.replace("[", ".[").split("."), secret))
+
+
+def _put(inside: Any, path: Sequence[str], secret: Secret) -> Any:
+    if not path:
+        return secret
+    if path[0].startswith("["):
+        index = int(path[0][1:-1])
+        return tuple(_put(each, path[1:], secret) if at == index else each for at, each in enumerate(inside))
+    return dataclasses.replace(inside, **{path[0]: _put(getattr(inside, path[0]), path[1:], secret)})
 
 
 def without_secrets(value: T, placeholder: Secret) -> T:

@@ -227,9 +227,28 @@ def _round_problems(each: LocalRound | RemoteRound, where: str, option: str) -> 
         yield Problem(where, f"{option}.psk", None, f"has no meaning, as auth is {each.auth}")
     if each.password is not None and not each.auth.startswith(("eap", "xauth")):
         yield Problem(where, f"{option}.password", None, f"has no meaning, as auth is {each.auth}")
+    if isinstance(each, RemoteRound) and each.users:
+        yield from _user_problems(each, where, option)
     tokens = [*each.token_certificates, *getattr(each, "token_ca_certificates", ())]
     if any((token.handle is None) == (token.file is None) for token in tokens):
         yield Problem(where, f"{option}.token_certificates", None, "either handle or file of each is needed")
+
+
+def _user_problems(each: RemoteRound, where: str, option: str) -> Iterator[Problem]:
+    if not each.auth.startswith(("eap", "xauth")):
+        yield Problem(where, f"{option}.users", None, f"has no meaning, as auth is {each.auth}")
+    for name in ("username", "password", "nt_hash"):
+        if getattr(each, name) is not None:
+            yield Problem(where, f"{option}.{name}", None, "has no meaning beside users; it belongs to one of them")
+    seen: set[str | None] = set()
+    for index, user in enumerate(each.users):
+        place = f"{option}.users[{index}]"
+        if user.password is not None and user.nt_hash is not None:
+            yield Problem(where, f"{place}.nt_hash", None, "either it or the password is needed")
+        name_of = user.username and user.username.lower()
+        if name_of in seen:
+            yield Problem(where, f"{place}.username", user.username, "another user before it has this name")
+        seen.add(name_of)
 
 
 def _version_problems(rounds: Rounds, where: str, version: int) -> Iterator[Problem]:

@@ -86,6 +86,17 @@ class TokenCertificate:
 
 
 @dataclass(frozen=True)
+class User:
+    """A user of EAP or XAuth whom charon itself knows."""
+
+    username: str | None = option(kinds.USERNAME, "Name of the user; without it, whoever knows the password.")
+    password: Secret | None = option(kinds.SECRET, "The user's password.")
+    nt_hash: Secret | None = option(
+        NT_HASH, "In place of O(password) with V(eap-mschapv2): its NT hash, in hexadecimal."
+    )
+
+
+@dataclass(frozen=True)
 class LocalRound:
     """What this end proves in one round."""
 
@@ -177,5 +188,10 @@ class RemoteRound:
     )
     nt_hash: Secret | None = option(
         NT_HASH, "In place of O(password) with V(eap-mschapv2): its NT hash, in hexadecimal."
+    )
+    users: tuple[User, ...] = option(
+        list_of(object_of(User)),
+        "In place of O(username) and O(password): many users, each with a password of its own.",
+        default=(),
     )
     round: int = option(ROUND, "Order of the rounds; those without one come in the order of the list.", default=0)

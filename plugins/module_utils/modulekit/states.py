@@ -143,11 +143,11 @@ def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
     warnings: list[str] = []
     include = including(host.files, warnings)
     root = parse_settings(text, file="running_config", directory=host.paths.swanctl, include=include)
-    found = read_gateway(root)
+    found = read_gateway(root, directory=host.paths.swanctl)
     if found.with_secret:
         warnings.append(
-            f"psk is left out of the result, since no result shows secrets: {_names(found.with_secret)}. Add it before "
-            "using the result as config; where the text has it in the form 0s… or 0x…, decoded"
+            f"secrets are left out of the result, since no result shows them: {_names(found.with_secret)}. Add them before "
+            "using the result as config; where the text has them in the form 0s… or 0x…, decoded"
         )
     if found.without_secret:
         warnings.append(f"the text has no pre-shared key for these: {_names(found.without_secret)}")

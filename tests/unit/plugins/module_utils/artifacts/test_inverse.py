@@ -149,15 +149,10 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             id="a selector turned around",
         ),
         pytest.param(
-            "auth = psk", "auth = pubkey",
-            [("text:10: connections.paris.local.auth is 'pubkey': psk is needed; there is no option for another method yet")],
-            id="another authentication",
-        ),
-        pytest.param(
-            "    remote {", "local2 {\n auth = psk\n}\nremote {",
-            [("text:2: connections.paris.local: one section local is needed, with auth = psk; more than one authentication has "
-              "no option yet")],
-            id="two authentications",
+            "auth = psk", "auth = any",
+            [("text:10: connections.paris.local.auth is 'any': psk, pubkey (or with what its signatures must be, such as "
+              "rsa-3072-sha256 or ecdsa-sha384), eap, a method of it such as eap-mschapv2, or xauth is needed")],
+            id="an authentication that no option says",
         ),
         pytest.param(
             "id = 198.51.100.2", "id = *.example.org",
@@ -181,8 +176,9 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
              "text:29: pool rw: addrs: is required"], id="a key of a pool without an option",
         ),
         pytest.param(
-            "secrets {", "secrets {\neap-x {\nsecret = hunter2\n}",
-            ["text:29: secrets.eap-x: only pre-shared keys, in sections whose names begin with ike, have an option yet"],
+            "secrets {", "secrets {\npkcs12-x {\nsecret = hunter2\n}",
+            [("text:29: secrets.pkcs12-x: only secrets in sections whose names begin with ike, eap, xauth or ntlm have an option "
+              "yet")],
             id="another kind of secret",
         ),
         pytest.param(
@@ -240,7 +236,9 @@ def test_what_options_cannot_say_is_told(old: str, new: str, messages: list[str]
         ("x}hunter2=y\n}\n", ["text:31: secrets: a value stands here, and only sections can"]),
         (
             "x}hunter2{a=b\n}}\n",
-            ["text:31: secrets: only pre-shared keys, in sections whose names begin with ike, have an option yet"],
+            [
+                "text:31: secrets: only secrets in sections whose names begin with ike, eap, xauth or ntlm have an option yet"
+            ],
         ),
         ("x}}hunter2=y\n", ["text:31: outside of any section: a value stands here, and only sections can"]),
     ],

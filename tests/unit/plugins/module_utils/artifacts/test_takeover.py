@@ -199,3 +199,28 @@ def test_only_what_is_asked_for_is_looked_at() -> None:
 def test_nothing_by_hand_is_nothing_to_take_over() -> None:
     found = taken({MAIN: f"# nothing\n{INCLUDE}"})
     assert (bool(found), found.rest.texts, found.rest.secrets) == (False, {}, ())
+
+
+@pytest.mark.parametrize(("method", "stays"), [("psk", False), ("eap-md5", True), ("XAUTH", True)])
+def test_the_password_of_a_user_stays_for_any_other_server_of_users(method: str, stays: bool) -> None:
+    a = connection("a", "198.51.100.1").replace("remote { auth = psk", "remote { auth = eap-md5\neap_id = %any")
+    b = connection("b", "198.51.100.2").replace("remote { auth = psk", f"remote {{ auth = {method}")
+    secrets = f"{secret('b', '198.51.100.2')} {secret('a', '198.51.100.1')} eap-anna {{ id = anna\nsecret = hunter22 }}"
+    found = taken({MAIN: f"connections {{ {a} {b} }}\nsecrets {{ {secrets} }}\n{INCLUDE}"}, "a")
+    assert ("eap-anna" in found.rest.secrets) is not stays
+    assert ("hunter22" in str(found.rest.texts[MAIN])) is stays
+    assert [each for each in found.notes if "eap-anna" in each] == (
+        ["secrets.eap-anna stays in its file too, since connections that stay may use it: b"] if stays else []
+    )
+
+
+def test_certificates_are_found_where_swanctl_reads_them() -> None:
+    a = connection("a", "198.51.100.1").replace("auth = psk", "auth = pubkey\ncerts = a.pem", 1)
+    found = taken({MAIN: f"connections {{ {a.replace('auth = psk', 'cacerts = ca.pem')} }}\n{INCLUDE}"}, "a")
+    [item] = found.gateway.phase1.values()
+    assert item.local_auth is not None
+    assert item.remote_auth is not None
+    assert (item.local_auth[0].certificates, item.remote_auth[0].ca_certificates) == (
+        ("/s/x509/a.pem",),
+        ("/s/x509ca/ca.pem",),
+    )

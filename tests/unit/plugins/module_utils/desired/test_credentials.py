@@ -105,6 +105,27 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], told: str) -> Non
             "ike_version is 2: xauth is of IKEv1 and needs",
         ),
         ({**PSK, "local_auth": [{"auth": "psk"}], "remote_auth": [{"auth": "psk"}]}, "psk: belongs to the short form;"),
+        *(
+            ({"local_auth": [{}], "remote_auth": [{"auth": "eap-mschapv2", **server}]}, message)
+            for server, message in (
+                (
+                    {"auth": "pubkey", "users": [{"username": "a"}]},
+                    "remote_auth[0].users: has no meaning, as auth is pubkey",
+                ),
+                (
+                    {"username": "b", "users": [{"username": "a"}]},
+                    "remote_auth[0].username: has no meaning beside users;",
+                ),
+                (
+                    {"users": [{"username": "a"}, {"username": "A"}]},
+                    "remote_auth[0].users[1].username is 'A': another user",
+                ),
+                (
+                    {"users": [{"username": "a", "password": "s3cret 1", "nt_hash": "0" * 32}]},
+                    "remote_auth[0].users[0].nt_hash: either it or the password",
+                ),
+            )
+        ),
         ({**PSK, "psk": None, "local_auth": [{"auth": "psk"}]}, "remote_auth: is required beside the other one"),
     ],
 )

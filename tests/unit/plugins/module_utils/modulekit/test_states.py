@@ -262,7 +262,7 @@ def test_parsed_is_what_config_accepts(call: Call, host: FakeHost, check: bool) 
     told = call(state="parsed", running_config=BYHAND + "include conf.d/*.conf\ninclude more/*.conf", check=check)
     assert (told["changed"], everything(host)) == (False, before)
 
-    assert "psk is left out of the result, since no result shows secrets: phase1 rome." in warned(told)
+    assert "secrets are left out of the result, since no result shows them: phase1 rome." in warned(told)
     assert "these names are made up, and addresses and routes are not known: xfrm-7" in warned(told)
     assert "include /etc/swanctl/more/*.conf: no file on this host matches" in warned(told)
     found = told["parsed"]
