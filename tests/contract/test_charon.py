@@ -17,6 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 )
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, releases
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
+from ansible_collections.swanfleet.ipsec.tests.generators import material
 
 BERLIN: dict[str, Any] = {
     "version": "2",
@@ -340,6 +341,39 @@ def test_traps_are_those_of_children_that_start_with_traffic(charon: Charon) -> 
     assert charon.traps() == frozenset()
 
 
+def test_authorities_are_shown_replaced_and_unloaded_with_their_certificates(charon: Charon) -> None:
+    assert charon.authorities() == {}
+    tree: Tree = {"cacert": material.AUTHORITY, "crl_uris": ["http://a/", "file:///b"], "cert_uri_base": "http://c/"}
+    charon.load_authority("one", tree)
+    shown = charon.authorities()["one"]
+    assert {key: shown[key] for key in ("crl_uris", "ocsp_uris", "cert_uri_base")} == {
+        "crl_uris": ["http://a/", "file:///b"], "ocsp_uris": [], "cert_uri_base": "http://c/",
+    }  # fmt: skip
+    charon.load_authority("one", {"cacert": material.OTHER_AUTHORITY, "ocsp_uris": ["http://d/"]})
+    shown = charon.authorities()["one"]
+    assert (shown["crl_uris"], shown["ocsp_uris"], "cert_uri_base" in shown) == ([], ["http://d/"], False)
+    charon.load_authority("two", {"cacert": material.OTHER_AUTHORITY})
+    charon.unload_authority("one")
+    assert (list(charon.authorities()), len(charon.certificates())) == (["two"], 1)
+    charon.unload_authority("two")
+    assert (charon.authorities(), charon.certificates()) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("tree", "refusal"),
+    [
+        ({}, "CA certificate missing: x"),
+        ({"cacert": "no certificate"}, "CA certificate missing: x"),
+        ({"cacert": material.AUTHORITY, "crl_uri": "http://a/"}, "unknown option: crl_uri, authority discarded"),
+    ],
+)
+def test_an_authority_that_cannot_be_is_refused(charon: Charon, tree: Tree, refusal: str) -> None:
+    with pytest.raises(DaemonRefused, match=refusal):
+        charon.load_authority("x", tree)
+    with pytest.raises(DaemonRefused, match="unload: authority 'x' not found"):
+        charon.unload_authority("x")
+
+
 def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Charon) -> None:
     charon.state()
     charon.connections()
@@ -351,6 +385,7 @@ def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Ch
     charon.key_ids()
     charon.certificates()
     charon.pools()
+    charon.authorities()
     assert set(charon.commands) == READING_COMMANDS
     charon.load_connection("x", {})
     charon.load_connection("x", {})

@@ -28,7 +28,7 @@ Mark = tuple[int, int]
 # without ESP; kernel-netlink, behind it, still does addresses and routes.
 PLUGINS = (
     "random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
-    "curve25519 md5 eap-identity eap-md5 eap-mschapv2 eap-tls xauth-generic "
+    "curve25519 md5 eap-identity eap-md5 eap-mschapv2 eap-tls xauth-generic curl "
     "kernel-libipsec kernel-netlink socket-default vici updown error-notify"
 )
 SETTINGS = """\
@@ -230,15 +230,18 @@ class CharonProcess:
 
 
 def clean(charon: ViciCharon) -> None:
-    """Take everything out of a daemon that vici can put in: SAs, connections, pools, secrets."""
+    """Take everything out of a daemon that vici can put in: SAs, connections, pools, authorities, secrets."""
     for _connection, tree in charon.sas():
         charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
     for name in charon.connection_names():
         charon.unload_connection(name)
     for name in charon.pools():
         charon.unload_pool(name)
+    for name in charon.authorities():
+        charon.unload_authority(name)
     charon.session.request("clear-creds")
-    assert (charon.sas(), charon.connections(), charon.pools(), charon.shared_ids()) == ([], {}, {}, [])
+    assert (charon.sas(), charon.connections(), charon.shared_ids()) == ([], {}, [])
+    assert (charon.pools(), charon.authorities(), charon.certificates()) == ({}, {}, [])
 
 
 @contextmanager

@@ -155,7 +155,11 @@ def without_tokens(config: Any) -> Any:
     """Return a configuration without certificates on tokens, of which there are none here."""
     if isinstance(config, dict):
         return {key: without_tokens(value) for key, value in config.items() if not str(key).startswith("token_")}
-    return [without_tokens(each) for each in config] if isinstance(config, list) else config
+    if not isinstance(config, list):
+        return config
+    # An authority has no other certificate then.
+    kept = [each for each in config if not isinstance(each, dict) or "token_ca_certificate" not in each]
+    return [without_tokens(each) for each in kept]
 
 
 def _rekeyed(item: Phase1 | Phase2) -> int:

@@ -94,6 +94,7 @@ class Authority(Holder):
             .last_update(NOW - DAY)
             .next_update(NOW + 30 * DAY)
             .add_extension(x509.CRLNumber(number), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key()), critical=False)
         )
         for each in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(each.certificate.serial_number)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.authorities import for_vici, says
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.rounds import with_contents
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
@@ -46,6 +47,7 @@ class Taken:
     shared: dict[str, SharedSecret]
     credentials: dict[str, Credential]
     pools: dict[str, Tree]
+    authorities: dict[str, Tree]
 
 
 def taken(config: Made, *, starting: bool = False) -> Taken:
@@ -66,7 +68,16 @@ def made(config: Made, gateway: Gateway, *, starting: bool = False) -> Taken:
     )
     wanted = artifacts(gateway, situation)
     trees = {name: tree if starting else _waiting(tree) for name, tree in wanted.connections.items()}
-    return Taken(config, gateway, situation, trees, dict(wanted.shared), dict(wanted.credentials), dict(wanted.pools))
+    return Taken(
+        config,
+        gateway,
+        situation,
+        trees,
+        dict(wanted.shared),
+        dict(wanted.credentials),
+        dict(wanted.pools),
+        dict(wanted.authorities),
+    )
 
 
 def _waiting(tree: Tree) -> Tree:
@@ -84,6 +95,8 @@ def load(charon: ViciCharon, each: Taken) -> None:
         else:
             charon.load_certificate(kind="X509", flag=held.flag, data=held.text.reveal().encode())
     contents = {role: held.text.reveal() for role, held in each.credentials.items()}
+    for name, tree in each.authorities.items():
+        charon.load_authority(name, for_vici(tree, contents))
     for name, tree in each.pools.items():
         charon.load_pool(name, tree)
     for name, tree in each.connections.items():
@@ -99,6 +112,9 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
         held = [hashlib.sha256(data).hexdigest() for _kind, data in charon.certificates()] + charon.key_ids()
         assert sorted(held) == sorted({one.identity for one in each.credentials.values()})
         assert sorted(charon.pools()) == sorted(each.pools)
+        told = charon.authorities()
+        assert sorted(told) == sorted(each.authorities)
+        assert all(says(tree, told[name]) for name, tree in each.authorities.items())
         for name in each.gateway.phase1:
             is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
             different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
@@ -114,7 +130,7 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
         batch: list[Taken] = []
         names: set[str] = set()
         for each in left:
-            held = {*each.connections, *(f"pool {name}" for name in each.pools)}
+            held = {*each.connections, *(f"pool {name}" for name in each.pools), *each.authorities}
             if len(batch) < size and not names & held:
                 batch.append(each)
                 names |= held
@@ -130,7 +146,7 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
     for number, each in enumerate(batch):
         (directory / f"conf.d/{number}.conf").write_text(
-            render_connections(each.connections, each.pools), encoding="utf-8"
+            render_connections(each.connections, each.pools, each.authorities), encoding="utf-8"
         )
         for role, held in each.credentials.items():
             (directory / role).parent.mkdir(exist_ok=True)
@@ -139,13 +155,13 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     with process.client() as charon:
         for each in batch:
             load(charon, each)
-        before = charon.connections(), charon.pools(), sorted(charon.shared_ids())
+        before = charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())
         start = process.log_path.stat().st_size
         said = process.swanctl(directory, "--load-all", "--noprompt")
         with process.log_path.open("rb") as log:
             log.seek(start)
             told = log.read().decode("utf-8", "replace")
-        after = charon.connections(), charon.pools(), sorted(charon.shared_ids())
+        after = charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())
         charon_process.clean(charon)
     count = sum(len(each.connections) for each in batch)
     summary = f"successfully loaded {count} connections, 0 unloaded"

@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
     Authentication,
     SecondAuthentication,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
@@ -30,6 +31,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     LocalRound,
     RemoteRound,
     TokenCertificate,
+    User,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
@@ -38,6 +40,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import identity_types
 from ansible_collections.swanfleet.ipsec.tests.daemon.listed import without_tokens
 from ansible_collections.swanfleet.ipsec.tests.daemon.taken import Taken, loads_as_meant, loads_by_swanctl, taken
+from ansible_collections.swanfleet.ipsec.tests.generators import material
 from ansible_collections.swanfleet.ipsec.tests.generators.authentication import authentication
 from ansible_collections.swanfleet.ipsec.tests.generators.objects import OPTION_CLASSES, Made, made_gateway
 from ansible_collections.swanfleet.ipsec.tests.generators.values import WILD
@@ -122,6 +125,7 @@ def objects_in(way: Made, cls: type) -> list[Made]:
     found: dict[type, list[Made]] = {
         **rounds,
         TokenCertificate: tokens,
+        User: [each for side in rounds.values() for one in side for each in one.get("users", ())],
         SecondAuthentication: [second] if second else [],
         Phase1: [way],
     }
@@ -146,6 +150,7 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Phase2: dict(PHASE2),
         XfrmInterface: {"name": "ipsec0"},
         Pool: {"name": f"pool{number}", "addrs": "10.7.0.0/24"},
+        Authority: {"name": f"ca{number}", "ca_certificate": material.AUTHORITY},
         Route: {"destination": "10.9.0.0/16"},
         PoolAttribute: {"number": 7, "values": ["x"]},
         Dpd: {},
@@ -154,7 +159,13 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         given[Phase1].update(way_with(cls, name, value))
     else:
         given[cls][name] = value
-    lists = {Pool: "pools", PoolAttribute: "pools", XfrmInterface: "xfrm_interfaces", Route: "xfrm_interfaces"}
+    lists: dict[type, tuple[str, type]] = {
+        Pool: ("pools", Pool),
+        PoolAttribute: ("pools", Pool),
+        Authority: ("authorities", Authority),
+        XfrmInterface: ("xfrm_interfaces", XfrmInterface),
+        Route: ("xfrm_interfaces", XfrmInterface),
+    }
     made: Made = {"phase1": [given[Phase1]], "phase2": [{"phase1": given[Phase1]["name"], **given[Phase2]}]}
     if cls is Dpd:
         given[Phase1]["dpd"] = given[Dpd]
@@ -163,7 +174,8 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
     if cls is PoolAttribute:
         given[Pool]["attributes"] = [given[PoolAttribute]]
     if cls in lists:
-        made[lists[cls]] = [given[XfrmInterface if lists[cls] == "xfrm_interfaces" else Pool]]
+        plural, whole = lists[cls]
+        made[plural] = [given[whole]]
     return made
 
 

@@ -85,6 +85,7 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "phase2": [],
         "xfrm_interfaces": [],
         "pools": [],
+        "authorities": [],
     }
 
 

@@ -18,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     Section,
     Tree,
 )
+from ansible_collections.swanfleet.ipsec.tests.fakes.authorities import FakeAuthorities
 from ansible_collections.swanfleet.ipsec.tests.fakes.credentials import FakeCredentials
 from ansible_collections.swanfleet.ipsec.tests.fakes.pools import FakePools
 
@@ -99,7 +100,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-class FakeCharon(FakeCredentials, FakePools):
+class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
     """Takes the place of `ViciCharon`.
 
     `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
@@ -111,6 +112,7 @@ class FakeCharon(FakeCredentials, FakePools):
         self.loaded: dict[str, Tree] = {}
         FakeCredentials.__init__(self)
         FakePools.__init__(self)
+        FakeAuthorities.__init__(self)
         self.commands: Counter[str] = Counter()
         self.reachable = True
         self.unavailable: DaemonUnavailable | None = None
@@ -129,6 +131,7 @@ class FakeCharon(FakeCredentials, FakePools):
         self.loaded, self.secrets, self._shown, self._sas = {}, {}, {}, []
         self.keys, self.held = {}, {}
         self.held_pools, self.leases = {}, {}
+        self.held_authorities = {}
         self._start += 1
 
     @property

@@ -24,13 +24,17 @@ class FakeCredentials:
     def _command(self, command: str, subject: str = "") -> None:
         raise NotImplementedError
 
+    def authority_certificates(self) -> set[bytes]:
+        raise NotImplementedError
+
     def key_ids(self) -> list[str]:
         self._command("get-keys")
         return list(self.keys)
 
     def certificates(self) -> list[tuple[str, bytes]]:
         self._command("list-certs")
-        return [(kind, data) for data, kind in self.held.items()]
+        held = {**dict.fromkeys(self.authority_certificates(), "X509"), **self.held}
+        return [(kind, data) for data, kind in held.items()]
 
     def load_key(self, data: bytes) -> str:
         self._command("load-key", "a private key")

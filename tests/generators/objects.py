@@ -17,6 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
     Authentication,
     SecondAuthentication,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
@@ -54,12 +55,13 @@ Made = dict[str, Any]
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
-    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute),
+    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User),
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
 
+_AUTHORITY = {opt.name: opt for opt in options_of(Authority)}
 _WILD_SHARE = 1 / 80
 _WRITTEN_SHARE = 0.4
 # There are many of them, and what is wild in one of them is tried one by one.
@@ -178,6 +180,7 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "childless"): _for_version(2, ("allow", "prefer", "force", "never"), (None,)),
     (Phase1, "ppk_id"): _for_version(2, ("keyid:ppk 7", "ppk.example.org"), (None,)),
     (Phase1, "ppk_required"): lambda _chance, made: made.get("ppk_id") is not None,
+    (Authority, "token_ca_certificate"): lambda chance, _made: token(chance),
     (Phase1, "pools"): lambda _chance, _made: None,
     (Pool, "attributes"): lambda chance, _made: [
         {"number": number, "values": ["some text", "10.9.9.9"]} for number in range(1, chance.randint(2, 4))
@@ -298,7 +301,18 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
     for child in phase2:
         if isinstance(child.get("label"), str) and chance.random() < 0.8:
             child["label_mode"] = chance.choice(("simple", "system"))
-    return {"phase1": phase1, "phase2": phase2, "xfrm_interfaces": links, "pools": _made_pools(chance, phase1[0])}
+    return {
+        "phase1": phase1, "phase2": phase2, "xfrm_interfaces": links, "pools": _made_pools(chance, phase1[0]),
+        "authorities": [_made_authority(chance, number) for number in range(chance.choice((0, 0, 1)))],
+    }  # fmt: skip
+
+
+def _made_authority(chance: Chance, number: int) -> Made:
+    """Return an authority with a certificate, or one on a token."""
+    kept = "token_ca_certificate" if chance.random() < 0.15 else "ca_certificate"
+    proof = {kept: right(Authority, _AUTHORITY[kept], chance, {})}
+    made = made_object(Authority, chance, name=f"ca{number}", **proof)
+    return {name: value for name, value in made.items() if name == kept or not name.endswith("ca_certificate")}
 
 
 def _made_pools(chance: Chance, user: Made) -> list[Made]:

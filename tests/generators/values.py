@@ -11,14 +11,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
+    authority,
     identities,
     key_kinds,
     kinds,
+    pem,
     pool,
     proposals,
     selectors,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind
+from ansible_collections.swanfleet.ipsec.tests.generators import material
 
 Chance = random.Random
 Maker = Callable[[Chance], Any]
@@ -262,6 +265,11 @@ MAKERS: dict[Kind, Maker] = {
     pool.ADDRESSES: lambda chance: pool_addresses(chance, chance.randrange(256)),
     pool.TEXT: lambda chance: chance.choice(("text", "10.1.2.3", "a b", 'a "b"', "#{x}", 7)),
     pool.NUMBER: _between(1, 32767),
+    authority.LIST_URI: lambda chance: chance.choice(
+        ("http://crl.example.org/ca.crl", "file:///etc/ca.crl", "ldap://[2001:db8::1]/cn=a%2Cc=b?c", 'http://a/"#{x}\\')
+    ),
+    authority.SERVICE_URI: lambda chance: chance.choice(("http://ocsp.example.org:8888", "https://a/b?c=d&e={f}")),
+    pem.CERTIFICATE: lambda chance: chance.choice((material.AUTHORITY, material.OTHER_AUTHORITY)),
     key_kinds.PADDING: lambda chance: chance.choice(("mtu", 0, "65535", chance.randint(1, 2000))),
     key_kinds.PACKETS: _between(0, 10**15 - 1),
     key_kinds.PORT: _between(1, 65535),

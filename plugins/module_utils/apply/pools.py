@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from ..artifacts.pools import pool_digest, pools_named
+from ..artifacts.pools import pools_named, tree_digest
 from ..artifacts.values import Artifacts
 from ..drivers.host import Host
 from ..observed.pools import encode_pools, recorded_pools
@@ -27,7 +27,7 @@ class Pools:
         """Load a pool, or replace one of the same addresses."""
         self._note(name, "")
         self._host.charon.load_pool(name, wanted.pools[name])
-        self._note(name, pool_digest(wanted.pools[name]))
+        self._note(name, tree_digest(wanted.pools[name]))
 
     def unload(self, name: str) -> None:
         """Remove a pool from charon, which refuses that while peers have addresses of it."""

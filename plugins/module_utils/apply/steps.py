@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Callable, cast
 
+from ..artifacts.authorities import for_vici
 from ..artifacts.rounds import with_contents
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, Tree
 from ..drivers.charon import DaemonRefused
@@ -291,9 +292,19 @@ def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
 
 
 def _for_vici(tree: Tree, wanted: Artifacts) -> Tree:
-    if not wanted.credentials:
-        return tree
-    return with_contents(tree, {role: each.text.reveal() for role, each in wanted.credentials.items()})
+    return with_contents(tree, _contents(wanted)) if wanted.credentials else tree
+
+
+def _contents(wanted: Artifacts) -> dict[str, str]:
+    return {role: each.text.reveal() for role, each in wanted.credentials.items()}
+
+
+def _load_authority(step: Step, wanted: Artifacts, host: Host) -> None:
+    host.charon.load_authority(step.key, for_vici(wanted.authorities[step.key], _contents(wanted)))
+
+
+def _unload_authority(step: Step, _wanted: Artifacts, host: Host) -> None:
+    host.charon.unload_authority(step.key)
 
 
 def _hold_connection(step: Step, wanted: Artifacts, host: Host) -> None:
@@ -321,6 +332,8 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("load", "key"): _load_key,
     ("unload", "key"): _unload_key,
     ("load", "certificate"): _load_certificate,
+    ("load", "authority"): _load_authority,
+    ("unload", "authority"): _unload_authority,
     ("load", "connection"): _load_connection,
     ("reload", "connection"): _load_connection,
     ("unload", "connection"): _unload_connection,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
-from ..artifacts.releases import unmet
+from ..artifacts.releases import unmet, unmet_by_authorities
 from ..artifacts.values import Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
@@ -149,6 +149,9 @@ def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
     trees = {name: wanted.connections[name] for name in sorted(told)}
     state = observed.daemon.state
     problems = unmet(trees, version=state.version, plugins=state.plugins)
+    loaded = {step.name: step.key for step in steps.steps if (step.verb, step.layer) == ("load", "authority")}
+    authorities = {name: wanted.authorities[section] for name, section in loaded.items()}
+    problems += unmet_by_authorities(authorities, plugins=state.plugins)
     if problems:
         raise ValidationError(problems)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
+from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
 from .links import links
@@ -29,13 +30,14 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     found, warnings = links(gateway, situation)
     held = credentials(gateway)
     pools = pool_trees(gateway)
-    text = render_connections(connections, pools)
+    authorities = authority_trees(gateway)
+    text = render_connections(connections, pools, authorities)
     return Artifacts(
         connections=connections,
         shared=shared,
         links=found,
         files={
-            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools)),
+            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities)),
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
             **credential_files(held),
         },
@@ -44,5 +46,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         secret_of=secret_of,
         credentials=held,
         pools=pools,
+        authorities=authorities,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar, Union
 
 from ..desired.certificates import key_id_of, read_certificate
-from ..desired.credentials import is_unread, split, text_of
+from ..desired.credentials import is_unread, plain_text, split, text_of
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1
 from ..desired.proving import by_key_alone, rounds_of
@@ -61,13 +61,16 @@ def credentials(gateway: Gateway) -> dict[str, Credential]:
     for _name, connection in sorted(gateway.phase1.items()):
         if not by_key_alone(connection):
             _add(gateway, connection, found)
+    for _name, authority in sorted(gateway.authorities.items()):
+        if authority.ca_certificate is not None:
+            _add_certificate(plain_text(gateway, authority.ca_certificate), AUTHORITIES, found)
     return dict(sorted(found.items()))
 
 
 def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> None:
     rounds = rounds_of(connection)
     for mine in rounds.local:
-        own = [_text(gateway, each) for each in _read(gateway, mine.certificates)]
+        own = [plain_text(gateway, each) for each in _read(gateway, mine.certificates)]
         for text in own:
             _add_certificate(text, CERTIFICATES, found)
         ids = [read_certificate(text).key_id for text in own]
@@ -78,19 +81,14 @@ def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> 
             found[f"{KEYS}/{_BEGIN}{key_id}.pem"] = Credential("key", key_id, secret)
     for theirs in rounds.remote:
         for each in _read(gateway, theirs.ca_certificates):
-            for text in split(_text(gateway, each)):
+            for text in split(plain_text(gateway, each)):
                 _add_certificate(text, AUTHORITIES, found)
         for each in _read(gateway, theirs.certificates):
-            _add_certificate(_text(gateway, each), CERTIFICATES, found)
+            _add_certificate(plain_text(gateway, each), CERTIFICATES, found)
 
 
 def _read(gateway: Gateway, materials: Iterable[M]) -> list[M]:
     return [each for each in materials if not is_unread(gateway, each)]
-
-
-def _text(gateway: Gateway, material: str) -> str:
-    found = text_of(gateway, material)
-    return found.reveal() if isinstance(found, Secret) else found
 
 
 def _add_certificate(text: str, directory: str, found: dict[str, Credential]) -> None:

@@ -24,6 +24,7 @@ from ..desired.proving import rounds_of
 from ..desired.secret import LEFT_OUT
 from ..desired.situation import Situation
 from ..errors import Problem, ValidationError
+from .authorities import read_authorities
 from .children import child_sas, of_one_protocol
 from .connections import connection_trees
 from .inverse_parts import Part, read_leaf, read_part
@@ -111,7 +112,10 @@ def read_gateway(
         for child in (child for each in connections for child in each.children.values()):
             as_before_5_9_9(child.given)
     pools = read_pools(root.sections.get("pools", Section(root.place)), problems, only=_pools_of(connections, only))
-    gateway = dataclasses.replace(_gateway(connections, secrets, users, problems), pools=pools)
+    gateway = _gateway(connections, secrets, users, problems)
+    # Nothing refers to an authority, so that one is no part of connections that are asked about.
+    of_text = Section(root.place) if only is not None else root.sections.get("authorities", Section(root.place))
+    gateway = dataclasses.replace(gateway, pools=pools, authorities=read_authorities(of_text, directory, problems))
     taken = (*secrets.taken, *users.taken)
     problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, taken)]
     _raise(problems)
@@ -150,9 +154,8 @@ def _raise(problems: list[Problem]) -> None:
 def _refuse_others(root: Section, referred_to: Collection[str], problems: list[Problem]) -> None:
     problems += no_value_here(root, "outside of any section")
     for name, inner in root.sections.items():
-        used = name in ("connections", "secrets", "pools") or (name in referred_to and name not in _SECTIONS)
-        if not used:
-            problems.append(not_known(inner, name, ("connections", "secrets", "pools")))
+        if name not in _SECTIONS and name not in referred_to:
+            problems.append(not_known(inner, name, _SECTIONS))
 
 
 def _read_connection(name: str, section: Section, directory: str, problems: list[Problem]) -> _Connection | None:

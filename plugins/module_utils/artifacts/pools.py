@@ -30,8 +30,8 @@ def _tree(pool: Pool) -> Tree:
     return tree
 
 
-def pool_digest(tree: Tree) -> str:
-    """Return the identity of what charon is told of a pool."""
+def tree_digest(tree: Tree) -> str:
+    """Return the identity of what charon is told of an object without sections, such as a pool."""
     plain = {key: value if isinstance(value, str) else ",".join(value) for key, value in tree.items()}
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
@@ -45,7 +45,7 @@ def pools_in_text(text: str) -> dict[str, str]:
     found = resolved(parse_settings(text, file="swanctl.conf")).sections.get("pools")
     sections = found.sections if found is not None else {}
     return {
-        name: pool_digest({key: value.text for key, value in section.values.items() if value.text is not None})
+        name: tree_digest({key: value.text for key, value in section.values.items() if value.text is not None})
         for name, section in sections.items()
     }
 
@@ -89,4 +89,4 @@ def _options(name: str, path: str, section: Section, problems: list[Problem]) ->
 
 def pools_named(trees: Mapping[str, Tree]) -> dict[str, str]:
     """Return the digests of pools by name."""
-    return {name: pool_digest(tree) for name, tree in trees.items()}
+    return {name: tree_digest(tree) for name, tree in trees.items()}

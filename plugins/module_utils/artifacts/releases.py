@@ -27,6 +27,13 @@ PLUGIN_OF_METHOD: dict[str, tuple[str, str]] = {
     "eap-mschapv2": ("eap-mschapv2", "libcharon-extauth-plugins"),
     "xauth": ("xauth-generic", "libcharon-extauth-plugins"),
 }
+# By the beginning of a URI: the plugins that charon may fetch it with.
+PLUGINS_OF_URI: dict[str, tuple[str, ...]] = {
+    "file": ("files", "curl"),
+    "ftp": ("curl",),
+    **dict.fromkeys(("http", "https"), ("curl", "soup")),
+    **dict.fromkeys(("ldap", "ldaps"), ("ldap",)),
+}
 _ASKS_FOR_NAMES = ("eap-identity", "libcharon-extra-plugins")
 
 _NO_PLUGIN = "it needs charon's plugin {}, which is not loaded on this host"
@@ -46,6 +53,25 @@ def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[
             where = f"phase2 {name}/{child}"
             found += _too_new(where, inner, SINCE_OF_CHILD, version)
             found += _without_plugin(where, inner, plugins)
+    return found
+
+
+def unmet_by_authorities(authorities: Mapping[str, Tree], *, plugins: Collection[str]) -> list[Problem]:
+    """Return a problem for every URI, of authorities by their names, that charon could not ask with these plugins.
+
+    It would pass over them, and take certificates that are revoked, or none where a certificate's status must be known.
+    """
+    found = []
+    for name, tree in authorities.items():
+        for key in ("crl_uris", "ocsp_uris"):
+            for index, uri in enumerate(map(str, tree.get(key, ()))):
+                able = PLUGINS_OF_URI[uri.partition(":")[0]]
+                if not set(able) & set(plugins):
+                    wanted = (
+                        f"it needs charon's plugin {' or '.join(able)}, which is not loaded on this host: on Debian it is in the "
+                        "package libstrongswan-extra-plugins, and charon loads it when it starts"
+                    )
+                    found.append(Problem(f"authority {name}", f"{key}[{index}]", uri, wanted))
     return found
 
 

@@ -48,7 +48,7 @@ def _local(connection: Phase1, each: LocalRound, gateway: Gateway, *, first: boo
     section.update(_texts(eap_id=each.eap_id, xauth_id=each.xauth_id))
     if each.aaa_id is not None:
         section["aaa_id"] = swanctl_identity(each.aaa_id)
-    section.update(_lists(certs=[_file(gateway, one) for one in each.certificates]))
+    section.update(_lists(certs=[certificate_file(gateway, one) for one in each.certificates]))
     section.update(_tokens("cert", each.token_certificates))
     if each.round:
         section["round"] = str(each.round)
@@ -64,7 +64,7 @@ def _remote(connection: Phase1, each: RemoteRound, gateway: Gateway, *, first: b
     authorities = [file for one in each.ca_certificates for file in _files(gateway, one)]
     section.update(
         _lists(
-            certs=[_file(gateway, one) for one in each.certificates],
+            certs=[certificate_file(gateway, one) for one in each.certificates],
             cacerts=list(dict.fromkeys(authorities)),
             groups=each.groups,
             cert_policy=each.cert_policies,
@@ -118,7 +118,8 @@ def _tokens(name: str, tokens: Sequence[TokenCertificate]) -> dict[str, Tree]:
     }
 
 
-def _file(gateway: Gateway, material: str) -> str:
+def certificate_file(gateway: Gateway, material: str) -> str:
+    """Return the name of our file with a certificate; a path that nobody has read stands for itself."""
     [file] = _files(gateway, material)
     return file
 

@@ -37,9 +37,15 @@ def render_section(name: str, tree: Tree, indent: int = 0) -> Iterator[str]:
     yield f"{pad}}}"
 
 
-def render_connections(connections: Mapping[str, Tree], pools: Mapping[str, Tree] | None = None) -> str:
-    """Return the file with all connections, and with the pools, if there are any."""
-    lines = [*render_section("connections", connections), *(render_section("pools", pools) if pools else ())]
+def render_connections(
+    connections: Mapping[str, Tree],
+    pools: Mapping[str, Tree] | None = None,
+    authorities: Mapping[str, Tree] | None = None,
+) -> str:
+    """Return the file with all connections, and with the pools and authorities, if there are any."""
+    lines = list(render_section("connections", connections))
+    for name, trees in (("pools", pools), ("authorities", authorities)):
+        lines += render_section(name, trees) if trees else ()
     return _HEADER + "\n".join(lines) + "\n"
 
 

@@ -147,7 +147,8 @@ class Artifacts:
     """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path.
 
     Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
-    `credentials` are keyed by the path below swanctl's directory, which is their role among the files too.
+    `credentials` are keyed by the path below swanctl's directory, which is their role among the files too, `authorities`
+    by the names of their sections.
     """
 
     connections: Mapping[str, Tree]
@@ -161,3 +162,4 @@ class Artifacts:
     initiators: frozenset[str] = frozenset()
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     pools: Mapping[str, Tree] = field(default_factory=dict)
+    authorities: Mapping[str, Tree] = field(default_factory=dict)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError
+from .authority import Authority
 from .certificates import Certificate, key_id_of, read_certificate
 from .gateway import TYPES, Gateway
 from .holding import options_with
@@ -90,15 +91,29 @@ def is_unread(gateway: Gateway, material: Material) -> bool:
     return isinstance(material, str) and is_path(material) and material not in gateway.contents
 
 
+def plain_text(gateway: Gateway, material: Material) -> str:
+    """Return the text (PEM) of what is no secret."""
+    found = text_of(gateway, material)
+    return found.reveal() if isinstance(found, Secret) else found
+
+
 def check_credentials(gateway: Gateway) -> None:
     """Raise `ValidationError` with everything that is wrong about certificates and keys, each by itself and together."""
     problems = [each for item in _certified(gateway) for each in _problems(gateway, item)]
+    for item, text in _authorities(gateway):
+        problems += _authority_problems(item, "ca_certificate", text)
     if problems:
         raise ValidationError(problems)
 
 
 def _certified(gateway: Gateway) -> Iterator[Phase1]:
     return (item for _name, item in sorted(gateway.phase1.items()) if not by_key_alone(item))
+
+
+def _authorities(gateway: Gateway) -> Iterator[tuple[Authority, str]]:
+    for _name, item in sorted(gateway.authorities.items()):
+        if item.ca_certificate is not None:
+            yield item, plain_text(gateway, item.ca_certificate)
 
 
 def _problems(gateway: Gateway, item: Phase1) -> Iterator[Problem]:
@@ -148,7 +163,7 @@ def split(text: str) -> list[str]:
     return [f"-----BEGIN {part}" if part.endswith(end) else f"-----BEGIN {part.rstrip()}\n" for part in parts]
 
 
-def _authority_problems(item: Phase1, option: str, text: str) -> Iterator[Problem]:
+def _authority_problems(item: Phase1 | Authority, option: str, text: str) -> Iterator[Problem]:
     try:
         found = read_certificate(text)
     except ValueError as error:
@@ -211,4 +226,8 @@ def date_warnings(gateway: Gateway, now: dt.datetime) -> list[str]:
                 trouble = read_certificate(text).trouble(now)
                 if trouble:
                     found[f"{item.where}: {option}: {trouble}, and peers refuse it then"] = None
+    for authority, text in _authorities(gateway):
+        trouble = read_certificate(text).trouble(now)
+        if trouble:
+            found[f"{authority.where}: ca_certificate: {trouble}, and with it all that it has certified"] = None
     return list(found)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError, wrong_shape
+from .authority import Authority
 from .checks import cross_problems, missing_references
 from .holding import secrets_in, with_secrets, without_secrets
 from .options import (
@@ -49,9 +50,10 @@ PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
 PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
 POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
+AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES)
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,9 @@ class Config:
     )
     pools: tuple[Pool, ...] = option(
         list_of(object_of(Pool)), "Pools of virtual addresses for peers that ask for one.", default=()
+    )
+    authorities: tuple[Authority, ...] = option(
+        list_of(object_of(Authority)), "Authorities, and where it is told which certificates they revoked.", default=()
     )
 
 
@@ -84,6 +89,7 @@ class Gateway:
     phase2: Mapping[str, Phase2] = dataclasses.field(default_factory=dict)
     xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
     pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
+    authorities: Mapping[str, Authority] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:

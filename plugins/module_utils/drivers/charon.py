@@ -37,7 +37,7 @@ __all__ = [
 READING_COMMANDS = frozenset(
     (
         *("version", "stats", "list-conns", "list-sas", "list-policies", "get-conns", "get-shared", "get-algorithms"),
-        *("get-pools", "get-keys", "list-certs"),
+        *("get-pools", "get-keys", "list-certs", "list-authorities"),
     )
 )
 
@@ -126,6 +126,15 @@ class Charon(Protocol):
 
     def unload_pool(self, name: str) -> None:
         """Unload a pool; refused while some of its addresses are in use."""
+
+    def authorities(self) -> dict[str, Section]:
+        """Read the authorities loaded over vici by name: the certificate's subject, and where charon asks about it."""
+
+    def load_authority(self, name: str, tree: Tree) -> None:
+        """Load an authority, or replace one; `tree` is what stands in its section, the certificate (cacert) as PEM."""
+
+    def unload_authority(self, name: str) -> None:
+        """Unload an authority, with its certificate unless that was loaded by itself as well."""
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         """Bring a CHILD_SA up, and wait up to `timeout_ms`; -1 does not wait, 0 means no bound."""
@@ -261,6 +270,16 @@ class ViciCharon:
 
     def unload_pool(self, name: str) -> None:
         self._order("unload-pool", name, {"name": name})
+
+    def authorities(self) -> dict[str, Section]:
+        told = self.session.stream("list-authorities", "list-authority")
+        return {name: shown for message in told for name, shown in message.items()}
+
+    def load_authority(self, name: str, tree: Tree) -> None:
+        self._order("load-authority", name, {name: tree})
+
+    def unload_authority(self, name: str) -> None:
+        self._order("unload-authority", name, {"name": name})
 
     def initiate(self, *, ike: str, child: str, timeout_ms: int) -> None:
         message = {"ike": ike, "child": child, "timeout": str(timeout_ms)}

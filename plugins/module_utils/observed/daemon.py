@@ -38,6 +38,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         keys=frozenset(charon.key_ids()),
         certificates=frozenset(_sha(data) for _kind, data in charon.certificates()),
         pools=observe_pools(charon, state, files, paths),
+        authorities=charon.authorities(),
     )
 
 

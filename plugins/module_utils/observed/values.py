@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..artifacts.values import Parts
 from ..desired.gateway import Gateway
@@ -60,7 +61,7 @@ class ObservedDaemon:
 
     A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well. Those in
     `unloaded` such a run has unloaded; their SAs may be up, with nothing that they belong to. `keys` are what charon calls
-    its private keys, `certificates` the SHA-256 of the DER of each.
+    its private keys, `certificates` the SHA-256 of the DER of each, `authorities` what charon shows of each by its section.
     """
 
     state: DaemonState
@@ -71,6 +72,7 @@ class ObservedDaemon:
     keys: frozenset[str] = frozenset()
     certificates: frozenset[str] = frozenset()
     pools: ObservedPools = dataclasses.field(default_factory=ObservedPools)
+    authorities: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

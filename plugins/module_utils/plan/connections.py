@@ -11,6 +11,7 @@ from ..artifacts.connections import is_our_secret, secret_name
 from ..artifacts.values import Artifacts
 from ..errors import Problem, ValidationError
 from ..observed.values import LiveSas, Observed, ObservedDaemon
+from .authorities import plan_authorities
 from .credentials import fresh_credentials
 from .disruption import NONE, Change, outlook
 from .pools import plan_pools
@@ -30,8 +31,9 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     steps += [Step("unload", "secret", secret_name(key), key=key) for key in stale]
     steps += [Step("unload", "secret", key, key=key) for key in wanted.taken_over.rest.secrets if key in daemon.shared]
     steps += fresh_credentials(wanted, daemon)
+    add_authorities, drop_authorities = plan_authorities(wanted, daemon)
     add_pools, drop_pools = plan_pools(wanted, observed, daemon)
-    steps += add_pools
+    steps += add_authorities + add_pools
     disruption: dict[str, str] = {}
     unsettled: list[str] = []
     outdated = {secret_name(key) for key in stale}
@@ -51,7 +53,7 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
         steps += _loading(change, told.settlement, there=there)
         if told.settlement is not None:
             steps.append(Step(told.verb, "sa", change.name, settlement=told.settlement))
-    return Plan(tuple(steps + drop_pools), disruption, tuple(unsettled))
+    return Plan(tuple(steps + drop_pools + drop_authorities), disruption, tuple(unsettled))
 
 
 def _changes(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str], replaced: Set[str]) -> list[Change]:

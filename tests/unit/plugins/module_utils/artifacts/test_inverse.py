@@ -167,8 +167,14 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             id="children that start otherwise",
         ),
         pytest.param(
-            "secrets {", "authorities {\nrw {\nslot = 1\n}\n}\nsecrets {",
-            ["text:28: authorities: no option stands for this section yet"], id="a section without an option",
+            "secrets {", "authority {\nrw {\nslot = 1\n}\n}\nsecrets {",
+            ["text:28: authority: no option stands for this section yet; did you mean authorities?"],
+            id="a section without an option",
+        ),
+        pytest.param(
+            "secrets {", "authorities {\nrw {\ncacert = a.pem\ncrl_uri = http://a/\n}\n}\nsecrets {",
+            ["text:31: authorities.rw.crl_uri: no option stands for this key yet; did you mean crl_uris?"],
+            id="a key of an authority without an option",
         ),
         pytest.param(
             "secrets {", "pools {\nrw {\naddr = 10.9.0.0/24\n}\n}\nsecrets {",

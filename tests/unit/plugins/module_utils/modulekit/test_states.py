@@ -181,7 +181,13 @@ def test_gathered_is_what_config_accepts(call: Call, host: FakeHost, check: bool
 
 def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None:
     untouchable(host)
-    assert call(state="gathered")["gathered"] == {"phase1": [], "phase2": [], "xfrm_interfaces": [], "pools": []}
+    assert call(state="gathered")["gathered"] == {
+        "phase1": [],
+        "phase2": [],
+        "xfrm_interfaces": [],
+        "pools": [],
+        "authorities": [],
+    }
 
 
 # rendered
