@@ -61,9 +61,11 @@ def credentials(gateway: Gateway) -> dict[str, Credential]:
     for _name, connection in sorted(gateway.phase1.items()):
         if not by_key_alone(connection):
             _add(gateway, connection, found)
-    for _name, authority in sorted(gateway.authorities.items()):
-        if authority.ca_certificate is not None:
-            _add_certificate(plain_text(gateway, authority.ca_certificate), AUTHORITIES, found)
+    named = [
+        each.ca_certificate for _name, each in sorted(gateway.authorities.items()) if each.ca_certificate is not None
+    ]
+    for material in _read(gateway, named):
+        _add_certificate(plain_text(gateway, material), AUTHORITIES, found)
     return dict(sorted(found.items()))
 
 

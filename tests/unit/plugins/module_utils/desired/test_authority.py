@@ -81,6 +81,9 @@ def test_its_certificate_may_stand_at_a_path() -> None:
     found, _warnings = with_contents(wanted, {"/etc/ca.pem": material.AUTHORITY.encode()}.get, Gateway())
     given = parse_gateway({"authorities": [FLEET]})
     assert artifacts(found, SITUATION).authorities == artifacts(given, SITUATION).authorities
+    # Where files are only told of, the path stands for itself.
+    told = artifacts(wanted, SITUATION)
+    assert ('cacert = "/etc/ca.pem"' in told.files["connections"].text, told.credentials) == (True, {})
 
 
 def test_one_that_has_expired_is_a_warning() -> None:
