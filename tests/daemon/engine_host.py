@@ -44,6 +44,11 @@ class KeptKernel(FakeKernel):
 
 def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/nonexistent") -> Host:
     """Return the host; charon's session is opened by the first call and closed by the caller."""
+    main = root / "etc/swanctl/swanctl.conf"
+    main.parent.mkdir(parents=True, exist_ok=True)
+    if not main.exists():
+        # As Debian's package has it.
+        main.write_text("include conf.d/*.conf\n", encoding="utf-8")
     return Host(
         files=LocalFiles(),
         kernel=KeptKernel(root / "kernel"),
@@ -101,8 +106,4 @@ def many(count: int, *, lifetime: str = "8h", first: int = 0) -> Config:
 
 def swanctl_all(process: CharonProcess, host: Host) -> str:
     """Run what charon's unit runs after each start and at each reload, on the files that the engine wrote."""
-    directory = Path(host.paths.root) / "etc/swanctl"
-    main = directory / "swanctl.conf"
-    if not main.exists():
-        main.write_text("include conf.d/*.conf\n", encoding="utf-8")
-    return process.swanctl(directory, "--load-all", "--noprompt")
+    return process.swanctl(Path(host.paths.root) / "etc/swanctl", "--load-all", "--noprompt")

@@ -25,7 +25,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
-from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, each_release, releases
+from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process, each_release, pki, releases
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
@@ -56,7 +56,7 @@ class Case:
     """One change: options of phase 1 and its phase 2s as they become, and the key that the peer has then.
 
     `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
-    `base` are options of phase 1 before and after.
+    `base` are options of phase 1 before and after. The peer has a certificate too, `certified` says that it takes one.
     """
 
     what: str
@@ -68,6 +68,19 @@ class Case:
     gone: bool = False
     key: str = "s3cret"
     base: Config = field(default_factory=dict)
+    certified: bool = False
+
+
+CA = pki.authority("Right CA")
+OURS, RENEWED, THEIRS = (CA.issue(f"gw{number}.example.org") for number in (1, 1, 2))
+
+
+def certificate(holder: pki.Holder, *more: pki.Holder) -> Config:
+    """Return options of a phase 1 that shows a certificate, and trusts our authority and others."""
+    return {
+        "psk": None, "auth_method": "certificate", "certificate": holder.pem, "private_key": holder.key_pem,
+        "ca_certificates": [each.pem for each in (CA, *more)],
+    }  # fmt: skip
 
 
 DMZ = {"name": "dmz", "local_networks": ["10.1.1.0/24"], "remote_networks": ["10.2.1.0/24"]}
@@ -86,6 +99,14 @@ CASES = (
     Case("phase1.xfrm_interface", {"xfrm_interface": "ipsec0"}),
     Case("phase1.remote_endpoints", {"remote_endpoints": ["192.0.2.12"]}),
     Case("phase1.psk", {"psk": "another"}, key="another"),
+    Case("phase1, certificates in place of a key", certificate(OURS), certified=True),
+    Case("phase1, another certificate with its key", certificate(RENEWED), base=certificate(OURS), certified=True),
+    Case(
+        "phase1, one more authority",
+        certificate(OURS, pki.authority("Other CA")),
+        base=certificate(OURS),
+        certified=True,
+    ),
     Case("phase1.local_id", {"local_id": "gw1b.example.org"}),
     Case("phase1.remote_id", {"remote_id": "gw2b.example.org"}),
     Case("phase1.proposals", {"proposals": PROPOSALS[1:]}),
@@ -169,6 +190,12 @@ def connection(identity: str, towards: Sequence[str] = ()) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def certified(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return a connection of the peer that shows its certificate and wants one."""
+    mine = {**tree["local"], "auth": "pubkey", "certs": [THEIRS.pem.encode()]}
+    return {**tree, "local": mine, "remote": {"auth": "pubkey"}}
+
+
 @pytest.fixture(scope="module")
 def pair(charon_pair_once: Pair) -> Pair:
     """Return both ends with all addresses that the cases use."""
@@ -249,6 +276,9 @@ def begin(host: Host, peer: ViciCharon, init_type: str, case: Case) -> dict[str,
     set_key(peer, "s3cret")
     for identity in ("gw2", "gw2b"):
         peer.load_connection(identity, connection(identity))
+    peer.load_certificate(kind="X509", flag="CA", data=CA.pem.encode())
+    peer.load_key(THEIRS.key_pem.encode())
+    peer.load_connection("gw2c", certified(connection("gw2")))
     wanted = before(init_type, case)
     names = sorted(child["name"] for child in wanted["phase2"])
     run(host, wanted)
@@ -281,11 +311,12 @@ def _bring_back(host: Host, peer: ViciCharon, case: Case) -> None:
     """Let the peer initiate, since nobody else may."""
     if not up(host.charon) and case.phase2 is not None and not case.gone:
         name = "gw2b" if case.what == "phase1.remote_id" else "gw2"
+        form = certified if case.certified else dict
         more = {
             "version": str({**case.base, **case.phase1}.get("ike_version", 2)),
             "local_addrs": case.phase1.get("remote_endpoints", ["192.0.2.2"]),
         }
-        peer.load_connection(name, {**connection(name, case.phase1.get("interfaces", ["192.0.2.1"])), **more})
+        peer.load_connection(name, form({**connection(name, case.phase1.get("interfaces", ["192.0.2.1"])), **more}))
         peer.initiate(ike=name, child="lan", timeout_ms=5000)
         if case.dmz is not None:
             peer.initiate(ike=name, child="dmz", timeout_ms=5000)

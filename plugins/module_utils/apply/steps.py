@@ -162,8 +162,10 @@ def _carry_out_connections(
                 refused(step, error)
                 del becomes[step.name]
     settling = [step for step in group if step.layer == "sa" and step.name in becomes]
+    held = [step.name for step in settling if step.settlement is not None and step.settlement.held]
+    trees = {name: _for_vici(wanted.connections[name], wanted) for name in held}
     try:
-        warnings = settle_all(host, settling, old, wanted.connections, gently=gently)
+        warnings = settle_all(host, settling, old, trees, gently=gently)
     except Exception as error:
         if isinstance(error, PeerDeclined):
             before = observed.daemon.loaded if observed.daemon is not None else {}
