@@ -219,6 +219,36 @@ def test_every_way(ends: Ends, way: str, client: int) -> None:
     assert not ends.apply(client, **as_client).changed
 
 
+POSTQUANTUM = {"ppk_id": "fleet-2026", "ppk": "tomorrow never knows of it", "ppk_required": True}
+
+
+@proving(
+    [
+        pytest.mark.proves(key=key, option=option)
+        for key, option in {
+            "connections.<conn>.ppk_id": "phase1.ppk_id",
+            "connections.<conn>.ppk_required": "phase1.ppk_required",
+            "secrets.ppk<suffix>.id<suffix>": "phase1.ppk_id",
+            "secrets.ppk<suffix>.secret": "phase1.ppk",
+        }.items()
+    ]
+)
+def test_a_postquantum_key_is_mixed_in_and_required(ends: Ends) -> None:
+    for number in (1, 2):
+        ends.apply(number, **KEY)
+    assert "ppk" not in ends.up(1)
+    for number in (1, 2):
+        ends.apply(number, **KEY, **POSTQUANTUM)
+    assert ends.up(1)["ppk"] == "yes"
+    assert not ends.apply(1, **KEY, **POSTQUANTUM).changed
+    ends.apply(2, **KEY, **{**POSTQUANTUM, "ppk": "another one than theirs"})
+    with pytest.raises(DaemonRefused, match=OUTCOME):
+        ends.up(1)
+    ends.apply(2, **KEY)
+    with pytest.raises(DaemonRefused, match=OUTCOME):
+        ends.up(1)
+
+
 def exchanged(value: Any) -> Any:
     """Return options with the certificates and keys of the two ends exchanged."""
     if isinstance(value, dict):

@@ -21,7 +21,13 @@ pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
 CORPUS = Path(__file__).resolve().parents[1] / "corpus"
 MACHINES = pki.authority("Machines")
-CERTIFICATES = {"x509/gw.pem": MACHINES.issue("gw.example.org"), "x509ca/machines-ca.pem": MACHINES}
+EXAMPLE = pki.authority("Example")
+CERTIFICATES = {
+    "x509/gw.pem": MACHINES.issue("gw.example.org"),
+    "x509ca/machines-ca.pem": MACHINES,
+    "x509/west.pem": EXAMPLE.issue("west.example.com"),
+    "x509ca/example-ca.pem": EXAMPLE,
+}
 
 
 def _with_own_addresses(connections: dict[str, Any]) -> dict[str, Any]:
@@ -65,6 +71,6 @@ def test_charon_shows_the_same_connections_of_both_texts(
             assert replaced is (shown != by_hand), file.name
             compared.append(file.stem)
     record_property("files", len(compared))
-    by_users = {"client-with-virtual-ip", "two-rounds", "xauth-road-warriors"}
+    by_users = {"client-with-virtual-ip", "two-rounds", "xauth-road-warriors", "certificates", "post-quantum-key"}
     selecting = {"volume-limits", "transport-gre"}
     assert {"site-psk", "secrets-of-all-forms", "only-remarks", *by_users, *selecting} <= set(compared)

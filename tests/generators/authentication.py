@@ -132,13 +132,13 @@ def remote_round(chance: Chance) -> Made:
 
 def _long(chance: Chance) -> Made:
     mine, theirs = [local_round(chance)], [remote_round(chance)]
-    if chance.random() < 0.8:
+    if chance.random() < 0.9:
         secret = chance.choice(({"password": "s3cret 1"}, {"nt_hash": "8846f7eaee8fb117ad06bdd830b7586c"}))
         side = chance.choice((mine, theirs))
         side.append({"auth": "eap-mschapv2", "eap_id": chance.choice(USERS), **secret, "round": 7})
         if side is theirs:
             theirs[-1].update(eap_id="any", username=chance.choice(USERS))
-            if chance.random() < 0.25:
+            if chance.random() < 0.4:
                 one = theirs[-1]
                 kept = {name: one.pop(name) for name in ("username", "password", "nt_hash") if name in one}
                 one["users"] = [kept, {**user(chance), "username": "the other one"}]

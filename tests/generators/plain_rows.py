@@ -56,7 +56,7 @@ ROWS = (
     Row("phase1", "ocsp", "both", "both", "ocsp = OCSP_SEND_BOTH", since="5.9.14"),
     Row("phase1", "vips", ["0.0.0.0", "2001:db8::7"], "0.0.0.0,2001:db8::7", "vips:"),  # noqa: S104  # any address
     Row("phase1", "pools", ["office", "dhcp"], "office,dhcp", ""),
-    Row("phase1", "ppk_id", "keyid:quantum 7", "keyid:quantum 7", "ppk_id = quantum 7"),
+    Row("phase1", "ppk_id", "fqdn:quantum-7", "fqdn:quantum-7", "ppk_id = quantum-7"),
     Row("phase1", "ppk_required", True, "yes", "ppk_required = 1", {"ppk_id": "fqdn:ppk.example.org"}),
     Row("phase1", "if_id_in", 7, "7", "if_id_in = 7"),
     Row("phase1", "if_id_out", "%unique", "%unique", "if_id_out = 4294967295"),

@@ -20,7 +20,7 @@ from .rounds import round_sections, secrets_of
 from .values import SharedSecret, Tree
 
 _SHOWN_NAME = 16
-_OUR_SECRET = re.compile(r"(?:ike|eap|xauth|ntlm)-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
+_OUR_SECRET = re.compile(r"(?:ike|eap|xauth|ntlm|ppk)-[A-Za-z0-9_-]{1,16}-[0-9a-f]{16}")
 # With one family not %any, which also takes peers of the other one, nor %any4 and %any6: for an address of the other family
 # charon asks the DNS for a host of that name (host_resolver.c), and each request of a peer waits for the answer.
 _ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  # a peer's address, not one to bind to

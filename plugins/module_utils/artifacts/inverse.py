@@ -193,7 +193,9 @@ def _gateway(
             found = _with_owners(found, secrets)
             found = with_key(found, secrets.of(found, connection.whole.section.place, problems))
         if found is not None:
-            phase1[found.name] = found
+            place, path = connection.whole.section.place, f"connections.{connection.name}.ppk_id"
+            second = secrets.postquantum(found.ppk_id, place, path, problems)
+            phase1[found.name] = found if second is None else dataclasses.replace(found, ppk=second)
         for name, child in _members(connection).items():
             item = _object(PHASE2, _phase2_options(name, connection.name, child), child, problems)
             if item is not None:

@@ -29,7 +29,8 @@ from .values import SharedSecret
 _KIND = "ike"
 # Those of users are read elsewhere; names that begin otherwise may be the rest of a secret that had a brace.
 _OF_USERS = ("eap", "xauth", "ntlm")
-_OTHER_KINDS = ("ppk", "private", "rsa", "ecdsa", "bliss", "pkcs8", "pkcs12", "token")
+_POSTQUANTUM = "ppk"
+_OTHER_KINDS = ("private", "rsa", "ecdsa", "bliss", "pkcs8", "pkcs12", "token")
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,9 @@ class _Owned:
 class OwnedSecrets:
     """The pre-shared keys of a text by their owners, and which of them belong to a connection."""
 
-    def __init__(self, secrets: Iterable[_Owned]) -> None:
+    def __init__(self, secrets: Iterable[_Owned], postquantum: Iterable[_Owned] = ()) -> None:
         self._secrets = list(secrets)
+        self._postquantum = list(postquantum)
         self._sets = {each.owners for each in self._secrets}
         self._by_owner: dict[str, list[_Owned]] = {}
         for each in self._secrets:
@@ -87,6 +89,19 @@ class OwnedSecrets:
             )
         return found[0].key
 
+    def postquantum(self, identity: str | None, where: Place, path: str, problems: list[Problem]) -> Secret | None:
+        """Return the postquantum key of a name, None if there is none; two that differ are a problem."""
+        if identity is None:
+            return None
+        named = [each for each in self._postquantum if identity in each.owners]
+        best = named or [each for each in self._postquantum if ANY in each.owners]
+        self._taken.update(dict.fromkeys(each.name for each in best))
+        if any(each.key != best[0].key for each in best):
+            names = " and ".join(f"secrets.{each.name}" for each in best[:2])
+            wanted = f"{names} have this name, and differ: charon takes what was loaded first; take one of them out"
+            problems.append(Problem(str(where), path, None, wanted))
+        return best[0].key if best else None
+
     def _candidates(self, ends: Collection[str]) -> Iterator[_Owned]:
         covering = [each for each in self._patterns if _fits(each, ends)]
         owners = [*ends, *covering, ANY]
@@ -104,7 +119,11 @@ class OwnedSecrets:
 
     def orphans(self) -> Iterator[Problem]:
         """Yield the keys that none of the connections which were asked about has taken."""
-        return (belongs_to_nobody(each.name, each.place) for each in self._secrets if each.name not in self._taken)
+        return (
+            belongs_to_nobody(each.name, each.place)
+            for each in (*self._secrets, *self._postquantum)
+            if each.name not in self._taken
+        )
 
 
 def belongs_to_nobody(name: str, place: Place) -> Problem:
@@ -142,21 +161,23 @@ def read_secrets(section: Section, problems: list[Problem], *, kept: bool = Fals
     Where keys are `kept` on the host, one may be any bytes: nobody has to write it as `psk`.
     """
     problems += no_value_here(section, "secrets")
-    found = []
+    found: list[_Owned] = []
+    postquantum: list[_Owned] = []
     for name, inner in section.sections.items():
         path = f"secrets.{name}"
         if name.startswith(_OF_USERS):
             continue
-        if not name.startswith(_KIND):
+        if not name.startswith((_KIND, _POSTQUANTUM)):
             shown = path if name.startswith(_OTHER_KINDS) else "secrets"
-            wanted = "only secrets in sections whose names begin with ike, eap, xauth or ntlm have an option yet"
+            wanted = "only secrets in sections whose names begin with ike, eap, xauth, ntlm or ppk have an option yet"
             problems.append(Problem(str(inner.place), shown, None, wanted))
             continue
         problems += (not_known(each, f"{path}.{key}", ()) for key, each in inner.sections.items())
         owners = frozenset(_owners(inner, path, problems))
-        key = secret_in(inner, path, problems, option="psk", kept=kept)
-        found.append(_Owned(name, inner.place, owners or frozenset((ANY,)), key))
-    return OwnedSecrets(found)
+        second = name.startswith(_POSTQUANTUM)
+        key = secret_in(inner, path, problems, option="ppk" if second else "psk", kept=kept)
+        (postquantum if second else found).append(_Owned(name, inner.place, owners or frozenset((ANY,)), key))
+    return OwnedSecrets(found, postquantum)
 
 
 def _owners(section: Section, path: str, problems: list[Problem]) -> Iterator[str]:

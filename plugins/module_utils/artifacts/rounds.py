@@ -134,6 +134,8 @@ def _files(gateway: Gateway, material: str) -> list[str]:
 
 def secrets_of(connection: Phase1) -> Iterator[SharedSecret]:
     """Yield the shared secrets that a connection needs."""
+    if connection.ppk is not None and connection.ppk_id is not None:
+        yield SharedSecret("ppk", (swanctl_identity(connection.ppk_id),), connection.ppk)
     if by_key_alone(connection):
         if connection.psk is not None:
             yield SharedSecret("ike", owners(connection), connection.psk)

@@ -106,6 +106,8 @@ def _staying_secrets(whole: Section, found: Parsed, names: Collection[str]) -> t
         if secret.startswith(USER_KINDS):
             # A server asks for the name, and who it is then is known by the secrets alone.
             users = [name for name, each in others.items() if _has_users(each)]
+        elif secret.startswith("ppk"):
+            users = [name for name, each in others.items() if _has_postquantum_key(each, owned_by)]
         else:
             users = [name for name in others if _may_use(owned_by, peers[name], selves[name])]
         if users:
@@ -122,6 +124,11 @@ def _may_use(owned_by: set[str], peer: set[str], own: set[str]) -> bool:
 def _has_users(connection: Section) -> bool:
     methods = (each.values["auth"].text for each in connection.sections.values() if "auth" in each.values)
     return any(method is not None and method.lower().startswith(("eap", "xauth")) for method in methods)
+
+
+def _has_postquantum_key(connection: Section, owned_by: set[str]) -> bool:
+    name = connection.values.get("ppk_id")
+    return name is not None and name.text is not None and (not owned_by or bool(owned_by & {_identity(name.text), ANY}))
 
 
 def _identities(connection: Section, end: str) -> Iterator[str]:

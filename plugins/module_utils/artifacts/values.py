@@ -57,7 +57,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class SharedSecret:
-    """A shared secret as charon takes it: its type ("ike", "eap", "xauth", "ntlm"), the identities that own it, its value."""
+    """A shared secret as charon takes it: its type ("ike", "eap", "xauth", "ntlm", "ppk"), whose it is, its value."""
 
     kind: str
     owners: tuple[str, ...]

@@ -112,7 +112,9 @@ class IkeKeys:
         " of pools in C(config), V(dhcp) or V(radius), which need charon's plugins C(dhcp) and C(eap-radius).",
     )
     ppk_id: str | None = option(
-        key_kinds.IDENTITY, "Name of the postquantum key that is mixed into the IKE SA (RFC 8784), as an identity."
+        key_kinds.IDENTITY,
+        "Name of the postquantum key that is mixed into the IKE SA (RFC 8784), such as"
+        " V(fqdn:fleet-2026). Both ends need the same.",
     )
     ppk_required: bool | None = option(
         kinds.BOOL, "Whether the IKE SA fails without a postquantum key. charon's default is V(false)."
@@ -149,6 +151,13 @@ class IkeKeys:
                 )
         if self.ppk_required and self.ppk_id is None:
             yield Problem(where, "ppk_id", None, "is required, as ppk_required is true")
+        if self.ppk_id is not None and self.ppk_id.startswith(("keyid:", "address:")):
+            # Measured with 5.9.8 and 6.0.1: "received PPK_ID 'x', but require 'x'" (ike_auth.c, parse_ppk_identity()).
+            wanted = (
+                "charon takes the name that a peer sends for what it looks like and finds no key of another type; write it as "
+                "fqdn: or email:, such as fqdn:fleet-2026"
+            )
+            yield Problem(where, "ppk_id", self.ppk_id, wanted)
         if self.mediation and self.mediated_by is not None:
             yield Problem(
                 where, "mediated_by", self.mediated_by, "a connection to a mediation server cannot be mediated itself"

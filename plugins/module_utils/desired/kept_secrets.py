@@ -46,14 +46,16 @@ def with_kept_secrets(wanted: Gateway, before: Gateway) -> Gateway:
     problems = []
     phase1 = dict(wanted.phase1)
     for name, each in wanted.phase1.items():
-        if by_key_alone(each) and each.psk != LEFT_OUT:
+        if by_key_alone(each) and each.psk != LEFT_OUT and each.ppk_id is None:
             continue
         other = before.phase1.get(name)
         held = dict(secrets_in(other)) if other is not None else {}
         given = dict(secrets_in(each))
         needed = [place for place, secret in given.items() if secret == LEFT_OUT]
         more = _unsaid(given, held) if other is not None and _alike(each, other) else []
-        for place in [*needed, *more]:
+        if other is not None and each.ppk is None and other.ppk is not None and each.ppk_id == other.ppk_id:
+            more.append("ppk")
+        for place in dict.fromkeys([*needed, *more]):
             if place in held:
                 phase1[name] = with_secret(phase1[name], place, held[place])
             else:

@@ -81,6 +81,19 @@ def key_problems(connections: Mapping[str, Phase1]) -> Iterator[Problem]:
     for _name, connection in sorted(connections.items()):
         yield from hidden_key(connection)
     yield from confused_keys(connections)
+    yield from _confused_postquantum_keys(connections)
+
+
+def _confused_postquantum_keys(connections: Mapping[str, Phase1]) -> Iterator[Problem]:
+    """Yield a problem for each postquantum key of a name that another connection has another key for (RFC 8784)."""
+    found: dict[str, Phase1] = {}
+    for _name, each in sorted(connections.items()):
+        if each.ppk is None or each.ppk_id is None:
+            continue
+        first = found.setdefault(_folded(each.ppk_id), each)
+        if first.ppk != each.ppk:
+            wanted = f"charon finds it by ppk_id, and {first.where} has another one of this name; give them names of their own"
+            yield Problem(each.where, "ppk", None, wanted)
 
 
 def confused_keys(connections: Mapping[str, Phase1]) -> Iterator[Problem]:

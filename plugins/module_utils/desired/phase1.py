@@ -74,6 +74,12 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         shown_default="8h",
     )
 
+    ppk: Secret | None = option(
+        kinds.SECRET,
+        "The postquantum key that belongs to O(ppk_id), taken literally. It should be random and have 256 bits at least, such"
+        " as 43 characters of base64.",
+    )
+
     @property
     def where(self) -> str:
         """Return how messages name this object."""
@@ -130,6 +136,8 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         yield from self.key_problems(
             self.where, ike_version=self.ike_version, lifetime=self.lifetime, link=self.xfrm_interface
         )
+        if self.ppk is not None and self.ppk_id is None:
+            yield Problem(self.where, "ppk_id", None, "is required beside ppk")
         for name in ("rekey_time", "reauth_time") if not self.rekey else ():
             if getattr(self, name):
                 yield Problem(self.where, name, getattr(self, name), "0 is needed, or nothing, as rekey is false")

@@ -95,7 +95,7 @@ class Charon(Protocol):
         """Unload one connection; its SAs stay up unless a child's start_action was start."""
 
     def load_shared(self, *, id: str, kind: str, owners: Sequence[str], data: bytes) -> None:  # noqa: A002  # vici's word
-        """Load or replace the secret `id`; `kind` is ike, eap, xauth or ntlm, no `owners` means any."""
+        """Load or replace the secret `id`; `kind` is ike, eap, xauth, ntlm or ppk, no `owners` means any."""
 
     def unload_shared(self, id: str) -> None:  # noqa: A002  # vici's word
         """Drop the secret `id`; charon takes one that is not loaded as done."""

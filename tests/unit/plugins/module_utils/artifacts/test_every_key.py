@@ -85,6 +85,8 @@ ROUNDS = {
 }
 for side, names in ROUNDS.items():
     REACHED.update({f"connections.<conn>.{side}<suffix>.{name}": [f"phase1.{side}_auth"] for name in names.split()})
+REACHED["secrets.ppk<suffix>"] = REACHED["secrets.ppk<suffix>.secret"] = ["phase1.ppk"]
+REACHED["secrets.ppk<suffix>.id<suffix>"] = ["phase1.ppk_id"]
 for users in ("eap", "xauth", "ntlm"):
     REACHED[f"secrets.{users}<suffix>"] = ["phase1.local_auth", "phase1.remote_auth"]
 for users in ("eap", "ntlm"):
@@ -93,7 +95,7 @@ for users in ("eap", "ntlm"):
 # Patterns of keys that no option reaches yet; it must become empty, and a pattern that stands for nothing fails.
 NOT_YET = (
     r"connections\.<conn>\.(local|remote)<suffix>\.pubkeys",
-    r"secrets\.(ppk|private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
+    r"secrets\.(private|rsa|ecdsa|pkcs8|pkcs12|token)<suffix>.*",
 )
 # Defaults that follow from other keys, or from charon's own settings; tests of `keys` are about them.
 COMPUTED = re.compile(r".*(rekey|over|rand|life)_(time|bytes|packets)$|.*replay_window$")

@@ -42,7 +42,7 @@ def through_text(gateway: Gateway) -> Gateway:
         found = read("".join(file.text for file in computed(gateway).files.values()))
     except ValidationError as error:
         # Only in a text an interface and its address are the same, and two keys of IKEv1 for one pair of addresses show.
-        assume("for the same addresses" not in str(error))
+        assume("for the same addresses" not in str(error) and "fit this connection equally well" not in str(error))
         raise
     assert found.with_secret == tuple(sorted(gateway.phase1))
     return found.gateway

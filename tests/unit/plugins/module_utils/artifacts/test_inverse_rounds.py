@@ -173,6 +173,28 @@ def test_a_password_belongs_to_the_client_that_names_its_user_and_the_rest_to_th
     assert (found.with_secret, found.secrets) == (("t", "t2"), ("xauth-2", "ntlm-3", "eap-1"))
 
 
+PPK = (ROW % ("auth = psk", "auth = psk")).replace("version = 2", "version = 2\nppk_id = fleet-2026")
+KEY = "ike-x { secret = hunter22 }"
+
+
+@pytest.mark.parametrize(
+    "owned_by", ["id = fleet-2026\n", "", "id-1 = other\nid-2 = @Fleet-2026\n".replace("F", "f"), "id = %any\n"]
+)
+def test_a_postquantum_key_belongs_to_its_name(owned_by: str) -> None:
+    found = read(PPK + secrets(KEY, f"ppk-1 {{ {owned_by}secret = hunter23 }}"))
+    assert dump_secrets(found.gateway)["phase1"]["t"] == {"psk": "hunter22", "ppk": "hunter23"}
+    assert "ppk-1" in found.secrets
+
+
+def test_of_two_postquantum_keys_the_one_of_its_name_is_taken() -> None:
+    text = PPK + secrets(KEY, "ppk-any { secret = hunter23 }", "ppk-1 { id = fleet-2026\n secret = hunter24 }")
+    with pytest.raises(ValidationError, match="ppk-any: it belongs to no connection"):
+        read(text)
+    [found] = read_gateway(parse_settings(text, file="text"), only=["t"]).gateway.phase1.values()
+    assert found.ppk is not None
+    assert found.ppk.reveal() == "hunter24"
+
+
 @pytest.mark.parametrize(
     ("text", "messages"),
     [
@@ -197,6 +219,11 @@ def test_a_password_belongs_to_the_client_that_names_its_user_and_the_rest_to_th
             + secrets("eap-x { id = anna\n secret = hunter22 }", "xauth-y { id = anna\n secret = hunter23 }"),
             [("text:4: connections.t.local: secrets.eap-x and secrets.xauth-y fit it equally well, with different values: charon "
               "takes what was loaded first; take one out")], id="two passwords of one user",
+        ),
+        pytest.param(
+            PPK + secrets(KEY, *(f"ppk-{one} {{ id = fleet-2026\n secret = hunter2{one} }}" for one in (3, 4))),
+            [("text:1: connections.t.ppk_id: secrets.ppk-3 and secrets.ppk-4 have this name, and differ: charon takes what was "
+              "loaded first; take one of them out")], id="two postquantum keys of one name",
         ),
         pytest.param(
             ROW % ("auth = psk", "auth = psk") + secrets("ike-x { secret = hunter22 }", "eap-y { id = anna\n secret = hunter23 }"),

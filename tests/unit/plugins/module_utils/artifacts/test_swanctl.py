@@ -118,7 +118,7 @@ def test_connections_with_one_beginning_have_ids_of_their_own() -> None:
 
 
 @pytest.mark.parametrize(
-    "other", ["ike-berlin", "ike-1", "paris", "", "ppk-x-0123456789abcdef", "ike-x-0123456789abcdeg"]
+    "other", ["ike-berlin", "ike-1", "paris", "", "rsa-x-0123456789abcdef", "ike-x-0123456789abcdeg"]
 )
 def test_ids_of_others_are_not_ours(other: str) -> None:
     assert not is_our_secret(other)

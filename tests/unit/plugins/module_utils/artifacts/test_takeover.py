@@ -214,6 +214,15 @@ def test_the_password_of_a_user_stays_for_any_other_server_of_users(method: str,
     )
 
 
+@pytest.mark.parametrize(("name", "stays"), [("fleet", True), ("other", False)])
+def test_a_postquantum_key_stays_for_others_of_its_name(name: str, stays: bool) -> None:
+    a = connection("a", "198.51.100.1", more="ppk_id = fleet\n")
+    b = connection("b", "198.51.100.2", more=f"ppk_id = {name}\n")
+    secrets = f"{SA} {SB} ppk-1 {{ id = fleet\nsecret = hunter22 }}"
+    found = taken({MAIN: f"connections {{ {a} {b} }}\nsecrets {{ {secrets} }}\n{INCLUDE}"}, "a")
+    assert ("ppk-1" in found.rest.secrets) is not stays
+
+
 def test_certificates_are_found_where_swanctl_reads_them() -> None:
     a = connection("a", "198.51.100.1").replace("auth = psk", "auth = pubkey\ncerts = a.pem", 1)
     found = taken({MAIN: f"connections {{ {a.replace('auth = psk', 'cacerts = ca.pem')} }}\n{INCLUDE}"}, "a")

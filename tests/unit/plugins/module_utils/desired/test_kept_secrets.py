@@ -26,6 +26,7 @@ CLIENT = {"auth_method": "eap_md5", "username": "anna", "password": "s3cret 1", 
 WAYS: dict[str, Config] = {
     "a key": {"psk": "the key"},
     "a password": CLIENT,
+    "a postquantum key": {"psk": "the key", "ppk_id": "fqdn:fleet-2026", "ppk": "tomorrow"},
     "a key and a password": {
         "psk": "the key",
         "second_authentication": {"auth_method": "eap_md5", "username": "anna", "password": "s3cret 1"},

@@ -119,6 +119,10 @@ BOTH = "xfrm_interface {}is ipsec0, which has its number; only one of them"
         ({"childless": "force", "ike_version": 1}, {},
          "phase1 paris: childless is 'force': it belongs to IKEv2, and ike_version is 1"),
         ({"ppk_id": "x", "ike_version": 1}, {}, "phase1 paris: ppk_id is 'fqdn:x': it belongs to IKEv2, and ike_version is 1"),
+        ({"ppk": "a key"}, {}, "phase1 paris: ppk_id: is required beside ppk"),
+        ({"ppk_id": "keyid:x"}, {},
+         ("phase1 paris: ppk_id is 'keyid:x': charon takes the name that a peer sends for what it looks like and finds no key of "
+          "another type; write it as fqdn: or email:, such as fqdn:fleet-2026")),
         ({"ppk_required": True}, {}, "phase1 paris: ppk_id: is required, as ppk_required is true"),
         ({"mediated_by": "server"}, {}, "phase1 paris: mediation_peer: is required, as mediated_by is given"),
         ({"mediation_peer": "x"}, {}, "phase1 paris: mediation_peer is 'fqdn:x': it belongs to mediated_by, which is missing"),

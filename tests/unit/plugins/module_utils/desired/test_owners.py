@@ -171,3 +171,13 @@ def test_ten_thousand_are_compared_in_no_time(options: Config) -> None:
         for number in range(10_000)
     ]
     assert list(confused_keys(parse_gateway({"phase1": many}).phase1)) == []
+
+
+def test_two_postquantum_keys_of_one_name_are_refused() -> None:
+    one, two = ({"ppk_id": name, "ppk": key} for name, key in (("fleet", "one"), ("Fleet", "two")))
+    gateway = parse_gateway({"phase1": [connection("a", remote_id="a", **one), connection("b", remote_id="b", **two)]})
+    assert [str(each) for each in key_problems(gateway.phase1)] == [
+        "phase1 b: ppk: charon finds it by ppk_id, and phase1 a has another one of this name; give them names of their own"
+    ]
+    same = parse_gateway({"phase1": [connection(name, remote_id=name, **one) for name in "ab"]})
+    assert list(key_problems(same.phase1)) == []

@@ -73,7 +73,7 @@ def test_every_option_is_described(name: str) -> None:
     check(documentation(name), "")
 
 
-SECRET = {"psk", "password", "nt_hash", "private_key", "private_keys"}
+SECRET = {"psk", "password", "nt_hash", "ppk", "private_key", "private_keys"}
 
 
 @pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", SECRET), ("ipsec_gateway", {*SECRET, "running_config"})])
