@@ -18,6 +18,8 @@ from .secret import Secret
 
 T = TypeVar("T")
 _TOLD = 20
+# What is shorter may be a name of a file, and is no private key.
+_PATHS = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +27,8 @@ class Kind:
     """What one value may be.
 
     `parse` turns what a user wrote into the canonical value, or raises `ValueError` whose text says what would be right.
-    `ansible` is the type in Ansible's words. `item` is the kind of a list's items, `of` the class of a nested object.
+    `ansible` is the type in Ansible's words. `item` is the kind of a list's items, `of` the class of a nested object. A
+    wrong value is not shown where it is `secret`; where it `hides`, a long one is not: it may hold a secret beside the rest.
     """
 
     ansible: str
@@ -34,6 +37,7 @@ class Kind:
     item: Kind | None = None
     of: type[Any] | None = None
     secret: bool = False
+    hides: bool = False
 
     def parsed(self, written: Any) -> Any:
         """Return what `parse` makes of a value; of a text that is no secret it is remembered, as most stand many times."""
@@ -179,12 +183,16 @@ def _parse_item(
             if isinstance(written, (Mapping, list, tuple)):
                 problems.append(wrong_shape(where, path, written, "a single value"))
             else:
-                problems.append(Problem(where, path, Secret("") if kind.secret else written, str(error)))
+                problems.append(Problem(where, path, Secret("") if _unseen(kind, written) else written, str(error)))
             return None
     if not isinstance(written, Mapping):
         problems.append(wrong_shape(where, _path(prefix, place), written, "a dictionary"))
         return None
     return parse_object(kind.of, written, where=where, prefix=_path(prefix, place) + ".", problems=problems)
+
+
+def _unseen(kind: Kind, written: Any) -> bool:
+    return kind.secret or (kind.hides and len(str(written)) >= _PATHS)
 
 
 def _path(prefix: str, place: tuple[str, int | None]) -> str:

@@ -106,7 +106,8 @@ def _kind(labels: tuple[str, ...], what: str, *, many: bool = False, secret: boo
         whole = "".join(found) if many else single(found, what)
         return Secret(whole) if secret else whole
 
-    return Kind("str", parse, secret=secret)
+    # A bundle of certificate and key in the wrong option is not printed.
+    return Kind("str", parse, secret=secret, hides=True)
 
 
 CERTIFICATE_TOLD = "a certificate"

@@ -16,6 +16,8 @@ from .arguments import accepted, secrets_given
 
 # Ansible's own word for it.
 _HIDDEN = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
+# How much of a text is shown of a call.
+_LONGEST = 128
 
 
 class EngineModule(AnsibleModule):
@@ -97,10 +99,16 @@ def _shown(value: Any, argument: Mapping[str, Any] | None) -> Any:
     if argument is None or argument.get("no_log"):
         return _HIDDEN
     if "options" not in argument:
-        return value
+        return [_short(each) for each in value] if isinstance(value, (list, tuple)) else _short(value)
     if isinstance(value, Mapping):
         return shown_arguments(value, argument["options"])
     return [_shown(item, argument) for item in value] if isinstance(value, (list, tuple)) else _HIDDEN
+
+
+def _short(value: Any) -> Any:
+    """Return a value, or the length of a text that is no name or number: a certificate, and maybe a key along with it."""
+    long = isinstance(value, str) and (len(value) > _LONGEST or "\n" in value)
+    return f"({len(value)} characters)" if long else value
 
 
 def hidden(found: Iterable[str], shown: Any) -> set[str]:

@@ -138,6 +138,23 @@ def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], to
     assert any(each.startswith(f"phase1 paris: {begin}") and end in each for each in refusals), (refusals, star)
 
 
+@pytest.mark.parametrize("option", ["certificate", "ca_certificates"])
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        material.CERTIFICATE + material.PRIVATE_KEY,
+        material.PRIVATE_KEY,
+        "".join(material.PRIVATE_KEY.splitlines()[1:-1]),
+    ],
+    ids=["a bundle", "a key", "a key without its frame"],
+)
+def test_a_private_key_in_the_wrong_option_is_not_shown(option: str, bundle: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        gateway(**{option: bundle})
+    assert option in str(refused.value)
+    assert not any(line in str(refused.value) for line in material.PRIVATE_KEY.splitlines())
+
+
 def test_a_certificate_that_is_not_valid_is_a_warning_with_its_date() -> None:
     found = gateway(certificate=material.EXPIRED, private_key=material.EXPIRED_KEY)
     check_credentials(found)

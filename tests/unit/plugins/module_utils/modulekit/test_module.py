@@ -88,3 +88,18 @@ def test_parameters_are_shown_without_secrets(params: dict[str, Any], shown: dic
 def test_a_secret_that_stands_there_as_something_else_is_not_replaced(secret: str, *, replaced: bool) -> None:
     shown = {"name": "berlin-paris", "psk": HIDDEN, "remote_endpoints": ["198.51.100.2"]}
     assert hidden({secret}, shown) == ({secret} if replaced else set())
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("gw.example.org", "gw.example.org", id="a name"),
+        pytest.param("x" * 128, "x" * 128, id="the longest"),
+        pytest.param("x" * 129, "(129 characters)", id="longer"),
+        pytest.param("two\nlines", "(9 characters)", id="two lines"),
+        pytest.param(["a", "b\nc"], ["a", "(3 characters)"], id="in a list"),
+        pytest.param(7, 7, id="a number"),
+    ],
+)
+def test_of_a_long_text_the_length_is_shown(value: Any, shown: Any) -> None:
+    assert shown_arguments({"name": value}, SPEC) == {"name": shown}
