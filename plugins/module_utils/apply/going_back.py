@@ -47,13 +47,13 @@ def go_back(host: Host, *, number: int | None, host_key: bytes, was_down: bool) 
     A charon that hangs is waited for once more and not again, so that the time is bounded; files and links come back
     without it. Raises no `IpsecError`. `was_down` says that charon was down when the run began.
     """
-    try:
-        give_back(host)
-    except IpsecError as error:
-        return _failed(error)
     for _attempt in range(_ATTEMPTS):
         try:
-            back = _attempt_back(host, number=number, host_key=host_key, was_down=was_down)
+            hangs = _hangs_in_giving_back(host)
+            back = _attempt_back(host, number=number, host_key=host_key, was_down=was_down, hangs=hangs)
+        except DaemonUnavailable:
+            # It went while it was given its secrets back; with the next attempt it has come again, or is down.
+            continue
         except IpsecError as error:
             return _failed(error)
         if back is not None:
@@ -61,9 +61,21 @@ def go_back(host: Host, *, number: int | None, host_key: bytes, was_down: bool) 
     return _failed(DaemonUnavailable("charon comes and goes, see 'journalctl -u strongswan'"))
 
 
-def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: bool) -> Back | None:
-    """Try once; returns None where charon has come back meanwhile, and another attempt can tell it."""
-    observed = observe(host, host_key=host_key)
+def _hangs_in_giving_back(host: Host) -> bool:
+    """Give back what was taken over; returns whether charon, which hangs, still lacks its secrets. Raises `IpsecError`."""
+    try:
+        give_back(host)
+    except DaemonHung:
+        return True
+    return False
+
+
+def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: bool, hangs: bool) -> Back | None:
+    """Try once; returns None where charon has come back meanwhile, and another attempt can tell it.
+
+    A charon that `hangs` is not asked: what it still has to be given back must come before anything is taken from it.
+    """
+    observed = observe(host, host_key=host_key, with_daemon=not hangs)
     gateway = observed.stored.gateway
     wanted = artifacts(gateway, with_numbers(observed, gateway))
     troubles: list[Exception] = []
@@ -78,7 +90,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     for failure in work.failures:
         if not isinstance(failure.cause, DaemonUnavailable):
             return _failed(failure)
-    hangs = any(isinstance(trouble, DaemonHung) for trouble in troubles)
+    hangs = hangs or any(isinstance(trouble, DaemonHung) for trouble in troubles)
     hangs = hangs or (not troubles and observed.daemon is None and not observed.daemon_down)
     found = observe(host, host_key=host_key, with_daemon=not hangs)
     left = plan(wanted, found)

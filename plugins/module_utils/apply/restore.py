@@ -42,17 +42,20 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
     can be done at all.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore"):
-        failures = _told(host.sweep) + _told(lambda: give_back(host))
+        failures = _told(host.sweep)
+        kept = _told(lambda: give_back(host))
+        # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
+        with_daemon = with_daemon and not kept
         observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
         if observed.stored.number is None and not observed.stored.unfinished:
-            return Restored()
+            return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
-        wanted, trouble = _wanted(observed)
+        wanted, trouble = (_links(observed), tuple(kept)) if kept else _wanted(observed)
         # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk, and
         # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
         if trouble:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
-        early = trouble and not with_daemon and not observed.stored.unfinished
+        early = trouble and not kept and not with_daemon and not observed.stored.unfinished
         wanted, observed, refused = _without_foreign(wanted, observed)
         failures += [*(() if early else trouble), *refused]
         try:
@@ -81,11 +84,15 @@ def _told(work: Callable[[], None]) -> list[str]:
 def _wanted(observed: Observed) -> tuple[Artifacts, tuple[str, ...]]:
     """Return the artifacts of the generation in force; where the situation makes that impossible, its links and why."""
     gateway = observed.stored.gateway
-    situation = with_numbers(observed, gateway)
     try:
-        return artifacts(gateway, situation), ()
+        return artifacts(gateway, with_numbers(observed, gateway)), ()
     except ValidationError as error:
-        return links_only(gateway, situation), (str(error),)
+        return _links(observed), (str(error),)
+
+
+def _links(observed: Observed) -> Artifacts:
+    gateway = observed.stored.gateway
+    return links_only(gateway, with_numbers(observed, gateway))
 
 
 def _without_foreign(wanted: Artifacts, observed: Observed) -> tuple[Artifacts, Observed, list[str]]:

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..artifacts.values import Rest, TakenOver
 from ..desired.gateway import Gateway
-from ..drivers.charon import DaemonUnavailable
+from ..drivers.charon import DaemonAbsent
 from ..drivers.files import NewFile
 from ..drivers.host import Host
 from ..drivers.iproute2 import KernelRefused
@@ -128,7 +128,9 @@ def check_rest(host: Host, rest: Rest) -> list[str]:
 def give_back(host: Host) -> None:
     """Put back what a run that never came to its end has taken over: files, secrets, marks of links.
 
-    Its connections were never touched at charon, and are not ours any more after this.
+    Its connections were never touched at charon, and are not ours any more after this. Raises `IpsecError` where not all
+    came back; then the copies stay, and the next call goes on. charon comes last: with `DaemonUnavailable` nothing is
+    missing but the secrets that it shall have again.
     """
     for directory, manifest in _abandoned(host):
         # Without it, the run ended before its first step.
@@ -170,8 +172,8 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
     host.files.replace_all(
         [NewFile(path, copy.content, copy.mode, copy.owner) for path, copy in copies if copy is not None]
     )
-    # A charon that is not there loads them from the files when it starts.
-    with contextlib.suppress(DaemonUnavailable):
+    # A charon that is not there loads them from the files when it starts. One that hangs may hold the tunnels without keys.
+    with contextlib.suppress(DaemonAbsent):
         _load_secrets(host, manifest["secrets"])
 
 
