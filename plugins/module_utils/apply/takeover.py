@@ -10,15 +10,16 @@ force belongs to a run that never came to its end; then the copies go back to wh
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..artifacts.values import Rest, TakenOver
 from ..desired.gateway import Gateway
 from ..drivers.charon import DaemonAbsent
-from ..drivers.files import NewFile
+from ..drivers.files import FileTrouble, NewFile
 from ..drivers.host import Host
 from ..drivers.iproute2 import KernelRefused
 from ..errors import Problem, ValidationError
@@ -95,11 +96,21 @@ def keep(host: Host, number: int, found: TakenOver, observed: Observed) -> None:
     host.files.replace_all(copies)
     manifest = {
         "connections": sorted(found.gateway.phase1),
-        "files": sorted(found.rest.texts),
+        "files": {
+            path: None if text is None else _digest(_bytes(text)) for path, text in sorted(found.rest.texts.items())
+        },
         "links": {name: observed.links[name].alias for name in sorted(found.gateway.xfrm_interfaces)},
         "secrets": list(found.rest.secrets),
     }
     host.files.replace(f"{directory}/{_MANIFEST}", (json.dumps(manifest, indent=1) + "\n").encode(), 0o600)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _copy(host: Host, directory: str, path: str) -> str:
@@ -119,7 +130,7 @@ def check_rest(host: Host, rest: Rest) -> list[str]:
     wrong = []
     for path, text in sorted(rest.texts.items()):
         found = host.files.read(path)
-        content = None if text is None else text.encode("utf-8", "surrogateescape")
+        content = None if text is None else _bytes(text)
         if (found.content if found is not None else None) != content:
             wrong.append(f"{'move aside' if text is None else 'edit'} file {path}")
     return wrong
@@ -168,13 +179,52 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
             host.files.replace(host.paths.loaded_record, content, 0o600)
     for link, alias in manifest["links"].items():
         _unmark(host, link, alias)
-    copies = [(path, host.files.read(_copy(host, directory, path))) for path in manifest["files"]]
+    edited = _edited(host, directory, manifest)
+    copies = {path: host.files.read(_copy(host, directory, path)) for path in manifest["files"]}
     host.files.replace_all(
-        [NewFile(path, copy.content, copy.mode, copy.owner) for path, copy in copies if copy is not None]
+        [
+            NewFile(path, copy.content, copy.mode, copy.owner)
+            for path, copy in copies.items()
+            if copy is not None and path not in edited
+        ]
     )
     # A charon that is not there loads them from the files when it starts. One that hangs may hold the tunnels without keys.
     with contextlib.suppress(DaemonAbsent):
-        _load_secrets(host, manifest["secrets"])
+        _load_secrets(host, manifest["secrets"], edited)
+    _refuse(host, directory, edited)
+
+
+def _edited(host: Host, directory: str, manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the files held, by their paths, that are neither as they were nor as the run was to leave them."""
+    found = {}
+    for path, becomes in manifest["files"].items():
+        copy, there = host.files.read(_copy(host, directory, path)), host.files.read(path)
+        if (
+            copy is not None
+            and there is not None
+            and there.content != copy.content
+            and _digest(there.content) != becomes
+        ):
+            found[path] = copy.content.decode("utf-8", "surrogateescape")
+    return found
+
+
+def refuse_edited(host: Host) -> None:
+    """Raise `FileTrouble` where `give_back` will for files that somebody has edited, and write nothing."""
+    for directory, manifest in _abandoned(host):
+        if manifest is not None:
+            _refuse(host, directory, _edited(host, directory, manifest))
+
+
+def _refuse(host: Host, directory: str, edited: Iterable[str]) -> None:
+    told = [
+        f"{path} has been edited since a run took connections out of it and was ended half-way, so it is left as it is. As it "
+        f"was before that run, it is {_copy(host, directory, path)}: make {path} what it shall be and remove that copy; the "
+        "next run goes on from there"
+        for path in sorted(edited)
+    ]
+    if told:
+        raise FileTrouble("\n".join(told))
 
 
 def _unmark(host: Host, link: str, alias: str) -> None:
@@ -186,7 +236,8 @@ def _unmark(host: Host, link: str, alias: str) -> None:
             return
 
 
-def _load_secrets(host: Host, names: Collection[str]) -> None:
+def _load_secrets(host: Host, names: Collection[str], texts: Mapping[str, str]) -> None:
+    """Load the secrets of these names again from the hand-written files, some of them with the `texts` that they had."""
     from ..artifacts.owned_secrets import as_loaded
     from ..artifacts.references import resolved
     from ..observed.by_hand import read_by_hand
@@ -194,7 +245,9 @@ def _load_secrets(host: Host, names: Collection[str]) -> None:
     missing = set(names) - set(host.charon.shared_ids()) if names else set()
     if not missing:
         return
-    secrets = resolved(read_by_hand(host).parsed({})).sections["secrets"].sections
+    root = resolved(read_by_hand(host, texts).parsed({})).sections
+    # Who has edited a file may have taken them out.
+    secrets = root["secrets"].sections if "secrets" in root else {}
     for name in sorted(missing & secrets.keys()):
         loaded = as_loaded(name, secrets[name])
         data = loaded.value.reveal().encode("utf-8", "surrogateescape")

@@ -26,7 +26,7 @@ from ..plan.steps import Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .planning import planned, with_numbers
 from .steps import CONNECTION_LAYERS
-from .takeover import give_back, kept_in, taken_over
+from .takeover import give_back, kept_in, refuse_edited, taken_over
 
 LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
@@ -77,6 +77,7 @@ def run_transaction(
     connections of hand-written files that are taken over; none named are all of them.
     """
     if check:
+        refuse_edited(host)
         key = host_key_of(host)
         return _planned(host, change, key, check=True, demands=demands, assuming=partial, adopting=adopting)[0]
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, program):

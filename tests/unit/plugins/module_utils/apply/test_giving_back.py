@@ -15,8 +15,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
     DaemonHung,
     DaemonUnavailable,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError
-from ansible_collections.swanfleet.ipsec.tests.fakes.by_hand import by_hand
+from ansible_collections.swanfleet.ipsec.tests.fakes.by_hand import MAIN, ROME_FILE, by_hand
 from ansible_collections.swanfleet.ipsec.tests.fakes.faults import Killed
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import STOPPED
@@ -129,4 +130,60 @@ def test_a_charon_that_goes_while_it_gets_its_secrets_back_gets_them_when_it_has
     with pytest.raises(ApplyError) as failed:
         adopt(host)
     assert (failed.value.restored, gone) == (True, [])
+    assert_as_before(host)
+
+
+def edit(host: FakeHost, path: str, text: bytes) -> None:
+    host.files.replace(path, text, 0o600)
+
+
+@pytest.mark.parametrize(("path", "other"), [(MAIN, ROME_FILE), (ROME_FILE, MAIN)])
+def test_a_file_that_somebody_has_edited_is_left_to_them(path: str, other: str) -> None:
+    host, before = killed_without_old_secrets(), by_hand()
+    mine = b"# nothing is here any more, I wonder why\n"
+    edit(host, path, mine)
+    [failure] = restore(host.host, with_daemon=True).failures
+    kept = f"/var/lib/swanfleet/taken-over/1{path}"
+    assert failure.startswith(f"{path} has been edited since ")
+    assert kept in failure
+    assert host.files.files[path].content == mine
+    assert files(host)[other] == files(before)[other]
+    assert host.charon.secrets.items() >= before.charon.secrets.items()
+    for check in (True, False):
+        held = (dict(host.files.files), dict(host.charon.secrets))
+        with pytest.raises(FileTrouble, match="has been edited since"):
+            run_transaction(host.host, lambda gateway: gateway, check=check, adopting=())
+        assert not check or held == (host.files.files, host.charon.secrets)
+    host.files.remove(kept)
+    assert restore(host.host, with_daemon=True).failures == ()
+    assert {**files(before), path: (mine, 0o600, (0, 0))} == files(host)
+    assert host.charon.secrets == before.charon.secrets
+    assert host.host.files.names(host.paths.taken_over) == []
+
+
+def test_all_files_that_somebody_has_edited_are_told_together() -> None:
+    host = killed_without_old_secrets()
+    for path in (MAIN, ROME_FILE):
+        edit(host, path, b"# gone\n")
+    [failure] = restore(host.host, with_daemon=True).failures
+    assert [line.split()[0] for line in failure.splitlines()] == [ROME_FILE, MAIN]
+    for path in (MAIN, ROME_FILE):
+        host.files.remove(f"/var/lib/swanfleet/taken-over/1{path}")
+    assert restore(host.host, with_daemon=True).failures == ()
+    assert [host.files.files[path].content for path in (MAIN, ROME_FILE)] == [b"# gone\n"] * 2
+
+
+@pytest.mark.parametrize("path", [MAIN, ROME_FILE])
+def test_a_file_that_is_absent_is_put_back(path: str) -> None:
+    host = killed_without_old_secrets()
+    host.files.remove(path)
+    assert restore(host.host, with_daemon=True).failures == ()
+    assert_as_before(host)
+
+
+def test_an_edited_file_that_is_as_it_was_again_is_no_trouble() -> None:
+    host = killed_without_old_secrets()
+    for path in (MAIN, ROME_FILE):
+        edit(host, path, files(by_hand())[path][0])
+    assert restore(host.host, with_daemon=True).failures == ()
     assert_as_before(host)
