@@ -8,14 +8,18 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shutil
 import stat
 import sys
+import time
 import zipfile
 from pathlib import Path
 from types import ModuleType
 
 CACHE = "/var/cache/swanfleet"
+_COPY = re.compile("[0-9a-f]{32}")
+_PATIENCE_S = 600
 
 
 def use_compiled(package: ModuleType, cache: str = CACHE) -> None:
@@ -50,24 +54,42 @@ def _copy_of(archive: str, inside: str, cache: Path) -> Path:
         members = [each for each in payload.infolist() if each.filename.startswith(inside)]
         told = repr((sys.version, [(each.filename, each.CRC, each.file_size) for each in members]))
         copy = cache / hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
-        if not copy.is_dir():
+        if not _complete(copy, members):
             _make(payload, [each.filename for each in members], copy)
     return copy
 
 
+def _complete(copy: Path, members: list[zipfile.ZipInfo]) -> bool:
+    """Say whether a copy has every file in its length: after a power cut files may be there and empty."""
+    try:
+        return all(each.is_dir() or os.stat(copy / each.filename).st_size == each.file_size for each in members)
+    except OSError:
+        return False
+
+
 def _make(payload: zipfile.ZipFile, names: list[str], copy: Path) -> None:
-    """Unpack and compile into a directory that gets its name when it is complete; the copies of other code go."""
+    """Unpack and compile into a directory that gets its name when it is complete and on the disk; other copies go."""
     # These two are needed once for each release.
     import compileall
     import tempfile
 
-    others = list(copy.parent.iterdir())
+    others = [each for each in copy.parent.iterdir() if _COPY.fullmatch(each.name) or _abandoned(each)]
     partial = tempfile.mkdtemp(dir=copy.parent)
     try:
         payload.extractall(partial, names)
         compileall.compile_dir(partial, quiet=2)
+        os.sync()
+        shutil.rmtree(copy, ignore_errors=True)
         Path(partial).rename(copy)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     for other in others:
-        shutil.rmtree(other, ignore_errors=True)
+        if other != copy:
+            shutil.rmtree(other, ignore_errors=True)
+
+
+def _abandoned(partial: Path) -> bool:
+    """Say whether what is no copy is none that another run is just making."""
+    with contextlib.suppress(OSError):
+        return time.time() - partial.stat().st_mtime > _PATIENCE_S
+    return False

@@ -92,7 +92,25 @@ def test_half_a_copy_of_a_run_that_was_killed_is_not_used(archive: Path, cache: 
     (cache / "tmpkilled/kit/other.py").write_text("WORD = 'half'")
     cache.chmod(0o700)
     assert imported(archive, cache)[0] == "first"
-    assert not (cache / "tmpkilled").exists()
+    # It may be one that another run is just making.
+    assert (cache / "tmpkilled").exists()
+    os.utime(cache / "tmpkilled", (0, 0))
+    assert imported(packed(archive, "other"), cache)[0] == "other"
+    assert [path.name for path in cache.iterdir() if path.name.startswith("tmp")] == []
+
+
+@pytest.mark.parametrize("lost", ["kit/other.py", "kit/inner/late.py"])
+@pytest.mark.parametrize("away", [True, False], ids=["gone", "empty"])
+def test_a_copy_that_a_power_cut_has_emptied_is_made_again(
+    archive: Path, cache: Path, lost: str, *, away: bool
+) -> None:
+    imported(archive, cache)
+    [copy] = cache.iterdir()
+    for compiled_file in copy.rglob("*.pyc"):
+        compiled_file.write_bytes(b"")
+    (copy / lost).unlink() if away else (copy / lost).write_text("")
+    assert imported(archive, cache)[0] == "first"
+    assert [path.name for path in cache.iterdir()] == [copy.name]
 
 
 @pytest.mark.parametrize("mode", [0o770, 0o707, 0o750])
