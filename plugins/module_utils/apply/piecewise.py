@@ -26,7 +26,7 @@ from .steps import (
     touches_connections,
 )
 
-_TOLD_TO_CHARON = ("secret", "key", "certificate", "trust", "pool", "authority", *CONNECTION_LAYERS)
+_TOLD_TO_CHARON = ("secret", "key", "certificate", "trust", "credentials", "pool", "authority", *CONNECTION_LAYERS)
 
 
 @dataclass

@@ -266,6 +266,7 @@ def _load_key(step: Step, wanted: Artifacts, host: Host) -> None:
 
 
 def _unload_key(step: Step, _wanted: Artifacts, host: Host) -> None:
+    _owe_credentials(host)
     host.charon.unload_key(step.key)
 
 
@@ -275,10 +276,11 @@ def _load_certificate(step: Step, wanted: Artifacts, host: Host) -> None:
 
 
 def _forget(group: list[Step], wanted: Artifacts, host: Host) -> None:
-    """Take back the trust in authorities: charon forgets all credentials, and is given again all that stay.
+    """Take back the trust in authorities: charon forgets all credentials, and is given again at once what is ours.
 
-    First those of our own, at once, then by swanctl what other files hold.
+    What other files hold comes with the step after this one.
     """
+    _owe_credentials(host)
     host.charon.clear_credentials()
     for step in group:
         host.files.remove(host.paths.path_of(step.name))
@@ -286,7 +288,16 @@ def _forget(group: list[Step], wanted: Artifacts, host: Host) -> None:
         _load_secret(Step("load", "secret", key, key=key), wanted, host)
     for role, each in wanted.credentials.items():
         _ACTIONS[("load", each.layer)](Step("load", each.layer, role), wanted, host)
+
+
+def _owe_credentials(host: Host) -> None:
+    """Note that charon is about to lose what others have given it, so that whoever comes next gives it back."""
+    host.files.replace(host.paths.credentials_owed, b"", 0o600)
+
+
+def _reload_credentials(_step: Step, _wanted: Artifacts, host: Host) -> None:
     host.swanctl.load_credentials()
+    host.files.remove(host.paths.credentials_owed)
 
 
 def _load_connection(step: Step, wanted: Artifacts, host: Host) -> None:
@@ -334,6 +345,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("load", "key"): _load_key,
     ("unload", "key"): _unload_key,
     ("load", "certificate"): _load_certificate,
+    ("reload", "credentials"): _reload_credentials,
     ("load", "authority"): _load_authority,
     ("unload", "authority"): _unload_authority,
     ("load", "connection"): _load_connection,

@@ -90,6 +90,11 @@ class Paths:
         return f"{self.root}/run/swanfleet/lock"
 
     @property
+    def credentials_owed(self) -> str:
+        """Return the file that is there while charon may lack credentials that others have given it."""
+        return f"{self.root}/run/swanfleet/credentials-owed"
+
+    @property
     def journal(self) -> str:
         """Return the file that says which connections a run has begun to load; as short-lived as charon's memory."""
         return f"{self.root}/run/swanfleet/loading"

@@ -46,6 +46,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
         daemon=daemon,
         daemon_trouble=trouble,
         daemon_down=down,
+        owes_credentials=host.files.read(host.paths.credentials_owed) is not None,
     )
 
 

@@ -125,7 +125,8 @@ class Observed:
     """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why.
 
     `daemon_down` says that it is known not to run: it holds nothing, and loads the files at its start. One that does
-    not answer and may run, because it hangs or is just starting, is in trouble and not down.
+    not answer and may run, because it hangs or is just starting, is in trouble and not down. `owes_credentials`: a run that
+    did not end may have taken credentials from charon that other files have.
     """
 
     stored: Stored
@@ -135,3 +136,4 @@ class Observed:
     daemon: ObservedDaemon | None
     daemon_trouble: str = ""
     daemon_down: bool = False
+    owes_credentials: bool = False

@@ -21,7 +21,8 @@ def stale_credentials(wanted: Artifacts, observed: Observed) -> list[Step]:
     """Return the steps that take back keys and the trust in authorities, and remove the files of what is not needed.
 
     charon cannot unload a certificate, only all credentials at once; that is done for authorities, which make the
-    certificates of others good, and not for what nothing hangs on. The files go before, since others' are read again.
+    certificates of others good, and not for what nothing hangs on. A key may be that of another file too. So, after ours
+    have gone, other files are read again.
     """
     needed = {each.identity for each in wanted.credentials.values()}
     daemon = observed.daemon
@@ -37,4 +38,6 @@ def stale_credentials(wanted: Artifacts, observed: Observed) -> list[Step]:
             trust.append(Step("forget", "trust", role))
         else:
             files.append(Step("remove", "file", role))
-    return keys + files + trust
+    taken = bool(keys or trust or observed.owes_credentials)
+    again = [Step("reload", "credentials", "of other files")] if daemon is not None and taken else []
+    return keys + files + trust + again

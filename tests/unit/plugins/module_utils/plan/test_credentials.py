@@ -70,7 +70,7 @@ def there(phase1: Config | None, *lost: str, files: dict[str, Any] | None = None
 def steps(phase1: Config | None, observed: Observed) -> list[tuple[str, str, str, str]]:
     """Return the steps of credentials: verb, layer, name, and what charon calls it."""
     found = plan(wanted(phase1), observed, {}).steps
-    ours = [each for each in found if each.layer in ("key", "certificate", "trust") or "/" in each.name]
+    ours = [each for each in found if each.layer in ("key", "certificate", "trust", "credentials") or "/" in each.name]
     return [(each.verb, each.layer, each.name, each.key) for each in ours]
 
 
@@ -84,6 +84,7 @@ def gone(role: str) -> tuple[str, str, str, str]:
 
 UNLOAD_KEY = ("unload", "key", KEY, ALL[KEY].identity)
 FORGET = ("forget", "trust", OTHER_CA, "")
+AGAIN = ("reload", "credentials", "of other files", "")
 WRITE = [("write", "file", role, "") for role in (OWN, KEY)]
 STRANGE = {"x509ca/swanfleet-0123456789abcdef.pem": FileState(b"no certificate", 0o644, 0)}
 DAMAGED = gone("x509ca/swanfleet-0123456789abcdef.pem")
@@ -95,10 +96,10 @@ DAMAGED = gone("x509ca/swanfleet-0123456789abcdef.pem")
         pytest.param(TWO, there(TWO), [], id="all is there"),
         pytest.param(TWO, there(TWO, KEY), [load(KEY)], id="charon has lost the key"),
         pytest.param(TWO, there(TWO, OWN, CA), [load(OWN), load(CA)], id="charon has lost certificates"),
-        pytest.param(CERTIFIED, there(TWO), [FORGET], id="an authority is trusted no more"),
+        pytest.param(CERTIFIED, there(TWO), [FORGET, AGAIN], id="an authority is trusted no more"),
         pytest.param(CERTIFIED, there(TWO, OTHER_CA), [gone(OTHER_CA)], id="and charon does not hold it"),
         pytest.param(CERTIFIED, there(TWO, down=True), [gone(OTHER_CA)], id="and charon is down"),
-        pytest.param(None, there(CERTIFIED), [UNLOAD_KEY, gone(KEY), gone(OWN), ("forget", "trust", CA, "")], id="all goes"),
+        pytest.param(None, there(CERTIFIED), [UNLOAD_KEY, gone(KEY), gone(OWN), ("forget", "trust", CA, ""), AGAIN], id="all goes"),
         pytest.param(None, there(CERTIFIED, KEY, CA), [gone(KEY), gone(OWN), gone(CA)], id="of which charon has lost some"),
         pytest.param(CERTIFIED, there(CERTIFIED, files=STRANGE), [DAMAGED], id="a damaged file of ours"),
         pytest.param(CERTIFIED, there(CERTIFIED, files=dict.fromkeys(STRANGE)), [], id="a file that is not there"),
@@ -107,6 +108,12 @@ DAMAGED = gone("x509ca/swanfleet-0123456789abcdef.pem")
 )  # fmt: skip
 def test_what_is_done(wish: Config | None, observed: Observed, expected: list[Any]) -> None:
     assert steps(wish, observed) == expected
+
+
+@pytest.mark.parametrize(("down", "expected"), [(False, [AGAIN]), (True, [])])
+def test_what_an_unfinished_run_took_from_others_comes_back(*, down: bool, expected: list[Any]) -> None:
+    owing = dataclasses.replace(there(CERTIFIED, down=down), owes_credentials=True)
+    assert steps(CERTIFIED, owing) == expected
 
 
 def test_a_new_tunnel_brings_its_files_and_what_charon_needs_before_its_connection() -> None:
