@@ -53,9 +53,11 @@ options:
     default: false
   keep_secrets:
     description:
-      - With O(state=merged) and O(state=overridden), a phase 1 of O(config) that authenticates by a pre-shared key and has
-        none keeps the one that the host has for its name. So O(config) needs no keys after V(adopted) or V(gathered).
-      - A key that is given is taken, so that keys can come from a vault one after the other.
+      - With O(state=merged) and O(state=overridden), a phase 1 of O(config) keeps the secrets that it leaves out and the host
+        has for its name, keys, passwords and texts of private keys, as long as both ends prove who they are as before. So
+        O(config) needs no secrets after V(adopted) or V(gathered).
+      - A pre-shared key, and the password of an EAP or XAuth user, is kept in the short form whatever else has changed.
+      - A secret that is given is taken, so that secrets can come from a vault one after the other.
     type: bool
     default: false
   only:

@@ -6,30 +6,75 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import Problem, ValidationError
 from .authentication import PASSWORD_METHODS, Authentication
-from .gateway import Gateway
-from .holding import secrets_in, with_secret
+from .gateway import PHASE1, Gateway, parse_gateway, parse_one
+from .holding import secrets_in, with_secret, with_secrets
 from .options import dump_object, options_of
 from .phase1 import Phase1
-from .proving import by_key_alone
 from .secret import LEFT_OUT
 
+_INSTEAD = {"password": "nt_hash", "nt_hash": "password"}
 
-def with_placeholders(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `config` with a placeholder where a phase 1 that authenticates by a key or a password has none."""
+
+def with_kept_secrets(config: Mapping[str, Any], before: Gateway) -> Gateway:
+    """Return what `config` says, with the secrets that it leaves out and the gateway in force has.
+
+    Where both ends prove who they are as before, every secret is kept for which `config` gives no other. Else a key or a
+    password is, without which the method is none. Raises `ValidationError`, as `parse_gateway` does, and where a secret is
+    needed that `before` has not.
+    """
     listed = config.get("phase1")
     if not isinstance(listed, (list, tuple)):
-        return dict(config)
-    return {**config, "phase1": [_with_placeholder(raw) for raw in listed]}
+        return parse_gateway(config)
+    filled = [_with_placeholder(_as_before(raw, before)) for raw in listed]
+    return _with_needed(parse_gateway({**config, "phase1": filled}), before)
+
+
+def _as_before(raw: Any, before: Gateway) -> Any:
+    """Return the plain data of a phase 1 with all that it leaves out, if that makes it prove the same as before."""
+    name = raw.get("name") if isinstance(raw, Mapping) else None
+    other = before.phase1.get(name) if isinstance(name, str) else None
+    if other is None:
+        return raw
+    left_out = {place: held.reveal() for place, held in secrets_in(other) if not _is_given(raw, place)}
+    if not left_out or (set(left_out) == {"psk"} and raw.get("auth_method") in (None, "psk")):
+        # A key alone is required, and needs no proof that it belongs there: nearly every tunnel.
+        return raw
+    try:
+        found = with_secrets(raw, left_out)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # It has not the form of what is in force.
+        return raw
+    item = parse_one(PHASE1, found, where=other.where, problems=[])
+    return found if item is not None and _alike(item, other) else raw
+
+
+def _is_given(raw: Any, place: str) -> bool:
+    """Say whether plain data has a secret at a place: a new hash stands for the password before it as well."""
+    if place.endswith("]"):
+        # In a list an empty text is in the place of what is left out (`dump_object`).
+        return _at(raw, place) not in (None, "")
+    inside, _dot, last = place.rpartition(".")
+    return any(_at(raw, f"{inside}.{name}") is not None for name in (last, _INSTEAD.get(last)) if name)
+
+
+def _at(raw: Any, place: str) -> Any:
+    for name in place.replace("[", ".[").split("."):
+        if name.startswith("["):
+            index = int(name[1:-1])
+            raw = raw[index] if isinstance(raw, (list, tuple)) and index < len(raw) else None
+        elif name:
+            raw = raw.get(name) if isinstance(raw, Mapping) else None
+    return raw
 
 
 def _with_placeholder(raw: Any) -> Any:
+    """Return the plain data of a phase 1 with a placeholder where its method needs a key or a password and has none."""
     if not isinstance(raw, Mapping) or raw.get("local_auth") or raw.get("remote_auth"):
-        # In full nothing is required, and what the host has is found by the rounds.
         return raw
     method = raw.get("auth_method")
     needed = "password" if method in PASSWORD_METHODS else "psk" if method in (None, "psk") else ""
@@ -38,24 +83,16 @@ def _with_placeholder(raw: Any) -> Any:
     return found if second is None else {**found, "second_authentication": _with_placeholder(second)}
 
 
-def with_kept_secrets(wanted: Gateway, before: Gateway) -> Gateway:
-    """Return what is wanted with the secrets that the gateway in force has; raises `ValidationError` where it has none.
-
-    Where none is required, one is kept as long as both ends prove who they are as before.
-    """
+def _with_needed(wanted: Gateway, before: Gateway) -> Gateway:
     problems = []
     phase1 = dict(wanted.phase1)
     for name, each in wanted.phase1.items():
-        if by_key_alone(each) and each.psk != LEFT_OUT and each.ppk_id is None:
+        needed = [place for place, secret in secrets_in(each) if secret == LEFT_OUT]
+        if not needed:
             continue
         other = before.phase1.get(name)
         held = dict(secrets_in(other)) if other is not None else {}
-        given = dict(secrets_in(each))
-        needed = [place for place, secret in given.items() if secret == LEFT_OUT]
-        more = _unsaid(given, held) if other is not None and _alike(each, other) else []
-        if other is not None and each.ppk is None and other.ppk is not None and each.ppk_id == other.ppk_id:
-            more.append("ppk")
-        for place in dict.fromkeys([*needed, *more]):
+        for place in needed:
             if place in held:
                 phase1[name] = with_secret(phase1[name], place, held[place])
             else:
@@ -64,12 +101,6 @@ def with_kept_secrets(wanted: Gateway, before: Gateway) -> Gateway:
     if problems:
         raise ValidationError(problems)
     return dataclasses.replace(wanted, phase1=phase1)
-
-
-def _unsaid(given: Collection[str], held: Collection[str]) -> list[str]:
-    """Return the places of secrets that are held where none is given: a new hash stands for the password before it."""
-    said = {place.rpartition(".")[0] for place in given}
-    return [place for place in held if place.rpartition(".")[0] not in said]
 
 
 def _alike(one: Phase1, other: Phase1) -> bool:

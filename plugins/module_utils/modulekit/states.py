@@ -13,7 +13,7 @@ from ..apply.takeover import adoptable
 from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
-from ..desired.kept_secrets import with_kept_secrets, with_placeholders
+from ..desired.kept_secrets import with_kept_secrets
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host
 from ..errors import IpsecError, Problem, ValidationError
@@ -70,17 +70,22 @@ def gateway_change(params: Params) -> Change:
         return lambda gateway: gateway
     if params["everything"]:
         raise _refusal("everything", True, f"it belongs to state deleted, and this is state {state}")
-    wanted = parse_gateway(with_placeholders(config) if params["keep_secrets"] else config)
+    # What is left out is known only when the gateway in force is.
+    parsed = None if params["keep_secrets"] else parse_gateway(config)
+
+    def wanted(before: Gateway) -> Gateway:
+        return with_kept_secrets(config, before) if parsed is None else parsed
+
     if state == "merged":
-        return lambda gateway: gateway.merged(with_kept_secrets(wanted, gateway))
-    if wanted.empty:
+        return lambda gateway: gateway.merged(wanted(gateway))
+    if not any(config.values()):
         raise _refusal(
             "state",
             state,
             "an empty config would remove every tunnel of this host; that is hardly meant, so it is refused "
             "(state deleted with everything: true removes all)",
         )
-    return lambda gateway: with_kept_secrets(wanted, gateway)
+    return wanted
 
 
 def adopting(params: Params) -> tuple[str, ...] | None:

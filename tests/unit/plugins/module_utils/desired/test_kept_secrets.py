@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,14 +18,27 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.kept_secrets import (
     with_kept_secrets,
-    with_placeholders,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.generators import material
+from ansible_collections.swanfleet.ipsec.tests.generators.authentication import authentication
 
 Config = dict[str, Any]
 HASH = "8846f7eaee8fb117ad06bdd830b7586c"
 CLIENT = {"auth_method": "eap_md5", "username": "anna", "password": "s3cret 1", "ca_certificates": ["/etc/ca.pem"]}
+OWN = {"certificate": material.CERTIFICATE, "private_key": material.PRIVATE_KEY}
+CERTIFIED = {"auth_method": "certificate", **OWN, "ca_certificates": [material.AUTHORITY]}
+EAP_BY_KEY = {"auth_method": "eap_md5", "username": "anna", "password": "s3cret 1", "psk": "the key"}
 WAYS: dict[str, Config] = {
+    "a certificate": CERTIFIED,
+    "EAP with a key": EAP_BY_KEY,
+    "a certificate and a key": {
+        **CERTIFIED, "second_authentication": {"auth_method": "psk", "psk": "the key"}, "local_id": "fqdn:gw.example.org",
+    },
+    "private keys in full": {
+        "local_auth": [{"certificates": [material.CERTIFICATE], "private_keys": ["/etc/key.pem", material.PRIVATE_KEY]}],
+        "remote_auth": [{"ca_certificates": [material.AUTHORITY]}],
+    },
     "a key": {"psk": "the key"},
     "a password": CLIENT,
     "a postquantum key": {"psk": "the key", "ppk_id": "fqdn:fleet-2026", "ppk": "tomorrow"},
@@ -54,7 +69,14 @@ def without(gateway: Gateway) -> Config:
 
 
 def kept(raw: Config, before: Gateway) -> Gateway:
-    return with_kept_secrets(parse_gateway(with_placeholders(raw)), before)
+    return with_kept_secrets(raw, before)
+
+
+def outcome(read: Callable[[], Gateway]) -> Gateway | str:
+    try:
+        return read()
+    except ValidationError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -63,6 +85,48 @@ def test_what_is_left_out_is_what_the_host_has(way: str) -> None:
     raw = without(before)
     assert "s3cret" not in str(raw)
     assert kept(raw, before) == before
+
+
+def test_a_gateway_as_gathered_is_the_gateway() -> None:
+    chance, held = random.Random(11), 0  # noqa: S311  # data for tests
+    for _each in range(300):
+        try:
+            before = parse_gateway(config(authentication(chance)))
+        except ValidationError:
+            continue
+        held += bool(dump_secrets(before))
+        assert kept(without(before), before) == before
+    assert held > 100
+
+
+def test_a_new_secret_stands_beside_those_that_are_kept() -> None:
+    before = parse_gateway(config(EAP_BY_KEY))
+    new = without(before)
+    new["phase1"][0]["psk"] = "a new key"
+    assert dump_secrets(kept(new, before)) == {"phase1": {"t": {"psk": "a new key", "password": "s3cret 1"}}}
+
+
+def test_no_private_key_is_kept_for_another_certificate() -> None:
+    before = parse_gateway(config(CERTIFIED))
+    other = without(before)
+    other["phase1"][0]["certificate"] = material.OTHER_CERTIFICATE
+    with pytest.raises(ValidationError) as refused:
+        kept(other, before)
+    assert str(refused.value) == "phase1 t: private_key: is required, as auth_method is certificate"
+
+
+def test_no_secret_is_kept_for_a_method_that_has_none_of_it() -> None:
+    before = parse_gateway(config(EAP_BY_KEY))
+    other = parse_gateway(config({**CERTIFIED, "private_key": "/etc/key.pem"}))
+    assert kept(without(other), before) == other
+
+
+@pytest.mark.parametrize("form", [[], [{}], "x", {"a": 1}, None])
+def test_what_has_another_form_than_on_the_host_is_read_as_it_is(form: object) -> None:
+    before = parse_gateway(config(WAYS["in full"]))
+    raw = without(before)
+    raw["phase1"][0]["remote_auth"] = form
+    assert outcome(lambda: kept(raw, before)) == outcome(lambda: parse_gateway(raw))
 
 
 @pytest.mark.parametrize(("way", "place"), [("a key", "psk"), ("a password", "password")])
