@@ -33,7 +33,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.daemon.listed import expected, shown, shown_owners
 from ansible_collections.swanfleet.ipsec.tests.generators.objects import SITUATION, Made
 
-_OWNERS = re.compile(r"loaded (?:IKE|EAP|NTLM) shared key with id '([^']*)' for: (.*)")
+_OWNERS = re.compile(r"loaded (?:IKE|EAP|NTLM|PPK) shared key with id '([^']*)' for: (.*)")
 
 
 @dataclass(frozen=True)

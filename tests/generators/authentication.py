@@ -145,7 +145,14 @@ def _long(chance: Chance) -> Made:
     if chance.random() < 0.4:
         mine.append({"auth": "psk", **({"psk": "the key of both"} if chance.random() < 0.5 else {})})
         theirs.append({"auth": "psk", "id": "fqdn:peer.example.org", "psk": "the key of both"})
-    return {**NO_SHORT_FORM, "local_auth": mine, "remote_auth": theirs, "remote_id": "any"}
+    return {
+        **NO_SHORT_FORM,
+        "local_auth": mine,
+        "remote_auth": theirs,
+        "remote_id": "any",
+        "ike_version": 2,
+        "aggressive": None,
+    }
 
 
 def _long_of_ikev1(chance: Chance) -> Made:
@@ -165,6 +172,8 @@ WAYS: tuple[Callable[[Chance], Made], ...] = (
 def authentication(chance: Chance) -> Made:
     """Return options of a phase 1 that are in the place of a pre-shared key, and others that go with them."""
     found = {"psk": None, **chance.choice(WAYS)(chance)}
+    if "eap" in str(found.get("auth_method")) and chance.random() < 0.9:
+        found.update(ike_version=2, aggressive=None)
     # Whom a certificate must name is for the peer to have.
     return (
         {**found, "remote_id": identity(chance)}
