@@ -138,7 +138,7 @@ def _expected_round(each: LocalRound | RemoteRound) -> Shown:
         if each.auth == "xauth"
         else _CLASSES.get(each.auth, "public key")
     )
-    found: Shown = {"class": kind, "certs": len(each.certificates), "cacerts": 0}
+    found: Shown = {"class": kind, "certs": len(each.certificates) + len(each.public_keys), "cacerts": 0}
     if each.auth.startswith("eap-"):
         found["eap-type"] = "EAP_" + each.auth.partition(":")[0][4:].upper()
     if each.eap_id is not None:

@@ -35,6 +35,12 @@ def key_pem(key: Key, *, passphrase: str = "", traditional: bool = False) -> str
     return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
 
 
+def public_pem(key: Key) -> str:
+    """Return the public part of a key as PEM."""
+    form = serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_key().public_bytes(serialization.Encoding.PEM, form).decode()
+
+
 @dataclass(frozen=True)
 class Holder:
     """A certificate with its private key."""

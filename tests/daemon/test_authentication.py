@@ -28,6 +28,7 @@ OTHER_CA = pki.authority("Other CA")
 GW = {number: CA.issue(f"gw{number}.example.org") for number in (1, 2)}
 # In IKEv1 charon has XAuth after signatures of RSA only.
 RSA = {number: CA.issue(f"gw{number}.example.org", key=pki.new_key("rsa")) for number in (1, 2)}
+PUBLIC = {number: pki.public_pem(holder.key) for number, holder in GW.items()}
 OUTCOME = r"establishing (CHILD_SA 'lan'|IKE_SA 't') failed"
 
 
@@ -169,6 +170,16 @@ WAYS: dict[str, tuple[Config, Config]] = {
             ],
         },
     ),
+    "in full, bare public keys": (
+        {
+            "local_auth": [{"public_keys": [PUBLIC[1]], "private_keys": [GW[1].key_pem]}],
+            "remote_auth": [{"public_keys": [PUBLIC[2]]}],
+        },
+        {
+            "local_auth": [{"public_keys": [PUBLIC[2]], "private_keys": [GW[2].key_pem]}],
+            "remote_auth": [{"public_keys": [PUBLIC[1]]}],
+        },
+    ),
     "in full, the peer's own certificate": (
         {
             "local_auth": [{"certificates": [GW[1].pem], "private_keys": [GW[1].key_pem]}],
@@ -259,7 +270,7 @@ def exchanged(value: Any) -> Any:
 
 
 _PAIRS = [(pair[1], pair[2]) for pair in (GW, RSA)]
-_OTHER = {
+_OTHER = {PUBLIC[1]: PUBLIC[2], PUBLIC[2]: PUBLIC[1]} | {
     text: other
     for one, two in _PAIRS
     for text, other in ((one.pem, two.pem), (two.pem, one.pem), (one.key_pem, two.key_pem), (two.key_pem, one.key_pem))
@@ -283,6 +294,37 @@ def test_a_wrong_secret_is_refused(ends: Ends, way: str) -> None:
     ends.apply(2, **as_server)
     with pytest.raises(DaemonRefused, match=OUTCOME):
         ends.up(1)
+
+
+def with_key_of(number: int, theirs: str) -> Config:
+    """Return the options of an end with a bare key, that takes this one of the peer."""
+    mine = {"public_keys": [PUBLIC[number]], "private_keys": [GW[number].key_pem]}
+    return {"local_auth": [mine], "remote_auth": [{"public_keys": [theirs]}]}
+
+
+@proving(
+    [
+        pytest.mark.proves(key=f"connections.<conn>.{side}<suffix>.pubkeys", option=f"phase1.{side}_auth")
+        for side in ("local", "remote")
+    ]
+)
+def test_only_the_bare_key_that_was_told_is_taken(ends: Ends) -> None:
+    ends.apply(2, **with_key_of(2, PUBLIC[1]))
+    ends.apply(1, **with_key_of(1, pki.public_pem(pki.new_key())))
+    with pytest.raises(DaemonRefused, match=OUTCOME):
+        ends.up(1)
+    ends.apply(1, **with_key_of(1, PUBLIC[2]))
+    ends.up(1)
+    swanctl_all(ends.pair[0], ends.hosts[1])
+    assert not ends.apply(1, **with_key_of(1, PUBLIC[2])).changed
+    ends.up(1)
+    # An authority that goes takes all credentials along, and those of this connection come back.
+    bare = with_key_of(1, PUBLIC[2])
+    wanted = {**tunnel(1, **bare), "authorities": [{"name": "fleet", "ca_certificate": CA.pem}]}
+    run(ends.hosts[1], wanted)
+    outcome = run(ends.hosts[1], tunnel(1, **bare))
+    assert "forget" in [step.verb for step in outcome.plan.steps]
+    ends.up(1)
 
 
 @pytest.mark.parametrize("initiator", [1, 2])

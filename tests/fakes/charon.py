@@ -84,7 +84,7 @@ _CONNECTION = {
 }  # fmt: skip
 _CONNECTION_LISTS = {"local_addrs": _any, "remote_addrs": _any, "proposals": _proposal, "vips": _any, "pools": _any}
 _ROUND = {"auth": _one_of(*_CLASSES), "id": _any, "round": _seconds, "aaa_id": _any, "eap_id": _any, "xauth_id": _any}
-_ROUND_LISTS = {"groups": _any, "certs": _any, "cacerts": _any, "cert_policy": _any}
+_ROUND_LISTS = {"groups": _any, "certs": _any, "pubkeys": _any, "cacerts": _any, "cert_policy": _any}
 _CHILD = {
     "mode": _one_of(*_MODES), "start_action": _one_of("none", "trap", "start", "trap|start"),
     "close_action": _one_of(*_ACTIONS), "dpd_action": _one_of(*_ACTIONS), "rekey_time": _seconds,

@@ -96,8 +96,12 @@ def token(chance: Chance) -> Made:
 def local_round(chance: Chance) -> Made:
     """Return a round of this end."""
     found: Made = {"auth": chance.choice(("pubkey", "rsa-sha256", "eap-tls", "ecdsa-sha384"))}
-    found.update(chance.choice(({"certificates": [material.CERTIFICATE], "private_keys": [material.PRIVATE_KEY]}, {
-        "token_certificates": [token(chance)]})))  # fmt: skip
+    ways: tuple[Made, ...] = (
+        {"certificates": [material.CERTIFICATE], "private_keys": [material.PRIVATE_KEY]},
+        {"token_certificates": [token(chance)]},
+        {"public_keys": [material.PUBLIC_KEY], "private_keys": [material.PRIVATE_KEY], "id": "fqdn:gw.example.org"},
+    )
+    found.update(chance.choice(ways))
     if chance.random() < 0.5:
         found["id"] = "fqdn:gw.example.org"
     if chance.random() < 0.3:
@@ -127,6 +131,9 @@ def remote_round(chance: Chance) -> Made:
     )  # fmt: skip
     for part in chance.sample(parts, 5):
         found.update(part)
+    if "id" in found and chance.random() < 0.3:
+        # charon gives a bare key the identity of the first connection that has it.
+        found["public_keys"] = [material.OTHER_PUBLIC_KEY]
     return found
 
 

@@ -287,7 +287,13 @@ def _forget(group: list[Step], wanted: Artifacts, host: Host) -> None:
     for key in wanted.shared:
         _load_secret(Step("load", "secret", key, key=key), wanted, host)
     for role, each in wanted.credentials.items():
+        if each.layer == "public key":
+            continue
         _ACTIONS[("load", each.layer)](Step("load", each.layer, role), wanted, host)
+    # A bare public key is known with the connection alone, which is the same as before, and so are its SAs.
+    for name, tree in wanted.connections.items():
+        if any("pubkeys" in section for section in tree.values() if isinstance(section, Mapping)):
+            _load_connection(Step("reload", "connection", name), wanted, host)
 
 
 def _owe_credentials(host: Host) -> None:

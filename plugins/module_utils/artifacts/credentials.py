@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TypeVar, Union
 
-from ..desired.certificates import key_id_of, read_certificate
+from ..desired.certificates import key_id_of, public_key_id, read_certificate
 from ..desired.credentials import is_unread, plain_text, split, text_of
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1
@@ -21,7 +21,7 @@ from ..desired.proving import by_key_alone, rounds_of
 from ..desired.secret import LEFT_OUT, Secret
 from .values import Credential, FileText
 
-CERTIFICATES, AUTHORITIES, KEYS = "x509", "x509ca", "private"
+CERTIFICATES, AUTHORITIES, KEYS, PUBLIC_KEYS = "x509", "x509ca", "private", "pubkey"
 _BEGIN = "swanfleet-"
 M = TypeVar("M", str, Union[str, Secret])
 _OURS = re.compile(r"swanfleet-([0-9a-f]{16}|[0-9a-f]{40}|key)\.pem")
@@ -52,6 +52,11 @@ def file_of(text: str) -> str:
     return f"{_BEGIN}{read_certificate(text).digest[:16]}.pem"
 
 
+def key_file_of(text: str) -> str:
+    """Return the name of the file with a public key."""
+    return f"{_BEGIN}{public_key_id(text)}.pem"
+
+
 def credentials(gateway: Gateway) -> dict[str, Credential]:
     """Return everything beside shared secrets that connections need, by the path below swanctl's directory.
 
@@ -76,6 +81,7 @@ def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> 
         for text in own:
             _add_certificate(text, CERTIFICATES, found)
         ids = [read_certificate(text).key_id for text in own]
+        _add_public_keys(gateway, mine.public_keys, found)
         for material in _read(gateway, mine.private_keys):
             key = text_of(gateway, material)
             secret = key if isinstance(key, Secret) else Secret(key)
@@ -87,6 +93,14 @@ def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> 
                 _add_certificate(text, AUTHORITIES, found)
         for each in _read(gateway, theirs.certificates):
             _add_certificate(plain_text(gateway, each), CERTIFICATES, found)
+        _add_public_keys(gateway, theirs.public_keys, found)
+
+
+def _add_public_keys(gateway: Gateway, keys: Iterable[str], found: dict[str, Credential]) -> None:
+    for text in (plain_text(gateway, each) for each in _read(gateway, keys)):
+        # It comes with the connection, which says whose it is; by itself charon would have no use for it.
+        role = f"{PUBLIC_KEYS}/{key_file_of(text)}"
+        found[role] = Credential("public key", public_key_id(text), Secret(text))
 
 
 def _read(gateway: Gateway, materials: Iterable[M]) -> list[M]:

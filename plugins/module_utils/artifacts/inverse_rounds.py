@@ -26,10 +26,11 @@ from .values import Tree
 
 # Sections of certificates that charon reads itself, by what their names begin with; as keys of the round that was read.
 _TOKENS = {"cacert": "cacert<suffix>", "cert": "cert<suffix>"}
-_DIRECTORIES = {"certs": "x509", "cacerts": "x509ca"}
+_DIRECTORIES = {"certs": "x509", "cacerts": "x509ca", "pubkeys": "pubkey"}
 _OPTIONS = {
     "certs": "certificates",
     "cacerts": "ca_certificates",
+    "pubkeys": "public_keys",
     "cert_policy": "cert_policies",
     "cert<suffix>": "token_certificates",
     "cacert<suffix>": "token_ca_certificates",
@@ -152,6 +153,8 @@ def _options(found: Part, identity: str | None) -> dict[str, Any]:
 
 def _short(mine: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the short form that may say the same as these rounds; None where there is none for sure."""
+    if any("public_keys" in each for each in (*mine, *theirs)):
+        return None
     if max(len(mine), len(theirs)) > 2 or any(each["auth"] not in _METHODS for each in (*mine, *theirs)):
         return None
     short = _proof(mine[0], theirs[0])

@@ -253,6 +253,7 @@ _EITHER_KEYS: dict[str, Key] = {
     "id": Key(parse_swanctl_identity, ANY),
     "eap_id": Key(_user),
     "certs": Key(_listed(str), ()),
+    "pubkeys": Key(_listed(str), ()),
     "round": Key(_number, 0),
 }
 LOCAL_KEYS: dict[str, Key] = {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..desired.credentials import is_unread, split, text_of
+from ..desired.credentials import is_unread, plain_text, split, text_of
 from ..desired.gateway import Gateway
 from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS, swanctl_identity
 from ..desired.owners import local_identity, owners, remote_identity
@@ -16,7 +16,7 @@ from ..desired.phase1 import Phase1
 from ..desired.proving import by_key_alone, rounds_of
 from ..desired.rounds import LocalRound, RemoteRound, TokenCertificate, User
 from ..desired.secret import Secret
-from .credentials import file_of
+from .credentials import file_of, key_file_of
 from .values import SharedSecret, Tree
 
 
@@ -48,7 +48,8 @@ def _local(connection: Phase1, each: LocalRound, gateway: Gateway, *, first: boo
     section.update(_texts(eap_id=each.eap_id, xauth_id=each.xauth_id))
     if each.aaa_id is not None:
         section["aaa_id"] = swanctl_identity(each.aaa_id)
-    section.update(_lists(certs=[certificate_file(gateway, one) for one in each.certificates]))
+    certificates = [certificate_file(gateway, one) for one in each.certificates]
+    section.update(_lists(certs=certificates, pubkeys=[_key_file(gateway, one) for one in each.public_keys]))
     section.update(_tokens("cert", each.token_certificates))
     if each.round:
         section["round"] = str(each.round)
@@ -65,6 +66,7 @@ def _remote(connection: Phase1, each: RemoteRound, gateway: Gateway, *, first: b
     section.update(
         _lists(
             certs=[certificate_file(gateway, one) for one in each.certificates],
+            pubkeys=[_key_file(gateway, one) for one in each.public_keys],
             cacerts=list(dict.fromkeys(authorities)),
             groups=each.groups,
             cert_policy=each.cert_policies,
@@ -124,6 +126,10 @@ def certificate_file(gateway: Gateway, material: str) -> str:
     return file
 
 
+def _key_file(gateway: Gateway, material: str) -> str:
+    return material if is_unread(gateway, material) else key_file_of(plain_text(gateway, material))
+
+
 def _files(gateway: Gateway, material: str) -> list[str]:
     """Return the names of our files with certificates; a path that nobody has read stands for itself."""
     if is_unread(gateway, material):
@@ -176,7 +182,7 @@ def with_contents(tree: Tree, contents: Mapping[str, str]) -> Tree:
         if isinstance(section, Mapping) and name.startswith(("local", "remote")):
             given = {
                 key: [contents[f"{directory}/{file}"] for file in section[key]]
-                for key, directory in (("certs", "x509"), ("cacerts", "x509ca"))
+                for key, directory in (("certs", "x509"), ("cacerts", "x509ca"), ("pubkeys", "pubkey"))
                 if key in section
             }
             found[name] = {**section, **given}

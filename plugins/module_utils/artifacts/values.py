@@ -72,7 +72,7 @@ class SharedSecret:
 
 @dataclass(frozen=True)
 class Credential:
-    """A certificate or a key that charon holds: "certificate" or "key", its identity there, its text, and a certificate's flag.
+    """What charon holds: a "certificate", "key" or "public key", its identity there, its text, and a certificate's flag.
 
     A certificate's identity is the SHA-256 of its DER, a key's is what charon calls it.
     """

@@ -127,6 +127,14 @@ def _key_id(public: bytes) -> str:
     return hashlib.sha1(public).hexdigest()  # noqa: S324  # charon's name of a key, no protection
 
 
+def public_key_id(pem: str) -> str:
+    """Return charon's name of a public key (SubjectPublicKeyInfo); raises `ValueError` for what is none."""
+    try:
+        return _key_id(der.bits(der.one(decoded(pem), der.SEQUENCE).inner[1]))
+    except (ValueError, IndexError):
+        raise ValueError("it is no public key, or a damaged one") from None
+
+
 def key_id_of(pem: str) -> str | None:
     """Return charon's name of a private key; None where it cannot be told: encrypted, or without its public part.
 

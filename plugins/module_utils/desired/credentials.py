@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator
@@ -12,15 +13,16 @@ from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError
 from .authority import Authority
-from .certificates import Certificate, key_id_of, read_certificate
+from .certificates import Certificate, key_id_of, public_key_id, read_certificate
 from .gateway import TYPES, Gateway
 from .holding import options_with
-from .identities import MY_ADDRESS
+from .identities import ANY, MY_ADDRESS, PEER_ADDRESS
 from .options import Kind
+from .owners import remote_identity
 from .pem import FORMS, Material, is_path
 from .phase1 import Phase1
 from .proving import by_key_alone, rounds_of
-from .rounds import LocalRound
+from .rounds import LocalRound, RemoteRound
 from .secret import LEFT_OUT, Secret
 
 Read = Callable[[str], Union[bytes, None]]
@@ -126,19 +128,41 @@ def _problems(gateway: Gateway, item: Phase1) -> Iterator[Problem]:
                 own.append((option, read_certificate(str(text_of(gateway, material)))))
             except ValueError as error:
                 yield Problem(item.where, option, None, str(error))
+        yield from _public_key_problems(gateway, item, names, mine.public_keys)
         yield from _key_problems(gateway, item, mine, names, [found for _option, found in own])
         if index == 0 and own:
             yield from _identity_problems(item, mine, [found for _option, found in own])
     for index, theirs in enumerate(rounds.remote):
-        names = _Names(item, f"remote_auth[{index}]")
-        for option, material in names.of("ca_certificates", theirs.ca_certificates, many=True):
-            for text in split(str(text_of(gateway, material))):
-                yield from _authority_problems(item, option, text)
-        for option, material in names.of("certificate", theirs.certificates):
-            try:
-                read_certificate(str(text_of(gateway, material)))
-            except ValueError as error:
-                yield Problem(item.where, option, None, str(error))
+        yield from _peers_problems(gateway, item, index, theirs)
+
+
+def _peers_problems(gateway: Gateway, item: Phase1, index: int, theirs: RemoteRound) -> Iterator[Problem]:
+    names = _Names(item, f"remote_auth[{index}]")
+    for option, material in names.of("ca_certificates", theirs.ca_certificates, many=True):
+        for text in split(str(text_of(gateway, material))):
+            yield from _authority_problems(item, option, text)
+    for option, material in names.of("certificate", theirs.certificates):
+        try:
+            read_certificate(str(text_of(gateway, material)))
+        except ValueError as error:
+            yield Problem(item.where, option, None, str(error))
+    yield from _public_key_problems(gateway, item, names, theirs.public_keys)
+    said = theirs.id or (item.remote_id if index == 0 else ANY)
+    if theirs.public_keys and _is_anyone(item, said):
+        wanted = "of a bare public key it must be said whose it is: remote_id, or the round's id, is needed"
+        yield Problem(item.where, f"remote_auth[{index}].public_keys", None, wanted)
+
+
+def _is_anyone(item: Phase1, identity: str) -> bool:
+    return identity == ANY or (identity == PEER_ADDRESS and not remote_identity(item))
+
+
+def _public_key_problems(gateway: Gateway, item: Phase1, names: _Names, keys: tuple[str, ...]) -> Iterator[Problem]:
+    for option, material in names.of("public_key", keys):
+        try:
+            public_key_id(plain_text(gateway, material))
+        except ValueError as error:
+            yield Problem(item.where, option, None, str(error))
 
 
 class _Names:
@@ -179,6 +203,7 @@ def _key_problems(
 ) -> Iterator[Problem]:
     held = set()
     unknown = bool(mine.token_certificates)
+    bare = _bare_keys(gateway, mine)
     for option, material in names.of("private_key", mine.private_keys):
         text = text_of(gateway, material)
         if text is LEFT_OUT:
@@ -190,12 +215,21 @@ def _key_problems(
             yield Problem(item.where, option, None, str(error))
             continue
         unknown = unknown or found is None
-        if found is not None and own and found not in {each.key_id for each in own}:
+        if found is not None and (own or bare) and found not in {*bare, *(each.key_id for each in own)}:
             wanted = "it is not the key of the certificate: the public keys of the two differ"
             yield Problem(item.where, option, None, wanted)
         held.add(found)
     if any(each.key_id not in held for each in own) and not unknown and len(own) > 1:
         yield Problem(item.where, names.of("private_key", (None,))[0][0], None, "one is needed for each certificate")
+
+
+def _bare_keys(gateway: Gateway, mine: LocalRound) -> set[str]:
+    """Return charon's names of our bare public keys; of damaged ones was told."""
+    found = set()
+    for material in mine.public_keys:
+        with contextlib.suppress(ValueError):
+            found.add(public_key_id(plain_text(gateway, material)))
+    return found
 
 
 def _identity_problems(item: Phase1, mine: LocalRound, own: list[Certificate]) -> Iterator[Problem]:

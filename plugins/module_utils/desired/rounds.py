@@ -121,6 +121,12 @@ class LocalRound:
     token_certificates: tuple[TokenCertificate, ...] = option(
         list_of(object_of(TokenCertificate)), "More of them, which charon reads itself.", default=()
     )
+    public_keys: tuple[str, ...] = option(
+        list_of(pem.PUBLIC_KEY),
+        "In place of certificates, our bare public key, which the peer must know: a text (PEM), or an absolute path on the"
+        " target. charon takes the first one.",
+        default=(),
+    )
     private_keys: tuple[str | Secret, ...] = option(
         list_of(pem.PRIVATE_KEY), "The private keys of these: texts (PEM), or absolute paths on the target.", default=()
     )
@@ -155,6 +161,11 @@ class RemoteRound:
     )
     certificates: tuple[str, ...] = option(
         list_of(pem.CERTIFICATE), "The peer's own certificates: with them only these are taken.", default=()
+    )
+    public_keys: tuple[str, ...] = option(
+        list_of(pem.PUBLIC_KEY),
+        "The peer's bare public keys, which belong to its O(id): with them only these, and O(certificates), are taken.",
+        default=(),
     )
     token_certificates: tuple[TokenCertificate, ...] = option(
         list_of(object_of(TokenCertificate)), "More of them, which charon reads itself.", default=()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Where swanctl looks for certificates and keys, below its own directory.
-CREDENTIAL_DIRECTORIES = ("x509", "x509ca", "private")
+CREDENTIAL_DIRECTORIES = ("x509", "x509ca", "private", "pubkey")
 
 
 @dataclass(frozen=True)

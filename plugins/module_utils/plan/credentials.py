@@ -14,7 +14,11 @@ from .steps import Step
 def fresh_credentials(wanted: Artifacts, daemon: ObservedDaemon) -> list[Step]:
     """Return the steps that load what charon does not hold."""
     held = daemon.keys | daemon.certificates
-    return [Step("load", each.layer, role) for role, each in wanted.credentials.items() if each.identity not in held]
+    return [
+        Step("load", each.layer, role)
+        for role, each in wanted.credentials.items()
+        if each.layer != "public key" and each.identity not in held
+    ]
 
 
 def stale_credentials(wanted: Artifacts, observed: Observed) -> list[Step]:

@@ -78,6 +78,10 @@ def phase1(**options: Any) -> Config:
             "remote_auth": [{"auth": "pubkey", "ca_id": "dn:C=DE, CN=CA"}], **NAMES,
         }, id="a hash and another server"),
         pytest.param({
+            "local_auth": [{"auth": "pubkey", "public_keys": ["/etc/own.pub"]}],
+            "remote_auth": [{"auth": "pubkey", "public_keys": ["/etc/peer.pub", "/etc/next.pub"]}], **NAMES,
+        }, id="bare public keys"),
+        pytest.param({
             "local_auth": [{"auth": "rsa-sha256", "token_certificates": TOKENS}],
             "remote_auth": [{
                 "auth": "ike:rsa-3072-sha256", "certificates": ["/etc/peer.pem"], "token_certificates": TOKENS[:1],
@@ -203,8 +207,8 @@ def test_of_two_postquantum_keys_the_one_of_its_name_is_taken() -> None:
             ["text:1: connections.t.local: at least one section local is needed"], id="an end without a round",
         ),
         pytest.param(
-            ROW % ("certs = a.pem\n pubkeys = x", "cacert { file = /x\n pin = 4711 } x { }"),
-            ["text:5: connections.t.local.pubkeys: no option stands for this key yet",
+            ROW % ("certs = a.pem\n pubkey = x", "cacert { file = /x\n pin = 4711 } x { }"),
+            ["text:5: connections.t.local.pubkey: no option stands for this key yet; did you mean pubkeys?",
              "text:7: connections.t.remote.cacert.pin: no option stands for this key yet",
              "text:7: connections.t.remote.x: no option stands for this section yet"], id="keys without an option",
         ),

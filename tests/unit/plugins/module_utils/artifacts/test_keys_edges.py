@@ -56,8 +56,8 @@ def read(text: str) -> Gateway:
 def test_no_other_key_is_understood() -> None:
     taken = {
         "connection": "version local_addrs remote_addrs proposals rekey_time over_time dpd_delay dpd_timeout encap",
-        "local": "auth id round eap_id certs aaa_id xauth_id revocation",
-        "remote": "auth id round eap_id certs ca_id cacerts groups cert_policy revocation",
+        "local": "auth id round eap_id certs pubkeys aaa_id xauth_id revocation",
+        "remote": "auth id round eap_id certs pubkeys ca_id cacerts groups cert_policy revocation",
         "child": "local_ts remote_ts esp_proposals rekey_time life_time rekey_bytes rekey_packets start_action "
         "close_action dpd_action mode ah_proposals",
     }
