@@ -65,8 +65,3 @@ def _secret_text(secret: SharedSecret) -> str:
     if secret.value is LEFT_OUT:
         return secret.value.reveal()
     return "0s" + base64.b64encode(secret.data).decode("ascii")
-
-
-def section_lines(tree: Tree) -> list[str]:
-    """Return the lines inside a section, for diffs that people read."""
-    return [line[2:] for line in list(render_section("", tree))[1:-1]]

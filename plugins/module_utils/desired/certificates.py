@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from . import der
 from .pem import decoded
 
-_SUBJECT_ALT_NAME, _BASIC_CONSTRAINTS, _CRL_NUMBER = b"\x55\x1d\x11", b"\x55\x1d\x13", b"\x55\x1d\x14"
+_SUBJECT_ALT_NAME, _BASIC_CONSTRAINTS = b"\x55\x1d\x11", b"\x55\x1d\x13"
 _RSA = bytes.fromhex("2a864886f70d010101")
 _EC = bytes.fromhex("2a8648ce3d0201")
 _EMAIL, _DNS, _ADDRESS = 0x81, 0x82, 0x87
@@ -47,25 +47,6 @@ class Certificate:
         if now > self.not_after:
             return f"it has expired on {self.not_after:%Y-%m-%d %H:%M:%S} UTC"
         return ""
-
-
-@dataclass(frozen=True)
-class RevocationList:
-    """A CRL: digest of its DER, issuer as DER, its number (None where it has none), when it was made and the next is due."""
-
-    digest: str
-    issuer: bytes
-    number: int | None
-    made: dt.datetime
-    next_due: dt.datetime | None
-
-    def replaces(self, other: RevocationList) -> bool:
-        """Say whether charon keeps this one beside the other: same issuer, and as new or newer (RFC 5280, 5.2.3)."""
-        if self.issuer != other.issuer:
-            return False
-        if self.number is not None and other.number is not None:
-            return self.number >= other.number
-        return self.made >= other.made
 
 
 @functools.lru_cache(maxsize=4096)
@@ -183,27 +164,3 @@ def _ec_id(fields: list[der.Element]) -> str | None:
 def is_encrypted(pem: str) -> bool:
     """Say whether a private key is encrypted."""
     return "-----BEGIN ENCRYPTED PRIVATE KEY-----" in pem or "\nProc-Type: 4,ENCRYPTED" in pem
-
-
-@functools.lru_cache(maxsize=64)
-def read_revocation_list(pem: str) -> RevocationList:
-    """Return what a CRL says; raises `ValueError` for what is none."""
-    return revocation_list_of(decoded(pem))
-
-
-def revocation_list_of(raw: bytes) -> RevocationList:
-    """Return what a CRL in DER says; raises `ValueError` for what is none."""
-    try:
-        body = der.one(raw, der.SEQUENCE).inner[0].inner
-        fields = body[1:] if body[0].tag == der.INTEGER else body
-        times = [der.time(each) for each in fields[2:4] if each.tag in (der.UTC_TIME, der.GENERALIZED_TIME)]
-        number = _extensions(fields[2:]).get(_CRL_NUMBER)
-        return RevocationList(
-            digest=hashlib.sha256(raw).hexdigest(),
-            issuer=fields[1].encoded,
-            number=None if number is None else der.integer(der.one(number, der.INTEGER)),
-            made=times[0],
-            next_due=times[1] if len(times) > 1 else None,
-        )
-    except (ValueError, IndexError, UnicodeDecodeError):
-        raise ValueError("it is no list of revoked certificates, or a damaged one") from None

@@ -15,7 +15,6 @@ from .secret import Secret
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
 KEY_LABELS = ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
-LIST_LABELS = ("X509 CRL",)
 PUBLIC_KEY_LABELS = ("PUBLIC KEY",)
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s*?\n(.*?)-----END \1-----", re.DOTALL)
 _BODY = re.compile(r"(?P<headers>(?:[A-Za-z-]+:[^\n]*\n)*)\s*(?P<data>[A-Za-z0-9+/=\s]+)")
@@ -112,12 +111,10 @@ def _kind(labels: tuple[str, ...], what: str, *, many: bool = False, secret: boo
 
 CERTIFICATE_TOLD = "a certificate"
 KEY_TOLD = "a private key"
-LIST_TOLD = "a list of revoked certificates"
 PUBLIC_KEY_TOLD = "a public key"
 CERTIFICATE = _kind(CERTIFICATE_LABELS, CERTIFICATE_TOLD)
 CERTIFICATES = _kind(CERTIFICATE_LABELS, CERTIFICATE_TOLD, many=True)
 PRIVATE_KEY = _kind(KEY_LABELS, KEY_TOLD, secret=True)
-REVOCATION_LIST = _kind(LIST_LABELS, LIST_TOLD)
 PUBLIC_KEY = _kind(PUBLIC_KEY_LABELS, PUBLIC_KEY_TOLD)
 
 
@@ -138,6 +135,5 @@ FORMS: dict[Kind, Form] = {
     CERTIFICATE: Form(CERTIFICATE_LABELS, CERTIFICATE_TOLD),
     CERTIFICATES: Form(CERTIFICATE_LABELS, CERTIFICATE_TOLD, many=True),
     PRIVATE_KEY: Form(KEY_LABELS, KEY_TOLD),
-    REVOCATION_LIST: Form(LIST_LABELS, LIST_TOLD),
     PUBLIC_KEY: Form(PUBLIC_KEY_LABELS, PUBLIC_KEY_TOLD),
 }

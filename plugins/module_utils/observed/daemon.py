@@ -17,10 +17,8 @@ from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
 from .pools import observe_pools
+from .starts import was_there
 from .values import ObservedDaemon
-
-# The kernel counts a process's start in ticks of 10 ms, and its own file times in ticks of up to 4 ms.
-_TICK_S = 0.02
 
 
 def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon:
@@ -60,7 +58,7 @@ def loaded_parts(
             return recorded.loaded
         by_hand = _in_file(file)
         return {name: parts for name, parts in recorded.loaded.items() if by_hand is None or by_hand.get(name) == parts}
-    if file is None or file.modified + _TICK_S > state.started:
+    if file is None or not was_there(file, state):
         return {}
     if recorded is not None and _sha(file.content) == recorded.file:
         return recorded.loaded

@@ -17,10 +17,8 @@ from ..artifacts.pools import pools_in_text
 from ..drivers.charon import Charon, DaemonState
 from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
+from .starts import was_there
 from .values import ObservedPools
-
-# The kernel counts a process's start in ticks of 10 ms, and its own file times in ticks of up to 4 ms.
-_TICK_S = 0.02
 
 
 def observe_pools(charon: Charon, state: DaemonState, files: Files, paths: Paths) -> ObservedPools:
@@ -35,7 +33,7 @@ def _proven(state: DaemonState, record: FileState | None, file: FileState | None
     noted = recorded_pools(record, state.start_id)
     if noted is not None:
         return noted
-    if file is None or file.modified + _TICK_S > state.started:
+    if file is None or not was_there(file, state):
         return {}
     return _in_file(file)
 

@@ -18,7 +18,6 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl 
     quote,
     render_secrets,
     render_section,
-    section_lines,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret, Tree
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
@@ -62,7 +61,6 @@ def test_a_quoted_value_is_one_line_and_is_read_back(value: str) -> None:
 def test_a_section_keeps_its_order_and_joins_lists() -> None:
     tree: Tree = {"b": "1", "a": ["x", "y"], "inner": {"c": ""}}
     assert list(render_section("s", tree)) == ["s {", '  b = "1"', '  a = "x,y"', "  inner {", '    c = ""', "  }", "}"]
-    assert section_lines(tree) == ['b = "1"', 'a = "x,y"', "inner {", '  c = ""', "}"]
 
 
 def test_a_secret_is_written_as_base64_whatever_it_looks_like() -> None:
