@@ -83,22 +83,26 @@ def kept_in(host: Host, number: int) -> str:
 
 
 def keep(host: Host, number: int, found: TakenOver, observed: Observed) -> None:
-    """Keep copies of the files that change, and what else is needed to give everything back."""
+    """Keep copies of the files that change, for root alone, and what else is needed to give everything back.
+
+    The manifest has mode and owner of each file, and the digest of what it becomes: None where it goes.
+    """
     directory = kept_in(host, number)
     host.files.make_directory(host.paths.taken_over, 0o700)
     host.files.remove(directory)
     host.files.make_directory(directory, 0o700)
-    copies = []
-    for path in sorted(found.rest.texts):
+    copies, files = [], {}
+    for path, text in sorted(found.rest.texts.items()):
         there = host.files.read(path)
         if there is not None:
-            copies.append(NewFile(_copy(host, directory, path), there.content, there.mode, there.owner))
+            # They hold secrets, and stay when all is well; the files themselves may have been open to many.
+            copies.append(NewFile(_copy(host, directory, path), there.content, 0o600))
+            becomes = None if text is None else _digest(_bytes(text))
+            files[path] = {"mode": there.mode, "owner": there.owner, "becomes": becomes}
     host.files.replace_all(copies)
     manifest = {
         "connections": sorted(found.gateway.phase1),
-        "files": {
-            path: None if text is None else _digest(_bytes(text)) for path, text in sorted(found.rest.texts.items())
-        },
+        "files": files,
         "links": {name: observed.links[name].alias for name in sorted(found.gateway.xfrm_interfaces)},
         "secrets": list(found.rest.secrets),
     }
@@ -180,11 +184,11 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
     for link, alias in manifest["links"].items():
         _unmark(host, link, alias)
     edited = _edited(host, directory, manifest)
-    copies = {path: host.files.read(_copy(host, directory, path)) for path in manifest["files"]}
     host.files.replace_all(
         [
-            NewFile(path, copy.content, copy.mode, copy.owner)
-            for path, copy in copies.items()
+            NewFile(path, copy.content, was["mode"], tuple(was["owner"]))
+            for path, was in manifest["files"].items()
+            for copy in [host.files.read(_copy(host, directory, path))]
             if copy is not None and path not in edited
         ]
     )
@@ -197,13 +201,13 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
 def _edited(host: Host, directory: str, manifest: Mapping[str, Any]) -> dict[str, str]:
     """Return what the files held, by their paths, that are neither as they were nor as the run was to leave them."""
     found = {}
-    for path, becomes in manifest["files"].items():
+    for path, was in manifest["files"].items():
         copy, there = host.files.read(_copy(host, directory, path)), host.files.read(path)
         if (
             copy is not None
             and there is not None
             and there.content != copy.content
-            and _digest(there.content) != becomes
+            and _digest(there.content) != was["becomes"]
         ):
             found[path] = copy.content.decode("utf-8", "surrogateescape")
     return found

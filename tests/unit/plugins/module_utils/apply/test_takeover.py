@@ -84,13 +84,13 @@ def test_what_is_left_of_the_files_is_what_was_not_taken_over() -> None:
     assert (left.mode, left.owner) == (0o640, (0, 42))
 
 
-def test_the_files_are_kept_as_they_were() -> None:
+def test_the_texts_of_the_files_are_kept_for_root_alone() -> None:
     host = by_hand()
     adopt(host)
     copies = [host.files.files[f"{KEPT}/1{path}"] for path in (MAIN, ROME_FILE)]
     assert [(each.content.decode(), each.mode, each.owner) for each in copies] == [
-        (SWANCTL_CONF, 0o640, (0, 42)),
-        (ROME_CONF, 0o640, (0, 42)),
+        (SWANCTL_CONF, 0o600, (0, 0)),
+        (ROME_CONF, 0o600, (0, 0)),
     ]
     assert (host.files.directories[KEPT], host.files.directories[f"{KEPT}/1"]) == (0o700, 0o700)
     adopt(host)
