@@ -9,8 +9,10 @@ The rows make docs/disruption.md; SWANFLEET_WRITE_TABLES=1 writes it anew.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_network
+from itertools import chain, product
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,7 @@ changed, what the run has foretold is compared with what charon reports, and the
 | what changes | {types} |
 | --- | --- | --- | --- | --- |
 """
+NetworkPair = tuple[str, str]
 WORDS = ["none", "rekey", "reestablish", "end"]
 PROPOSALS = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"]
 ESP = ["aes256gcm16", "aes128gcm16"]
@@ -56,6 +59,7 @@ class Case:
     """One change: options of phase 1 and its phase 2s as they become, and the key that the peer has then.
 
     `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
+    `group` begins with lan and aaa, which have the same local networks and so are one CHILD_SA; `aaa` is what becomes of it.
     `base` are options of phase 1 before and after. The peer has a certificate too, `certified` says that it takes one.
     """
 
@@ -64,6 +68,8 @@ class Case:
     phase2: Config | None = field(default_factory=dict)
     two: bool = False
     dmz: Config | None = None
+    group: bool = False
+    aaa: Config | None = None
     more: tuple[Config, ...] = ()
     gone: bool = False
     key: str = "s3cret"
@@ -84,6 +90,7 @@ def certificate(holder: pki.Holder, *more: pki.Holder) -> Config:
 
 
 DMZ = {"name": "dmz", "local_networks": ["10.1.1.0/24"], "remote_networks": ["10.2.1.0/24"]}
+AAA = {"name": "aaa", "remote_networks": ["10.2.1.0/24"]}
 THIRD = {"name": "third", "local_networks": ["10.1.2.0/24"], "remote_networks": ["10.2.2.0/24"]}
 
 # tests/daemon/test_plain_keys.py shows that charon notices a change of each of these, so that one stands for all.
@@ -138,23 +145,28 @@ CASES = (
     Case("one of two phase 2s goes", two=True),
     Case("one of two phase 2s goes, the other changes", phase2={"lifetime": "2h"}, two=True),
     Case("both phase 2s go, another comes", phase2=None, two=True, more=(THIRD,)),
+    Case("one of two phase 2s in one CHILD_SA", phase2={"lifetime": "2h"}, group=True, aaa={}),
+    Case("both phase 2s in one CHILD_SA", phase2={"lifetime": "2h"}, group=True, aaa={"lifetime": "2h"}),
+    Case("one of two phase 2s in one CHILD_SA goes, the first", group=True),
+    Case("one of two phase 2s in one CHILD_SA goes, the second", phase2=None, group=True, aaa={}),
+    Case("phase2, one more that joins its CHILD_SA", aaa={}),
+    Case("phase1.split_connections", {"split_connections": True}, group=True, aaa={}),
     Case("phase 1, with two phase 2s", {"lifetime": "4h"}, two=True, dmz={}),
     Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
 )
 # What cannot change by itself: a phase 1 of another name is another tunnel, and ways to authenticate are several options.
-# ESP in user space knows neither transport mode nor AH nor labels; split_connections changes children as their
-# selectors do.
+# ESP in user space knows neither transport mode nor AH nor labels.
 TOGETHER = {f"phase1.{each.name}" for each in options_of(Authentication)} - {"phase1.psk"}
 LAB = set(
     "phase1.connection_type phase1.traffic_selector phase1.vxlan_port phase1.encryption_type phase2.ah_proposals "
-    "phase1.split_connections phase2.label_mode".split()
+    "phase2.label_mode".split()
 )
 NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER | LAB
 
 
 def before(init_type: str, case: Case) -> Config:
     """Return the gateway from which a case begins."""
-    return after(init_type, Case("", dmz={} if case.two else None, base=case.base))
+    return after(init_type, Case("", dmz={} if case.two else None, aaa={} if case.group else None, base=case.base))
 
 
 def after(init_type: str, case: Case) -> Config:
@@ -171,6 +183,7 @@ def after(init_type: str, case: Case) -> Config:
     }  # fmt: skip
     children = [{**phase2, **case.phase2}] if case.phase2 is not None else []
     children += [{**phase2, **DMZ, **case.dmz}] if case.dmz is not None else []
+    children += [{**phase2, **AAA, **case.aaa}] if case.aaa is not None else []
     return config(
         [{**phase1, **case.base, **case.phase1}],
         [*children, *({**phase2, **each} for each in case.more)],
@@ -184,6 +197,7 @@ def connection(identity: str, towards: Sequence[str] = ()) -> dict[str, Any]:
         name: {"local_ts": [f"10.2.{n}.0/24"], "remote_ts": [f"10.1.{n}.0/24"], "esp_proposals": ESP}
         for n, name in enumerate(("lan", "dmz", "third"))
     }
+    children["lan"]["local_ts"].append("10.2.1.0/24")
     return {
         "version": "0", "proposals": PROPOSALS, "remote_addrs": [*towards, "0.0.0.0/0", "::/0"],
         "local": {"auth": "psk", "id": f"fqdn:{identity}.example.org"}, "remote": {"auth": "psk"}, "children": children,
@@ -230,7 +244,22 @@ def host(pair: Pair, peer: ViciCharon, tmp_path: Path) -> Iterator[Host]:
 
 def up(charon: ViciCharon | Any) -> list[str]:
     """Return the names of the children that are installed."""
-    return [c["name"] for _name, sa in charon.sas() for c in sa["child-sas"].values() if c["state"] == "INSTALLED"]
+    return sorted(child["name"] for child in installed(charon))
+
+
+def installed(charon: ViciCharon | Any) -> list[dict[str, Any]]:
+    """Return the CHILD_SAs that are installed."""
+    return [c for _name, sa in charon.sas() for c in sa["child-sas"].values() if c["state"] == "INSTALLED"]
+
+
+def carried(child: Mapping[str, Any]) -> list[NetworkPair]:
+    """Return the pairs of networks that a CHILD_SA carries."""
+    return [(local, remote) for local in child["local-ts"] for remote in child["remote-ts"]]
+
+
+def meet(one: NetworkPair, other: NetworkPair) -> bool:
+    """Say whether some traffic belongs to both pairs."""
+    return all(ip_network(a).overlaps(ip_network(b)) for a, b in zip(one, other, strict=True))
 
 
 class Watch:
@@ -238,26 +267,28 @@ class Watch:
 
     def __init__(self, client: ViciCharon) -> None:
         self.client = client
-        self.told: list[tuple[str, str, bool]] = []
+        self.told: list[tuple[str, list[NetworkPair], bool]] = []
         self.look()
 
-    def look(self) -> list[tuple[str, str, bool]]:
-        """Return (unique id, name, up) of every event so far."""
+    def look(self) -> list[tuple[str, list[NetworkPair], bool]]:
+        """Return (unique id, pairs of networks, up) of every event so far."""
         for _event, message in self.client.session.listen(["child-updown"], timeout=0):
             for name, sa in message.items():
                 if isinstance(sa, dict) and name == "t2":
                     children = sa["child-sas"].values()
-                    self.told += [(each["uniqueid"], each["name"], message.get("up") == "yes") for each in children]
+                    self.told += [(each["uniqueid"], carried(each), message.get("up") == "yes") for each in children]
         return self.told
 
-    def verdict(self, old: dict[str, str], heirs: dict[str, str]) -> str:
-        """Return the worst that has happened to the CHILD_SAs that were up before, by unique id and name."""
-        return max((self._fate(number, heirs.get(name, name)) for number, name in old.items()), key=WORDS.index)
+    def verdict(self, old: dict[str, list[NetworkPair]]) -> str:
+        """Return the worst that has happened to the traffic of the CHILD_SAs that were up before, by unique id."""
+        return max((self._fate(number, pair) for number, pairs in old.items() for pair in pairs), key=WORDS.index)
 
-    def _fate(self, number: str, heir: str) -> str:
+    def _fate(self, number: str, pair: NetworkPair) -> str:
         told = self.look()
-        ended = [index for index, (which, _name, is_up) in enumerate(told) if not is_up and which == number]
-        begun = [index for index, (_which, name, is_up) in enumerate(told) if is_up and name == heir]
+        ended = [index for index, (which, _pairs, is_up) in enumerate(told) if not is_up and which == number]
+        begun = [
+            index for index, (_which, pairs, is_up) in enumerate(told) if is_up and any(meet(pair, p) for p in pairs)
+        ]
         if not ended:
             return "none"
         return "end" if not begun else "rekey" if begun[0] < ended[0] else "reestablish"
@@ -267,8 +298,8 @@ def set_key(peer: ViciCharon, key: str) -> None:
     peer.load_shared(id="any", kind="ike", owners=[], data=key.encode())
 
 
-def begin(host: Host, peer: ViciCharon, init_type: str, case: Case) -> dict[str, str]:
-    """Bring the tunnel up as it is before a case; return the names of its CHILD_SAs by their unique ids."""
+def begin(host: Host, peer: ViciCharon, init_type: str, case: Case) -> dict[str, list[NetworkPair]]:
+    """Bring the tunnel up as it is before a case; return what its CHILD_SAs carry by their unique ids."""
     for charon in (host.charon, peer):
         for _name, sa in charon.sas():
             charon.terminate(ike_id=int(sa["uniqueid"]), timeout_ms=2000, force=True)
@@ -280,12 +311,13 @@ def begin(host: Host, peer: ViciCharon, init_type: str, case: Case) -> dict[str,
     peer.load_key(THEIRS.key_pem.encode())
     peer.load_connection("gw2c", certified(connection("gw2")))
     wanted = before(init_type, case)
-    names = sorted(child["name"] for child in wanted["phase2"])
     run(host, wanted)
+    names = sorted(host.charon.connections(["t2"])["t2"]["children"])
+    assert names == (["aaa"] if case.group else ["dmz", "lan"] if case.two else ["lan"])
     for name in names if "start" not in init_type else ():
         host.charon.initiate(ike="t2", child=name, timeout_ms=5000)
     assert awaited(lambda: up(host.charon) == names)
-    return {c["uniqueid"]: c["name"] for _name, sa in host.charon.sas() for c in sa["child-sas"].values()}
+    return {c["uniqueid"]: carried(c) for c in installed(host.charon)}
 
 
 def row(host: Host, peer: ViciCharon, process: CharonProcess, init_type: str, case: Case) -> tuple[str, str]:
@@ -300,11 +332,16 @@ def row(host: Host, peer: ViciCharon, process: CharonProcess, init_type: str, ca
         foretold = outcome.disruption.get("t2", "none")
         if case.phase1.get("init_type", init_type) == "none" and foretold != "none":
             _bring_back(host, peer, case)
-        names = [child["name"] for child in wanted["phase2"] if child["name"] in {*old.values(), "renamed"}]
-        assert awaited(lambda: set(names) <= set(up(host.charon))), (case, host.charon.sas())
+        pairs = [pair for each in wanted["phase2"] for pair in product(each["local_networks"], each["remote_networks"])]
+        kept = [pair for pair in pairs if any(meet(pair, each) for each in chain(*old.values()))]
+        assert awaited(lambda: all(_is_carried(host, pair) for pair in kept)), (case, host.charon.sas())
         assert awaited(lambda: len(up(host.charon)) == len(set(up(host.charon)))), (case, host.charon.sas())
         assert not run(host, wanted).changed, case
-        return foretold, watch.verdict(old, {"lan": "renamed"} if case.what == "phase2.name" else {})
+        return foretold, watch.verdict(old)
+
+
+def _is_carried(host: Host, pair: NetworkPair) -> bool:
+    return any(meet(pair, each) for child in installed(host.charon) for each in carried(child))
 
 
 def _bring_back(host: Host, peer: ViciCharon, case: Case) -> None:

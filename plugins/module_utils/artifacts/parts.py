@@ -40,7 +40,12 @@ def parts_of(tree: Tree) -> Parts:
     return Parts(
         whole=_digest("\0".join([ike, unseen, *(f"{name}\0{starts[name]}\0{texts[name]}" for name in sorted(texts))])),
         ike=_digest(ike),
-        children={name: ChildPart(starts[name], _digest(text)) for name, text in texts.items()},
+        children={
+            name: ChildPart(
+                starts[name], _digest(text), _listed(children[name], "local_ts"), _listed(children[name], "remote_ts")
+            )
+            for name, text in texts.items()
+        },
         unseen=_digest(unseen) if unseen else "",
     )
 
@@ -79,6 +84,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return ",".join(value)
     return {key: _plain(item) for key, item in value.items()}
+
+
+def _listed(child: Tree, key: str) -> tuple[str, ...]:
+    value = child.get(key, "dynamic")
+    return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
 
 
 def _digest(text: str) -> str:

@@ -20,10 +20,15 @@ SECRETS_FILE = "secrets"
 
 @dataclass(frozen=True)
 class ChildPart:
-    """A child of a connection: its start action ("trap|start" …), and a digest of everything else."""
+    """A child of a connection: its start action ("trap|start" …), and a digest of everything else.
+
+    `local` and `remote` are the selectors of one that is wanted, as they are written; one that was stored has none.
+    """
 
     start: str
     digest: str
+    local: tuple[str, ...] = field(default=(), compare=False)
+    remote: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def starts(self) -> bool:

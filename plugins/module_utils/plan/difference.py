@@ -10,6 +10,7 @@ from ..observed.values import LiveSas, Observed
 from .connections import plan_daemon
 from .credentials import stale_credentials
 from .kernel import plan_links
+from .links import renewed_numbers, tunnels_of, with_links_anew
 from .steps import Plan, Step
 
 
@@ -24,8 +25,13 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
     steps = _files(wanted, observed)
     build, remove = plan_links(wanted.links, observed.links)
     at_charon = Plan() if observed.daemon is None else plan_daemon(wanted, observed, observed.daemon, live)
+    disruption, unsettled = at_charon.disruption, at_charon.unsettled
+    if observed.daemon is not None:
+        cut = tunnels_of(renewed_numbers(build, observed.links), wanted, observed.daemon)
+        unsettled += tuple(name for name in cut if live is None and name not in unsettled)
+        disruption = {**disruption, **with_links_anew(cut, disruption, live or {})}
     remove += stale_credentials(wanted, observed)
-    return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), at_charon.disruption, at_charon.unsettled)
+    return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), disruption, unsettled)
 
 
 def _files(wanted: Artifacts, observed: Observed) -> list[Step]:

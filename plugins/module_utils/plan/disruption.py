@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..artifacts.values import Parts
-from ..observed.values import LiveSa
+from ..observed.values import LiveChild, LiveSa
+from .heirs import heirs_of
 from .steps import Settlement
 
 NONE, REKEY, REESTABLISH, END = "none", "rekey", "reestablish", "end"
@@ -80,7 +81,7 @@ class Outlook:
 
 def outlook(change: Change, live: Sequence[LiveSa]) -> Outlook:
     """Return what a change means for the SAs that are live."""
-    up = sorted({child.name for sa in live for child in sa.children if child.up})
+    up = [child for sa in live for child in sa.children if child.up]
     if not live:
         return Outlook(NONE)
     if change.wanted is None or not change.wanted.children:
@@ -90,8 +91,10 @@ def outlook(change: Change, live: Sequence[LiveSa]) -> Outlook:
     return _children_replaced(change, change.loaded, change.wanted, live, up)
 
 
-def _ike_replaced(change: Change, wanted: Parts, up: list[str]) -> Outlook:
-    again = tuple(name for name in up if name in wanted.children)
+def _ike_replaced(change: Change, wanted: Parts, up: Sequence[LiveChild]) -> Outlook:
+    loaded = change.loaded.children if change.loaded is not None else {}
+    heirs = heirs_of(up, loaded, wanted.children, {})
+    again = heirs.names
     started = frozenset(name for name, child in wanted.children.items() if child.starts and change.loads)
     # With nothing but a new key, or what it passes over, charon takes the IKE_SA for the wanted one, and would set a
     # CHILD_SA up under it.
@@ -103,7 +106,7 @@ def _ike_replaced(change: Change, wanted: Parts, up: list[str]) -> Outlook:
         by_charon=started,
         held=_held(change, frozenset(wanted.children), started, gentle=gentle),
     )
-    told = NONE if not up else END if len(again) < len(up) else REKEY if gentle else REESTABLISH
+    told = NONE if not up else END if not heirs.complete else REKEY if gentle else REESTABLISH
     return Outlook(told, "renew" if gentle else "restart", settlement)
 
 
@@ -112,10 +115,15 @@ def _held(change: Change, children: frozenset[str], started: frozenset[str], *, 
     return children if change.maybe_started or (started and not gentle) else frozenset()
 
 
-def _children_replaced(change: Change, loaded: Parts, wanted: Parts, live: Sequence[LiveSa], up: list[str]) -> Outlook:
-    affected = tuple(name for name in up if _affected(name, loaded, wanted, afresh=change.afresh))
-    heirs = [change.renamed.get(name, name) for name in affected]
-    replaced = tuple(name for name in heirs if name in wanted.children)
+def _children_replaced(
+    change: Change, loaded: Parts, wanted: Parts, live: Sequence[LiveSa], up: Sequence[LiveChild]
+) -> Outlook:
+    names = sorted({child.name for child in up})
+    affected = tuple(name for name in names if _affected(name, loaded, wanted, afresh=change.afresh))
+    heirs = heirs_of(
+        [child for child in up if child.name in affected], loaded.children, wanted.children, change.renamed
+    )
+    replaced = heirs.names
     changed = frozenset(name for name, part in wanted.children.items() if loaded.children.get(name) != part)
     # An IKE_SA that is still being set up holds its children's parameters already.
     pending = not all(sa.established for sa in live) and loaded.children != wanted.children
@@ -130,13 +138,13 @@ def _children_replaced(change: Change, loaded: Parts, wanted: Parts, live: Seque
     started = frozenset(name for name in changed if wanted.children[name].starts)
     settlement = Settlement(
         # charon 5.9.8 ends an IKE_SA when it has closed all that it carries, but not at once.
-        whole=pending or (change.maybe_started and len(affected) == len(up)),
+        whole=pending or (change.maybe_started and len(affected) == len(names)),
         children=affected,
         bring_up=replaced if gentle or change.may_initiate else (),
         by_charon=started,
         held=_held(change, changed, started, gentle=gentle),
     )
-    told = NONE if not affected else END if len(replaced) < len(affected) else REKEY if gentle else REESTABLISH
+    told = NONE if not affected else END if not heirs.complete else REKEY if gentle else REESTABLISH
     return Outlook(told, "renew" if gentle else "restart", settlement)
 
 

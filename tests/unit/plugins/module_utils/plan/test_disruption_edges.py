@@ -14,7 +14,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.steps import 
 
 def parts(ike: str, **children: str) -> Parts:
     """Return parts; a child is given as "start action/digest"."""
-    made = {name: ChildPart(*text.split("/")) for name, text in children.items()}
+    pairs = {name: text.split("/") for name, text in children.items()}
+    made = {name: ChildPart(start, digest) for name, (start, digest) in pairs.items()}
     return Parts(f"{ike} {sorted(children.items())}", ike, made)
 
 
