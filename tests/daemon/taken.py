@@ -134,7 +134,9 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
         batch: list[Taken] = []
         names: set[str] = set()
         for each in left:
-            held = {*each.connections, *(f"pool {name}" for name in each.pools), *each.authorities}
+            # A bare public key gets its identity in charon from the first connection that names it.
+            keys = (role for role in each.credentials if role.startswith("pubkey/"))
+            held = {*each.connections, *(f"pool {name}" for name in each.pools), *each.authorities, *keys}
             if len(batch) < size and not names & held:
                 batch.append(each)
                 names |= held
