@@ -154,8 +154,7 @@ CASES = (
     Case("phase 1, with two phase 2s", {"lifetime": "4h"}, two=True, dmz={}),
     Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
 )
-# What cannot change by itself: a phase 1 of another name is another tunnel, ways to authenticate are several options, and a
-# postquantum key goes with its name.
+# What cannot change by itself: ways to authenticate, a postquantum key without its name, a name without another tunnel.
 # ESP in user space knows neither transport mode nor AH nor labels.
 TOGETHER = {f"phase1.{each.name}" for each in options_of(Authentication)} - {"phase1.psk"} | {"phase1.ppk"}
 LAB = set(
