@@ -13,9 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 # What every escaping changes: quotes for JSON, shells and YAML, a backslash, HTML's and URLs' own, no ASCII, Jinja's.
 _ESCAPED = "\"'\\<&%+ \t$`é€😀 {x} "
 _ENDS = ("0d9eHead", "4b1fTail")
@@ -57,6 +54,10 @@ class KeyCanary:
 
     def traces(self) -> Iterator[bytes]:
         """Yield what stands in data that holds a part of the number, in binary or as a part of the PEM text."""
+        # The lab runs this file on gateways, which lack the library and look for texts alone.
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric import ec
+
         key = serialization.load_pem_private_key(self.pem.encode(), None)
         assert isinstance(key, ec.EllipticCurvePrivateKey)
         number = key.private_numbers().private_value.to_bytes(32, "big")

@@ -92,7 +92,7 @@ def test_a_refused_one_leaves_everything_as_it_was(host: FakeHost) -> None:
     sections = set(host.charon.held_authorities)
     probe = new_host()
     apply(probe, gateway(ELSEWHERE))
-    [section] = probe.charon.held_authorities
+    section = next(iter(probe.charon.held_authorities))
     host.charon.refuse["load-authority", section] = "parsing request failed"
     with pytest.raises(ApplyError, match="load authority fleet"):
         apply(host, gateway(ELSEWHERE))

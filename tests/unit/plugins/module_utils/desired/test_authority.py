@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -25,7 +26,6 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
-from ansible_collections.swanfleet.ipsec.tests.daemon import pki
 from ansible_collections.swanfleet.ipsec.tests.generators import material
 
 FLEET: dict[str, Any] = {"name": "fleet", "ca_certificate": material.AUTHORITY}
@@ -87,10 +87,10 @@ def test_its_certificate_may_stand_at_a_path() -> None:
 
 
 def test_one_that_has_expired_is_a_warning() -> None:
-    wanted = parse_gateway({"authorities": [{**FLEET, "ca_certificate": pki.authority("Old CA").pem}]})
-    [told] = date_warnings(wanted, pki.NOW + 90 * pki.DAY)
+    wanted = parse_gateway({"authorities": [FLEET]})
+    [told] = date_warnings(wanted, dt.datetime(2121, 1, 1, tzinfo=dt.UTC))
     assert told.startswith("authority fleet: ca_certificate: ")
-    assert date_warnings(wanted, pki.NOW) == []
+    assert date_warnings(wanted, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)) == []
 
 
 KEYS: list[tuple[str, str, Any, str]] = [
