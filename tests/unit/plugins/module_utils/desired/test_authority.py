@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
 import pytest
@@ -26,6 +25,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import NOON
 from ansible_collections.swanfleet.ipsec.tests.generators import material
 
 FLEET: dict[str, Any] = {"name": "fleet", "ca_certificate": material.AUTHORITY}
@@ -88,9 +88,9 @@ def test_its_certificate_may_stand_at_a_path() -> None:
 
 def test_one_that_has_expired_is_a_warning() -> None:
     wanted = parse_gateway({"authorities": [FLEET]})
-    [told] = date_warnings(wanted, dt.datetime(2121, 1, 1, tzinfo=dt.UTC))
+    [told] = date_warnings(wanted, NOON.replace(year=2121))
     assert told.startswith("authority fleet: ca_certificate: ")
-    assert date_warnings(wanted, dt.datetime(2026, 11, 1, tzinfo=dt.UTC)) == []
+    assert date_warnings(wanted, NOON) == []
 
 
 KEYS: list[tuple[str, str, Any, str]] = [
