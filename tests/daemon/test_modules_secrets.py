@@ -44,6 +44,8 @@ CERTIFIED: dict[str, Any] = {
     "ca_certificates": [AUTHORITY.pem],
     "remote_id": "any",
     "second_authentication": {"auth_method": "eap_md5", "username": "alice", "password": "{{ second }}"},
+    "ppk_id": "fqdn:ppk.example.org",
+    "ppk": "{{ first }}",
     "init_type": "none",
 }
 WRONG: list[dict[str, Any]] = [
