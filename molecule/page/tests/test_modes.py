@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 BERLIN, PARIS = "192.0.2.2", "198.51.100.2"
+# What each gateway sends is captured at its uplink.
 UPLINKS = ("berlin-wan0", "paris-wan0")
 PACKETS = 50
 # Other UDP between the same hosts, which is not to be protected.
@@ -47,9 +48,9 @@ def test_transport_protects_the_overlay_and_nothing_else(lab, overlay, traffic, 
         lab.run("berlin", ["nc", "-z", "-w", "10", PARIS, "22"])
     for uplink in UPLINKS:
         assert frames(uplink, wanted) == 0, uplink
-        assert frames(uplink, "ip proto 50") >= 2 * PACKETS, uplink
+        assert frames(uplink, "ip proto 50") >= PACKETS, uplink
         assert frames(uplink, "tcp port 22") > 0, uplink
-        assert frames(uplink, "udp port 5300") == PACKETS, uplink
+    assert frames("berlin-wan0", "udp port 5300") == PACKETS
 
 
 def test_the_same_look_finds_the_overlay_without_encryption(lab, overlay, traffic, frames):
@@ -60,7 +61,7 @@ def test_the_same_look_finds_the_overlay_without_encryption(lab, overlay, traffi
         with lab.capture(sites=("berlin", "paris")):
             assert traffic("berlin", "", target, PACKETS).answered == PACKETS
         for uplink in UPLINKS:
-            assert frames(uplink, wanted) >= 2 * PACKETS, uplink
+            assert frames(uplink, wanted) >= PACKETS, uplink
     finally:
         for node in ("berlin", "paris"):
             lab.run(node, ["systemctl", "start", "strongswan"])
@@ -72,4 +73,4 @@ def test_ah_is_what_is_on_the_wire(lab, traffic, frames, until):
     with lab.capture(sites=("berlin", "paris")):
         assert traffic("lan-berlin", "10.1.0.23", "10.2.0.23", PACKETS).answered == PACKETS
     for uplink in UPLINKS:
-        assert frames(uplink, "ip proto 51") >= 2 * PACKETS, uplink
+        assert frames(uplink, "ip proto 51") >= PACKETS, uplink
