@@ -10,7 +10,7 @@ import dataclasses
 
 from ..artifacts.values import Artifacts, TakenOver
 from ..desired.gateway import Gateway, dump_all_defaults, dump_gateway, dump_secrets
-from ..desired.situation import Situation
+from ..desired.situation import Situation, dump_situation
 from ..drivers.host import Host
 from ..errors import ApplyError, DependencyMissing, IpsecError, VerifyError
 from ..observed.read import observe
@@ -80,6 +80,7 @@ def _store(host: Host, gateway: Gateway, wanted: Artifacts, situation: Situation
                 "objects": dump_gateway(gateway),
                 "defaults": dump_all_defaults(),
                 "if_ids": dict(situation.if_ids),
+                "situation": dump_situation(gateway, situation),
                 **as_stored(wanted.taken_over),
             },
             dump_secrets(gateway),

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation, allot_if_ids
@@ -18,9 +20,7 @@ from ..plan.steps import Plan
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
     """Return the situation with an `if_id` for every XFRM interface of the gateway."""
     foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
-    given = allot_if_ids(gateway, observed.stored.if_ids, foreign)
-    read = observed.situation
-    return Situation(read.host_key, read.addresses, read.default_interface, given)
+    return dataclasses.replace(observed.situation, if_ids=allot_if_ids(gateway, observed.stored.if_ids, foreign))
 
 
 def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:

@@ -50,14 +50,12 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
-        wanted, trouble = (_links(observed), tuple(kept)) if kept else _wanted(observed)
-        # Early at boot an interface may not have its address yet; what charon will load stays as it is on disk, and
-        # what an unfinished run has stored stays for the next run, which must know what may have been loaded.
-        if trouble:
+        gateway = observed.stored.gateway
+        wanted = (links_only if kept else artifacts)(gateway, with_numbers(observed, gateway))
+        if kept:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
-        early = trouble and not kept and not with_daemon and not observed.stored.unfinished
         wanted, observed, refused = _without_foreign(wanted, observed)
-        failures += [*(() if early else trouble), *refused]
+        failures += [*kept, *refused]
         try:
             steps = planned(host, wanted, observed)
         except DaemonUnavailable as error:
@@ -66,10 +64,10 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             steps = plan(wanted, observed)
         work = carry_out_each(steps, wanted, observed, host)
         failures += [str(failure) for failure in work.failures]
-        if not failures and not trouble and (observed.daemon is not None or observed.daemon_down):
+        if not failures and (observed.daemon is not None or observed.daemon_down):
             number = observed.stored.number
             failures += _told(lambda: tidy(host, number))
-        return Restored(tuple(work.done), (*failures, *absent), (*(trouble if early else ()), *work.warnings))
+        return Restored(tuple(work.done), (*failures, *absent), (*wanted.warnings, *work.warnings))
 
 
 def _told(work: Callable[[], None]) -> list[str]:
@@ -79,20 +77,6 @@ def _told(work: Callable[[], None]) -> list[str]:
     except IpsecError as error:
         return [str(error)]
     return []
-
-
-def _wanted(observed: Observed) -> tuple[Artifacts, tuple[str, ...]]:
-    """Return the artifacts of the generation in force; where the situation makes that impossible, its links and why."""
-    gateway = observed.stored.gateway
-    try:
-        return artifacts(gateway, with_numbers(observed, gateway)), ()
-    except ValidationError as error:
-        return _links(observed), (str(error),)
-
-
-def _links(observed: Observed) -> Artifacts:
-    gateway = observed.stored.gateway
-    return links_only(gateway, with_numbers(observed, gateway))
 
 
 def _without_foreign(wanted: Artifacts, observed: Observed) -> tuple[Artifacts, Observed, list[str]]:

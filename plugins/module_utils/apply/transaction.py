@@ -16,7 +16,7 @@ from ..artifacts.values import Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
-from ..desired.situation import Situation
+from ..desired.situation import Situation, interface_problems
 from ..drivers.host import Host
 from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
@@ -121,7 +121,7 @@ def _planned(
     before = observed.stored.gateway
     after = change(before).merged(found.gateway)
     complete, missing = without_dangling(after) if assuming else (after, [])
-    check_gateway(complete)
+    check_gateway(complete, interface_problems(complete, before, observed.situation))
     complete, more = _with_credentials(host, complete, before)
     after = dataclasses.replace(after, contents=complete.contents) if complete.contents != after.contents else after
     warnings += more

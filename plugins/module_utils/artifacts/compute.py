@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..desired.gateway import Gateway
-from ..desired.situation import Situation
+from ..desired.situation import Situation, waiting
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
@@ -24,10 +24,14 @@ def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
 
 
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
-    """Return the artifacts of a checked gateway; raises `ValidationError` where the situation makes that impossible."""
+    """Return the artifacts of a checked gateway in its situation; a connection that waits for an address has a warning."""
     connections = connection_trees(gateway, situation)
     shared, secret_of = shared_secrets(gateway, situation.host_key)
     found, warnings = links(gateway, situation)
+    warnings += (
+        f"phase1 {name} waits: {why}. charon is told of it by the next run after that"
+        for name, why in waiting(gateway, situation).items()
+    )
     held = credentials(gateway)
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)

@@ -27,15 +27,26 @@ _ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  #
 
 
 def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
-    """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it."""
+    """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it.
+
+    One that no address can be given to is not among them: to charon it would answer on every address of the host.
+    """
     children = child_sas(gateway)
+    local = {name: local_addresses(each, situation) for name, each in sorted(gateway.phase1.items())}
     return {
-        name: _connection(connection, children[name], gateway, situation)
-        for name, connection in sorted(gateway.phase1.items())
+        name: _connection(gateway.phase1[name], addresses, children[name], gateway, situation)
+        for name, addresses in local.items()
+        if addresses is not None
     }
 
 
-def _connection(connection: Phase1, children: Sequence[ChildSa], gateway: Gateway, situation: Situation) -> Tree:
+def _connection(
+    connection: Phase1,
+    addresses: Sequence[str],
+    children: Sequence[ChildSa],
+    gateway: Gateway,
+    situation: Situation,
+) -> Tree:
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
         "remote_addrs": _remote_addresses(connection),
@@ -43,7 +54,7 @@ def _connection(connection: Phase1, children: Sequence[ChildSa], gateway: Gatewa
         **PHASE1_KEYS.written(connection),
         **connection_keys(connection),
     }
-    local = list(local_addresses(connection, situation))
+    local = list(addresses)
     if not local and connection.ip_type != "any" and any(_is_name(each) for each in connection.remote_endpoints):
         # A host may have addresses of both families; charon takes one of the family of our own address.
         local = [_ANY_ADDRESS[connection.ip_type]]

@@ -225,9 +225,12 @@ def _where(kind: ObjectType, raw: Mapping[str, Any], index: int) -> str:
     return f"{kind.singular} {parent}/{name}" if isinstance(parent, str) else f"{kind.singular} {name}"
 
 
-def check_gateway(gateway: Gateway) -> None:
-    """Raise `ValidationError` with every problem between objects: references, numbers and selectors used twice."""
-    problems = list(cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
+def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
+    """Raise `ValidationError` with every problem between objects: references, numbers and selectors used twice.
+
+    `others` are problems of these objects on the host, told together with them.
+    """
+    problems = [*others, *cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces)]
     problems += pool_problems(gateway.phase1, gateway.pools)
     if problems:
         raise ValidationError(problems)

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from typing import Any
 
-from ..errors import Problem, ValidationError
+from ..errors import Problem
 from .gateway import Gateway
 from .phase1 import Phase1, address_family
 
@@ -20,8 +21,9 @@ FIRST_ALLOTTED_IF_ID = 0x5F000001
 class Situation:
     """What the host is like while artifacts are computed.
 
-    `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order.
-    `default_interface`: name of the default route's interface by family (4, 6).
+    `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
+    interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
+    interface by family (4, 6).
     `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets.
     """
 
@@ -29,6 +31,63 @@ class Situation:
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     default_interface: Mapping[int, str | None] = dataclasses.field(default_factory=dict)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def after(self, before: Situation) -> Situation:
+        """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
+
+        A line that is down for a moment, or not up yet at boot, is no reason to make another connection of one whose
+        addresses it has; nor is a default route that is not there yet.
+        """
+        names = [*before.addresses, *(name for name in self.addresses if name not in before.addresses)]
+        addresses = {
+            name: tuple(_lasting(self.addresses.get(name, ()), before.addresses.get(name, ()))) for name in names
+        }
+        default = {
+            family: self.default_interface.get(family) or before.default_interface.get(family)
+            for family in before.default_interface.keys() | self.default_interface.keys()
+        }
+        return dataclasses.replace(self, addresses=addresses, default_interface=default)
+
+
+def _lasting(now: Iterable[str], before: Iterable[str]) -> Iterator[str]:
+    """Yield the addresses of each family as they are, else as they were; IPv4 first, as the kernel lists them."""
+    for family in (4, 6):
+        own = [each for each in now if address_family(each) == family]
+        yield from own or (each for each in before if address_family(each) == family)
+
+
+def dump_situation(gateway: Gateway, situation: Situation) -> dict[str, Any]:
+    """Return what a generation keeps of the situation: the addresses of the interfaces that its connections name."""
+    named = {entry for each in gateway.phase1.values() for entry in each.interfaces}
+    return {
+        "addresses": {name: list(situation.addresses[name]) for name in sorted(named & situation.addresses.keys())},
+        "default_interface": {str(family): name for family, name in sorted(situation.default_interface.items())},
+    }
+
+
+def load_situation(stored: Mapping[str, Any]) -> Situation:
+    """Read back what `dump_situation` wrote."""
+    return Situation(
+        host_key=b"",
+        addresses={str(name): tuple(map(str, each)) for name, each in stored.get("addresses", {}).items()},
+        default_interface={int(family): name for family, name in stored.get("default_interface", {}).items()},
+    )
+
+
+def interface_problems(gateway: Gateway, before: Gateway, situation: Situation) -> Iterator[Problem]:
+    """Yield a problem for each name that is no interface of the host.
+
+    What a connection of the gateway in force names has been an interface once, and may come back.
+    """
+    for name, connection in sorted(gateway.phase1.items()):
+        earlier = before.phase1.get(name)
+        accepted = earlier.interfaces if earlier is not None else ()
+        for index, entry in enumerate(connection.interfaces):
+            if entry == "any" or entry in accepted or address_family(entry) or entry in situation.addresses:
+                continue
+            known = ", ".join(sorted(situation.addresses)) or "none"
+            wanted = f"this host has no such interface; it has {known}"
+            yield Problem(connection.where, f"interfaces[{index}]", entry, wanted)
 
 
 def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int]) -> dict[str, int]:
@@ -60,43 +119,33 @@ def _by_hand(gateway: Gateway) -> Iterator[int]:
     yield from (int(number) for both in numbers if any(both) for number in both if number and number.isdigit())
 
 
-def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]:
-    """Return the addresses that `interfaces` of a phase 1 stand for now; empty means whatever the routes say ("any").
+def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...] | None:
+    """Return the addresses that `interfaces` of a phase 1 stand for; empty means whatever the routes say ("any").
 
-    Raises `ValidationError` for a name that is no interface of the host, or one without an address of the family.
+    None where they have none of the family, and never had: then nothing can be sent, and the connection has to wait.
     """
     if "any" in connection.interfaces:
         return ()
     families = {"ipv4": (4,), "ipv6": (6,)}.get(connection.ip_type, (4, 6))
     found: dict[str, None] = {}
     default = next(filter(None, (situation.default_interface.get(family) for family in families)), None)
-    for index, entry in sorted(enumerate(connection.interfaces), key=lambda pair: (pair[1] != default, pair[0])):
+    for _index, entry in sorted(enumerate(connection.interfaces), key=lambda pair: (pair[1] != default, pair[0])):
         if address_family(entry) is not None:
             found[entry] = None
-            continue
-        if entry not in situation.addresses:
-            known = ", ".join(sorted(situation.addresses)) or "none"
-            raise ValidationError(
-                [
-                    Problem(
-                        connection.where,
-                        f"interfaces[{index}]",
-                        entry,
-                        f"this host has no such interface; it has {known}",
-                    )
-                ]
-            )
-        found.update(dict.fromkeys(a for a in situation.addresses[entry] if address_family(a) in families))
-    if not found:
-        raise ValidationError(
-            [
-                Problem(
-                    connection.where,
-                    "interfaces",
-                    list(connection.interfaces),
-                    f"none of them has an IPv{' or IPv'.join(map(str, families))} address now, as ip_type "
-                    f"{connection.ip_type} needs",
-                )
-            ]
-        )
-    return tuple(found)
+        else:
+            own = situation.addresses.get(entry, ())
+            found.update(dict.fromkeys(each for each in own if address_family(each) in families))
+    return tuple(found) or None
+
+
+def waiting(gateway: Gateway, situation: Situation) -> dict[str, str]:
+    """Return the connections that no address can be given to, with why, in a sentence's part."""
+    return {
+        name: f"none of its interfaces ({', '.join(connection.interfaces)}) has an {_family_word(connection)} address now"
+        for name, connection in sorted(gateway.phase1.items())
+        if local_addresses(connection, situation) is None
+    }
+
+
+def _family_word(connection: Phase1) -> str:
+    return {"ipv4": "IPv4", "ipv6": "IPv6"}.get(connection.ip_type, "IPv4 or IPv6")

@@ -14,6 +14,7 @@ from ..apply.transaction import Change
 from ..artifacts.compute import artifacts
 from ..desired.gateway import CONFIG, TYPES, Gateway, check_gateway, dump_gateway, parse_gateway, parse_names
 from ..desired.kept_secrets import with_kept_secrets
+from ..desired.situation import interface_problems
 from ..desired.spec import argument_spec, kind_spec
 from ..drivers.host import Host
 from ..errors import IpsecError, Problem, ValidationError
@@ -128,9 +129,9 @@ def _gathered(_params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str
 def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
     """Return the files of `config` alone, in the situation of this host, with a placeholder for each secret."""
     gateway = parse_gateway(params["config"] or {})
-    check_gateway(gateway)
     # No key of the host: it would only make the ids of placeholders look like those of the secrets.
     observed = observe(host, host_key=b"", with_daemon=False)
+    check_gateway(gateway, interface_problems(gateway, observed.stored.gateway, observed.situation))
     found = artifacts(gateway.secrets_left_out(), with_numbers(observed, gateway))
     texts = {host.paths.path_of(role): file.text for role, file in found.files.items() if file.needed}
     return {"rendered": texts}, found.warnings

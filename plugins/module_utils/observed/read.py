@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
 from ..artifacts.credentials import is_our_file
-from ..desired.gateway import Gateway, load_gateway
-from ..desired.situation import Situation
+from ..desired.gateway import load_gateway
+from ..desired.situation import Situation, load_situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.charon import DaemonAbsent, DaemonUnavailable
 from ..drivers.files import FileState
@@ -40,7 +41,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
             addresses=parse_addresses(interfaces),
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
-        ),
+        ).after(stored.situation),
         files=_files(host),
         links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),
         daemon=daemon,
@@ -120,25 +121,25 @@ def read_stored(host: Host, *, known: Stored | None = None) -> Stored:
         return Stored(
             unfinished=bool(unfinished), unfinished_connections=names, recorded_links=links, abandoned=abandoned
         )
-    gateway, if_ids = (
-        _in_force(host, number) if known is None or known.number != number else (known.gateway, known.if_ids)
-    )
-    return Stored(
-        number=number,
-        gateway=gateway,
-        if_ids=if_ids,
+    in_force = known if known is not None and known.number == number else _in_force(host, number)
+    return dataclasses.replace(
+        in_force,
         unfinished_connections=names,
-        recorded_links=links | frozenset(if_ids.items()),
+        recorded_links=links | frozenset(in_force.if_ids.items()),
         unfinished=bool(unfinished),
         abandoned=abandoned,
     )
 
 
-def _in_force(host: Host, number: int) -> tuple[Gateway, Mapping[str, int]]:
+def _in_force(host: Host, number: int) -> Stored:
     generation = host.generations.read(number)
     objects = generation.objects
-    gateway = load_gateway(objects.get("objects", {}), generation.secrets, objects.get("defaults", {}))
-    return gateway, {str(name): int(if_id) for name, if_id in objects.get("if_ids", {}).items()}
+    return Stored(
+        number=number,
+        gateway=load_gateway(objects.get("objects", {}), generation.secrets, objects.get("defaults", {})),
+        if_ids={str(name): int(if_id) for name, if_id in objects.get("if_ids", {}).items()},
+        situation=load_situation(objects.get("situation", {})),
+    )
 
 
 def _objects_of(host: Host, number: int) -> Mapping[str, Any]:

@@ -12,7 +12,6 @@ from ..desired.phase1 import Phase1, address_family
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
-from ..errors import ValidationError
 from .kernel import parse_addresses
 from .read import why_unavailable
 from .sas import live_sas
@@ -36,13 +35,13 @@ def look(host: Host, gateway: Gateway, heard: Sequence[Heard] = (), *, patient: 
     except DaemonUnavailable as error:
         trouble, down = why_unavailable(host, error)
         return Sight(trouble=trouble, down=down, heard=tuple(heard))
-    waiting = [each for name, each in gateway.phase1.items() if name in loaded and not _up(name, sas)]
+    resting = [each for name, each in gateway.phase1.items() if not _up(name, sas)]
     return Sight(
         loaded=loaded,
         sas=sas,
         traps=traps,
-        standby=_standby(host, waiting),
-        unresolved=_unresolved(host, waiting),
+        standby=_standby(host, resting),
+        unresolved=_unresolved(host, [each for each in resting if each.name in loaded]),
         heard=tuple(heard),
     )
 
@@ -58,14 +57,7 @@ def _standby(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:
         return frozenset()
     situation = Situation(host_key=b"", addresses=parse_addresses(host.kernel.interfaces()))
     present = {address for many in situation.addresses.values() for address in many}
-    return frozenset(each.name for each in bound if not present & _addresses(each, situation))
-
-
-def _addresses(connection: Phase1, situation: Situation) -> set[str]:
-    try:
-        return set(local_addresses(connection, situation))
-    except ValidationError:
-        return set()
+    return frozenset(each.name for each in bound if present.isdisjoint(local_addresses(each, situation) or ()))
 
 
 def _unresolved(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:

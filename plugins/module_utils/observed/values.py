@@ -108,12 +108,14 @@ class Stored:
     """What this collection keeps on the host: the gateway in force with allotted numbers, names of an unfinished run.
 
     `recorded_links` are names and numbers of XFRM interfaces of both. What an unfinished run was about to take over is
-    among neither: it is not ours before that is done. `abandoned` are the connections of that kind.
+    among neither: it is not ours before that is done. `abandoned` are the connections of that kind. `situation` is what
+    the generation in force was made for.
     """
 
     number: int | None = None
     gateway: Gateway = dataclasses.field(default_factory=Gateway)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    situation: Situation = Situation(host_key=b"")
     unfinished_connections: frozenset[str] = frozenset()
     recorded_links: frozenset[tuple[str, int]] = frozenset()
     unfinished: bool = False

@@ -200,13 +200,10 @@ HOST = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", 
         (["198.51.100.7"], "ipv4", ("198.51.100.7",)),
         (["wan0", "wan1"], "ipv4", ("203.0.113.1", "203.0.113.2", "192.0.2.1")),
         (["off", "wan0", "192.0.2.1"], "ipv4", ("192.0.2.1",)),
-        (["off"], "ipv4", "interfaces is ['off']: none of them has an IPv4 address now, as ip_type ipv4 needs"),
-        (["wan1"], "ipv6", "interfaces is ['wan1']: none of them has an IPv6 address now, as ip_type ipv6 needs"),
-        (
-            ["wan0", "eth9"],
-            "ipv4",
-            "interfaces[1] is 'eth9': this host has no such interface; it has lo, off, wan0, wan1",
-        ),
+        (["off"], "ipv4", None),
+        (["wan1"], "ipv6", None),
+        (["gone"], "ipv4", None),
+        (["off", "gone", "wan0"], "ipv4", ("192.0.2.1",)),
     ],
 )
 def test_interfaces_stand_for_addresses(interfaces: list[str], ip_type: str, found: Any) -> None:
@@ -214,9 +211,4 @@ def test_interfaces_stand_for_addresses(interfaces: list[str], ip_type: str, fou
     raw = {**PARIS, "interfaces": interfaces, "ip_type": ip_type, "remote_endpoints": [peer]}
     connection = parse_gateway(config([raw], [])).phase1["paris"]
     situation = Situation(b"", HOST, {4: "wan1", 6: "wan0"})
-    if isinstance(found, tuple):
-        assert local_addresses(connection, situation) == found
-        return
-    with pytest.raises(ValidationError) as refused:
-        local_addresses(connection, situation)
-    assert str(refused.value) == f"phase1 paris: {found}"
+    assert local_addresses(connection, situation) == found

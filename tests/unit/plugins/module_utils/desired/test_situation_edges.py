@@ -8,14 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import (
     FIRST_ALLOTTED_IF_ID,
     Situation,
     allot_if_ids,
+    dump_situation,
+    interface_problems,
+    load_situation,
     local_addresses,
+    waiting,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, config
 
 F = FIRST_ALLOTTED_IF_ID
@@ -67,12 +70,69 @@ ADDRESSES = {"wan0": ("192.0.2.9", "2001:db8::9", "192.0.2.1"), "wan1": ("203.0.
 )
 def test_order_of_addresses(interfaces: list[str], default: str | None, found: list[str]) -> None:
     connection = parse_gateway(config([{**PARIS, "interfaces": interfaces}], [])).phase1["paris"]
-    assert list(local_addresses(connection, Situation(b"", ADDRESSES, {4: default, 6: "wan1"}))) == found
+    assert list(local_addresses(connection, Situation(b"", ADDRESSES, {4: default, 6: "wan1"})) or ()) == found
 
 
-def test_the_interface_that_is_missing_is_named_where_it_was_written() -> None:
-    """Also where the default route's interface, which is tried first, was written after it."""
-    connection = parse_gateway(config([{**PARIS, "interfaces": ["eth9", "wan0"]}], [])).phase1["paris"]
-    with pytest.raises(ValidationError) as refused:
-        local_addresses(connection, Situation(b"", {}, {4: "wan0"}))
-    assert str(refused.value) == "phase1 paris: interfaces[1] is 'wan0': this host has no such interface; it has none"
+NOW = Situation(b"k", {"wan0": ("192.0.2.1",), "ppp0": (), "lan0": ("10.1.0.1",)}, {4: None, 6: "wan0"}, {"x": 7})
+THEN = Situation(
+    b"", {"wan0": ("192.0.2.7", "192.0.2.8", "2001:db8::1"), "ppp0": ("203.0.113.1",)}, {4: "ppp0", 6: "ppp0"}
+)
+
+
+def test_what_is_missing_now_is_as_it_was_family_by_family() -> None:
+    found = NOW.after(THEN)
+    assert found.addresses == {
+        "wan0": ("192.0.2.1", "2001:db8::1"), "ppp0": ("203.0.113.1",), "lan0": ("10.1.0.1",),
+    }  # fmt: skip
+    assert found.default_interface == {4: "ppp0", 6: "wan0"}
+    assert (found.host_key, found.if_ids) == (b"k", {"x": 7})
+
+
+def test_an_interface_that_has_vanished_keeps_its_addresses() -> None:
+    assert Situation(b"k").after(THEN).addresses == THEN.addresses
+
+
+def test_without_an_earlier_situation_nothing_is_added() -> None:
+    assert NOW.after(Situation(b"")) == NOW
+
+
+def bound(*interfaces: str, ip_type: str = "ipv4") -> Any:
+    peer = "2001:db8::2" if ip_type == "ipv6" else "198.51.100.2"
+    return parse_gateway(
+        config([{**PARIS, "interfaces": list(interfaces), "ip_type": ip_type, "remote_endpoints": [peer]}], [])
+    )
+
+
+def test_a_generation_keeps_the_interfaces_that_connections_name() -> None:
+    stored = dump_situation(bound("ppp0", "wan0", "wan9", "198.51.100.7"), THEN)
+    assert stored == {
+        "addresses": {"ppp0": ["203.0.113.1"], "wan0": ["192.0.2.7", "192.0.2.8", "2001:db8::1"]},
+        "default_interface": {"4": "ppp0", "6": "ppp0"},
+    }
+    assert load_situation(stored) == THEN
+    assert dump_situation(bound("any"), THEN)["addresses"] == {}
+
+
+def test_a_generation_of_an_earlier_release_knows_of_no_situation() -> None:
+    assert load_situation({}) == Situation(b"")
+
+
+def test_a_name_that_is_no_interface_is_named_where_it_was_written() -> None:
+    problems = list(interface_problems(bound("wan0", "eth9", "any", "192.0.2.1"), Gateway(), NOW))
+    assert [str(each) for each in problems] == [
+        "phase1 paris: interfaces[1] is 'eth9': this host has no such interface; it has lan0, ppp0, wan0"
+    ]
+    [problem] = interface_problems(bound("eth9"), Gateway(), Situation(b""))
+    assert str(problem) == "phase1 paris: interfaces[0] is 'eth9': this host has no such interface; it has none"
+
+
+def test_a_name_that_was_accepted_before_may_be_away() -> None:
+    assert list(interface_problems(bound("wan0", "eth9"), bound("eth9"), NOW)) == []
+    assert len(list(interface_problems(bound("wan0", "eth9"), bound("wan0"), NOW))) == 1
+
+
+@pytest.mark.parametrize(("ip_type", "word"), [("ipv4", "IPv4"), ("ipv6", "IPv6"), ("any", "IPv4 or IPv6")])
+def test_who_waits_is_told_with_the_reason(ip_type: str, word: str) -> None:
+    gateway = bound("eth9", "ppp0", ip_type=ip_type)
+    assert waiting(gateway, NOW) == {"paris": f"none of its interfaces (eth9, ppp0) has an {word} address now"}
+    assert waiting(bound("any"), NOW) == {}
