@@ -49,7 +49,7 @@ def declared(checkout: Path) -> Defaults:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():
         known = ("state", "everything", *(opt.name for opt in options_of(RunOptions)))
-        found.update(((name, option), door.spec[option]["default"]) for option in known if option in door.spec)
+        found.update(((name, option), door.spec[option].get("default")) for option in known if option in door.spec)
     found.update((("ipsec_info", name), spec["default"]) for name, spec in INFO_SPEC.items())
     for file in sorted((checkout / "roles").glob("*/defaults/main.yml")):
         values = yaml.safe_load(file.read_text())

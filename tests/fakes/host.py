@@ -104,6 +104,16 @@ class FakeNames:
 
 
 @dataclass
+class FakePackages:
+    """Takes the place of `DebianPackages`: the releases of the packages that are known."""
+
+    known: dict[str, str] = field(default_factory=lambda: {"charon-systemd": "5.9.8"})
+
+    def release(self, package: str) -> str:
+        return self.known.get(package, "")
+
+
+@dataclass
 class FakeHost:
     """The fakes of one host. `host` is what the engine takes.
 
@@ -119,6 +129,7 @@ class FakeHost:
     clock: FakeClock = field(default_factory=FakeClock)
     alerts: FakeAlerts = field(default_factory=FakeAlerts)
     names: FakeNames = field(default_factory=FakeNames)
+    packages: FakePackages = field(default_factory=FakePackages)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -137,6 +148,7 @@ class FakeHost:
             clock=self.clock,
             alerts=self.alerts,
             names=self.names,
+            packages=self.packages,
         )
 
     def load_credentials(self) -> None:

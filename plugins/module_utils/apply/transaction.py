@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
-from ..artifacts.releases import unmet, unmet_by_authorities
-from ..artifacts.values import Artifacts, TakenOver
+from ..artifacts.releases import too_new, unmet, unmet_by_authorities
+from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.running import OPTIONAL, RunOptions
@@ -30,6 +30,7 @@ from .takeover import give_back, kept_in, refuse_edited, taken_over
 
 LOCK_TIMEOUT_S = 60.0
 _KEY_SIZE = 32
+_PACKAGE = "charon-systemd"
 _NO_DEMANDS = RunOptions()
 _ASSUMED = "This check assumes that an earlier task makes it, and its plan leaves this object out"
 
@@ -135,6 +136,8 @@ def _planned(
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     steps = planned(host, wanted, observed)
     _refuse_unmet(steps, wanted, observed)
+    if observed.daemon is None:
+        warnings += _for_release(host, steps, wanted, demands.daemon_version)
     warnings += (*wanted.warnings, *found.notes)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings, found)
     if not demands.allow_disruption:
@@ -155,6 +158,23 @@ def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
     problems += unmet_by_authorities(authorities, plugins=state.plugins)
     if problems:
         raise ValidationError(problems)
+
+
+def _for_release(host: Host, steps: Plan, wanted: Artifacts, version: str | None) -> tuple[str, ...]:
+    """Refuse what a charon of a release would refuse at its start, where connections are written and none can be asked.
+
+    Returns a warning that says which release that is.
+    """
+    if not any((step.layer, step.name) == ("file", CONNECTIONS_FILE) for step in steps.steps):
+        return ()
+    whose = "daemon_version is" if version else f"the package {_PACKAGE} is"
+    version = version or host.packages.release(_PACKAGE)
+    if not version:
+        return (f"no release of {_PACKAGE} is known here: set daemon_version to have the plan checked against it",)
+    problems = too_new(wanted.connections, version=version, whose=whose)
+    if problems:
+        raise ValidationError(problems)
+    return (f"this is planned for strongSwan {version}, since {whose} {version}",)
 
 
 def _content(host: Host, path: str) -> bytes | None:

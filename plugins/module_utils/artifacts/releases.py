@@ -37,22 +37,30 @@ PLUGINS_OF_URI: dict[str, tuple[str, ...]] = {
 _ASKS_FOR_NAMES = ("eap-identity", "libcharon-extra-plugins")
 
 _NO_PLUGIN = "it needs charon's plugin {}, which is not loaded on this host"
+_ON_HOST = "charon on this host is"
 _NUMBERS = re.compile(r"[0-9]+")
 
 
-def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[str]) -> list[Problem]:
-    """Return a problem for all that a charon of this version, with these plugins, would refuse or pass over."""
+def too_new(connections: Mapping[str, Tree], *, version: str, whose: str = _ON_HOST) -> list[Problem]:
+    """Return a problem for all that a charon of this version would refuse or pass over; `whose` says what it is."""
     found: list[Problem] = []
     for name, tree in connections.items():
-        found += _too_new(f"phase1 {name}", tree, SINCE, version)
+        found += _too_new(f"phase1 {name}", tree, SINCE, version, whose)
+        for child, inner in cast("Mapping[str, Tree]", tree["children"]).items():
+            found += _too_new(f"phase2 {name}/{child}", inner, SINCE_OF_CHILD, version, whose)
+    return found
+
+
+def unmet(connections: Mapping[str, Tree], *, version: str, plugins: Collection[str]) -> list[Problem]:
+    """Return a problem for all that the host's charon, of this version and with these plugins, would refuse or pass over."""
+    found = too_new(connections, version=version)
+    for name, tree in connections.items():
         found += _without_method(f"phase1 {name}", tree, plugins)
         for pool in map(str, tree.get("pools", ())):
             if pool in BACKENDS and BACKENDS[pool] not in plugins:
                 found.append(Problem(f"phase1 {name}", "pools", pool, _NO_PLUGIN.format(BACKENDS[pool])))
         for child, inner in cast("Mapping[str, Tree]", tree["children"]).items():
-            where = f"phase2 {name}/{child}"
-            found += _too_new(where, inner, SINCE_OF_CHILD, version)
-            found += _without_plugin(where, inner, plugins)
+            found += _without_plugin(f"phase2 {name}/{child}", inner, plugins)
     return found
 
 
@@ -75,11 +83,11 @@ def unmet_by_authorities(authorities: Mapping[str, Tree], *, plugins: Collection
     return found
 
 
-def _too_new(where: str, tree: Tree, since: Mapping[str, str], version: str) -> Iterator[Problem]:
+def _too_new(where: str, tree: Tree, since: Mapping[str, str], version: str, whose: str) -> Iterator[Problem]:
     for what, release in since.items():
         key, _equals, value = what.partition("=")
         if key in tree and value in ("", tree[key]) and _release(version) < _release(release):
-            wanted = f"it needs strongSwan {release} or newer, and charon on this host is {version}"
+            wanted = f"it needs strongSwan {release} or newer, and {whose} {version}"
             yield Problem(where, key, tree[key], wanted)
 
 

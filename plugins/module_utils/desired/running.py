@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Any
 
 from . import kinds
-from .options import option
+from .options import Kind, option
 
 OPTIONAL = "optional"
+_RELEASE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
+
+
+def parse_release(value: Any) -> str:
+    """Accept a release of strongSwan by its three numbers; what YAML makes of two is no text."""
+    if not isinstance(value, str) or not _RELEASE.fullmatch(value):
+        raise ValueError("a release of strongSwan is needed, three numbers such as 5.9.8")
+    return value
+
+
+RELEASE = Kind("str", parse_release)
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,13 @@ class RunOptions:
         " starts. Where charon runs, it is told as with V(required).",
         "A charon that runs and does not answer is an error either way.",
         default="required",
+    )
+    daemon_version: str | None = option(
+        RELEASE,
+        "Release of strongSwan to plan for where charon does not run and so cannot be asked: what it would be too old for"
+        " is refused.",
+        "That of the package C(charon-systemd) when not given, as it is installed, or would be. The plan says which it is.",
+        "Where charon runs its own release counts.",
     )
     allow_disruption: bool = option(
         kinds.BOOL,

@@ -14,6 +14,7 @@ from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
 from .names import Names, NameService
+from .packages import DebianPackages, Packages
 from .paths import Paths
 from .swanctl import Swanctl, SwanctlProgram
 from .systemd import Systemd, Units
@@ -32,6 +33,7 @@ class Host:
     clock: Clock = field(default_factory=SystemClock)
     alerts: Alerts = field(default_factory=lambda: ErrorNotify(Paths().error_notify))
     names: Names = field(default_factory=NameService)
+    packages: Packages = field(default_factory=DebianPackages)
 
     @property
     def generations(self) -> GenerationStore:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
@@ -41,6 +42,15 @@ class Door:
 
 def run_door(name: str) -> None:
     """Run the module `name` and end the process."""
+    # It ends before unreachable cycles could add up, and to look for them took a third of a run with 10,000 tunnels.
+    gc.disable()
+    try:
+        _run(name)
+    finally:
+        gc.enable()
+
+
+def _run(name: str) -> None:
     if name == "ipsec_info":
         from .info import INFO_SPEC, gather
 

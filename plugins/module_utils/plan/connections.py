@@ -38,11 +38,13 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     unsettled: list[str] = []
     outdated = {secret_name(key) for key in stale}
     replaced = {key for key in fresh if secret_name(key) in outdated}
+    # Once, and not for each of thousands.
+    held = daemon.connections | daemon.unloaded
     for name in wanted.connections:
-        if name not in daemon.connections | daemon.unloaded:
+        if name not in held:
             steps.append(Step("load", "connection", name))
             disruption[name] = NONE
-    for change in _changes(wanted, daemon, owned, replaced):
+    for change in _changes(wanted, daemon, held, owned, replaced):
         there = change.name in daemon.connections
         if live is None:
             unsettled.append(change.name)
@@ -56,14 +58,16 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     return Plan(tuple(steps + drop_pools + drop_authorities), disruption, tuple(unsettled))
 
 
-def _changes(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str], replaced: Set[str]) -> list[Change]:
+def _changes(
+    wanted: Artifacts, daemon: ObservedDaemon, held: Set[str], owned: Set[str], replaced: Set[str]
+) -> list[Change]:
     """Return every loaded connection that is to be another one, or has another secret; those that go last.
 
-    One that a killed run has unloaded is such a one too, for its SAs may be up.
+    `held` are the loaded ones, and those that a killed run has unloaded, for their SAs may be up.
     """
     found = []
     for name, parts in wanted.parts.items():
-        if name not in daemon.connections | daemon.unloaded:
+        if name not in held:
             continue
         loaded = daemon.loaded.get(name)
         new_key = not replaced.isdisjoint(wanted.secret_of.get(name, ()))

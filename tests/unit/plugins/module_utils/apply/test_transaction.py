@@ -175,7 +175,7 @@ class TestBeforeTheFirstStep:
         with pytest.raises(DependencyMissing, match=message):
             apply(host, CHANGED)
         assert host.calls == []
-        [warning] = apply(host, CHANGED, check=True).warnings
+        warning, _release = apply(host, CHANGED, check=True).warnings
         assert message in warning
 
     def test_a_busy_lock_is_one_error(self) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import run_transaction
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonAbsent
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
@@ -42,13 +42,53 @@ def test_all_of_it_is_told_and_nothing_is_touched(*, check: bool) -> None:
     assert (host.calls, host.state()) == ([], before)
 
 
-def test_without_charon_nothing_can_be_said() -> None:
+def without_charon(package: str) -> FakeHost:
     host = host_with(ONE)
     host.charon.restart()
     host.charon.unavailable = DaemonAbsent("nobody listens")
     host.units.units["strongswan.service"] = STOPPED
-    outcome = run_transaction(host.host, to(TOO_NEW), check=False, demands=RunOptions(daemon="optional"))
-    assert outcome.changed
+    host.packages.known = {"charon-systemd": package}
+    return host
+
+
+def planned(host: FakeHost, wanted: dict[str, Any], *, check: bool, version: str | None = None) -> Outcome:
+    demands = RunOptions(daemon="optional", daemon_version=version)
+    return run_transaction(host.host, to(wanted), check=check, demands=demands)
+
+
+@pytest.mark.parametrize("check", [False, True])
+@pytest.mark.parametrize(
+    ("package", "version", "told"),
+    [
+        pytest.param("5.9.8", None, "the package charon-systemd is 5.9.8", id="that of the package"),
+        pytest.param("6.1.0", "5.9.8", "daemon_version is 5.9.8", id="that was given"),
+    ],
+)
+def test_without_charon_a_release_is_planned_for(*, check: bool, package: str, version: str | None, told: str) -> None:
+    host = without_charon(package)
+    before = host.state()
+    with pytest.raises(ValidationError) as refused:
+        planned(host, TOO_NEW, check=check, version=version)
+    assert [str(each) for each in refused.value.problems] == [
+        f"phase1 paris: ocsp is 'both': it needs strongSwan 5.9.14 or newer, and {told}",
+        f"phase2 rome/lan: per_cpu_sas is 'yes': it needs strongSwan 6.0.2 or newer, and {told}",
+    ]
+    assert (host.calls, host.state()) == ([], before)
+    [*_others, warning] = planned(host, TWO, check=check, version=version).warnings
+    assert warning == f"this is planned for strongSwan 5.9.8, since {told}"
+
+
+def test_a_release_that_knows_all_of_it_is_planned_for() -> None:
+    assert planned(without_charon("6.1.0"), TOO_NEW, check=False).changed
+
+
+def test_where_no_release_is_known_the_plan_says_so() -> None:
+    [*_others, warning] = planned(without_charon(""), TOO_NEW, check=True).warnings
+    assert warning.startswith("no release of charon-systemd is known here: set daemon_version")
+
+
+def test_nothing_is_said_of_releases_where_no_connection_is_written() -> None:
+    assert len(planned(without_charon("5.9.8"), ONE, check=True).warnings) == 1
 
 
 def test_what_charon_is_not_told_is_not_asked_about() -> None:

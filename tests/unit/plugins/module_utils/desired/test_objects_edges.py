@@ -72,7 +72,7 @@ def test_defaults() -> None:
         "addresses": [],
         "routes": [{"destination": "::/0"}],
     }
-    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", True)
+    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", None, True)
 
 
 @pytest.mark.parametrize(

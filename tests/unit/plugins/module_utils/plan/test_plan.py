@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from typing import Any
 
 import pytest
@@ -305,3 +306,25 @@ def test_a_route_goes_before_it_comes_to_another_link(held: str, wanted: str) ->
     build, _remove = plan_links(links, present)
     verbs = [(command[1], command[4]) for step in build for command in step.commands]
     assert verbs == [("delete", held), ("replace", wanted)]
+
+
+def seconds_for(count: int) -> float:
+    """Return the processor time that a plan for so many unchanged connections takes, the least of three."""
+    names = [f"peer{number}" for number in range(count)]
+    observed = there(
+        config(
+            [{**ROME, "name": name, "remote_id": f"fqdn:{name}.example.com"} for name in names],
+            [{**ROME_LAN, "phase1": name} for name in names],
+        )
+    )
+    made = artifacts(observed.stored.gateway, SITUATION)
+    taken = []
+    for _attempt in range(3):
+        began = time.process_time()
+        assert not plan(made, observed).steps
+        taken.append(time.process_time() - began)
+    return min(taken)
+
+
+def test_a_plan_grows_with_the_number_of_connections_and_not_with_its_square() -> None:
+    assert seconds_for(4000) < 25 * seconds_for(500)
