@@ -184,3 +184,17 @@ def test_what_is_wanted_is_checked_as_a_whole(host: Host) -> None:
     with pytest.raises(ValidationError, match="phase2 peer0/lan: phase1 is 'peer0'"):
         run_transaction(host, orphan, check=False)
     assert state(host) == before
+
+
+def test_a_line_that_goes_away_changes_nothing_at_charon(host: Host) -> None:
+    first, *others = THREE["phase1"]
+    bound = {**THREE, "phase1": [{**first, "interfaces": ["wan0"]}, *others]}
+    run(host, bound)
+    before = host.charon.connections(["peer0"])
+    assert before["peer0"]["local_addrs"] == ["192.0.2.1"]
+    host.kernel.run([("address", "flush", "dev", "wan0", "to", "192.0.2.1")])
+    assert quiet(host)
+    changed = {**bound, "phase1": [bound["phase1"][0], {**others[0], "lifetime": "4h"}, others[1]]}
+    assert steps(run(host, changed)) == ["write file connections", "reload connection peer1"]
+    assert host.charon.connections(["peer0"]) == before
+    assert quiet(host)
