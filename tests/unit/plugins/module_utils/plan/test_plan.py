@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 from typing import Any
 
 import pytest
@@ -308,23 +307,27 @@ def test_a_route_goes_before_it_comes_to_another_link(held: str, wanted: str) ->
     assert verbs == [("delete", held), ("replace", wanted)]
 
 
-def seconds_for(count: int) -> float:
-    """Return the processor time that a plan for so many unchanged connections takes, the least of three."""
+class Counted(frozenset[str]):
+    """A set that counts how often another one is made of it."""
+
+    made = 0
+
+    def __or__(self, other: Any) -> frozenset[str]:
+        Counted.made += 1
+        return super().__or__(other)
+
+
+def joined_for(count: int) -> int:
+    """Return how often a plan for so many connections, all of them changed, makes a set of all names."""
     names = [f"peer{number}" for number in range(count)]
-    observed = there(
-        config(
-            [{**ROME, "name": name, "remote_id": f"fqdn:{name}.example.com"} for name in names],
-            [{**ROME_LAN, "phase1": name} for name in names],
-        )
-    )
-    made = artifacts(observed.stored.gateway, SITUATION)
-    taken = []
-    for _attempt in range(3):
-        began = time.process_time()
-        assert not plan(made, observed).steps
-        taken.append(time.process_time() - began)
-    return min(taken)
+    lans = [{**ROME_LAN, "phase1": name} for name in names]
+    before = config([{**ROME, "name": name, "remote_id": f"fqdn:{name}.example.com"} for name in names], lans)
+    after = wanted({**before, "phase1": [{**each, "lifetime": "2h"} for each in before["phase1"]]})
+    Counted.made = 0
+    observed = there(before, connections=Counted(names), unloaded=Counted())
+    assert len(plan(after, observed).steps) == count + 1
+    return Counted.made
 
 
-def test_a_plan_grows_with_the_number_of_connections_and_not_with_its_square() -> None:
-    assert seconds_for(4000) < 25 * seconds_for(500)
+def test_a_set_of_all_names_is_not_made_for_each_of_them() -> None:
+    assert joined_for(40) == joined_for(4) > 0
