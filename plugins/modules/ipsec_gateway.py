@@ -98,6 +98,30 @@ EXAMPLES = r"""
           local_networks: [10.1.0.0/24]
           remote_networks: [10.2.0.0/24]
 
+- name: The same on a host that drops what nobody has accepted
+  swanfleet.ipsec.ipsec_gateway:
+    state: overridden
+    config:
+      xfrm_interfaces:
+        - name: ipsec-paris
+          addresses: [10.255.0.1/30]
+      phase1:
+        - name: paris
+          remote_endpoints: [198.51.100.2]
+          psk: "{{ vault_psk_paris }}"
+          xfrm_interface: ipsec-paris
+          firewall_rule: true
+      phase2:
+        - name: lan
+          phase1: paris
+          local_networks: [10.1.0.0/24]
+          remote_networks: [10.2.0.0/24]
+          allow:
+            - protocol: tcp
+              ports: [22, 443]
+              destination: [10.1.0.10/32]
+            - protocol: icmp
+
 - name: Without the tunnel to Paris
   swanfleet.ipsec.ipsec_gateway:
     state: deleted
@@ -251,7 +275,7 @@ plan:
       type: str
       sample: load
     layer:
-      description: What it works on, such as C(file), C(link), C(address), C(route), C(secret), C(connection) or C(sa).
+      description: What it works on, such as C(firewall), C(file), C(link), C(address), C(route), C(secret), C(connection) or C(sa).
       type: str
       sample: connection
     object:

@@ -65,7 +65,7 @@ plan:
       type: str
       sample: load
     layer:
-      description: What it works on, such as C(file), C(link), C(address), C(route), C(secret), C(connection) or C(sa).
+      description: What it works on, such as C(firewall), C(file), C(link), C(address), C(route), C(secret), C(connection) or C(sa).
       type: str
       sample: connection
     object:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import Allow
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
@@ -45,6 +46,7 @@ def declared(checkout: Path) -> Defaults:
         ("route", Route),
         ("dpd", Dpd),
         ("attribute", PoolAttribute),
+        ("allow", Allow),
     ]:
         found.update(((name, opt.name), plain_default(opt)) for opt in options_of(cls) if not opt.required)
     for name, door in DOORS.items():

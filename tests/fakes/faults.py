@@ -20,16 +20,19 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files, FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel, KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Firewall, FirewallRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl import Swanctl
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.systemd import Units
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 
-_DRIVERS: dict[str, Any] = {"files": Files, "kernel": Kernel, "charon": Charon, "units": Units, "swanctl": Swanctl}
+_DRIVERS: dict[str, Any] = {
+    "files": Files, "kernel": Kernel, "charon": Charon, "units": Units, "swanctl": Swanctl, "firewall": Firewall,
+}  # fmt: skip
 # Of what the protocols have, these do nothing to the host and say nothing of it, and the lock is taken by entering it.
 _NO_CALLS = frozenset({"close", "commands", "lock", "random"})
 READING = frozenset(
     "read names target random lock interfaces routes default_routes state connections connection_names shared_ids sas "
-    "key_ids certificates pools authorities algorithms".split()
+    "key_ids certificates pools authorities algorithms ruleset".split()
 )
 WRITING_FILES = frozenset({"replace", "replace_all", "append", "make_directory", "point"})
 
@@ -78,6 +81,8 @@ class Wires:
             paths=host.paths,
             swanctl=cast(Swanctl, wired["swanctl"]),
             clock=host.clock,
+            names=host.names,
+            firewall=cast(Firewall, wired["firewall"]),
         )
 
     def begin(self, driver: str, name: str) -> Place:
@@ -140,6 +145,8 @@ def errors_at(place: Place) -> list[IpsecError]:
         return [FileTrouble(f"cannot {place.name}: Input/output error")]
     if place.driver == "kernel":
         return [KernelRefused(f"ip {place.name}: RTNETLINK answers: Cannot allocate memory")]
+    if place.driver == "firewall":
+        return [FirewallRefused(f"nft {place.name}: Could not process rule: Cannot allocate memory")]
     if place.driver == "units":
         return []  # it never fails: without an answer it says that it has none
     errors: list[IpsecError] = [DaemonUnavailable(f"charon closed its socket before it had answered '{place.name}'")]

@@ -17,9 +17,11 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_noti
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
+from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink, FakeRoute
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import RUNNING, FakeUnits
 
@@ -28,7 +30,7 @@ CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)  # noqa: UP017  # runs on Python 3.9 too
 WRITING = frozenset(
     "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
-    "load_key unload_key load_certificate clear_credentials terminate initiate rekey".split()
+    "load_key unload_key load_certificate clear_credentials terminate initiate rekey commit".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
 
@@ -95,12 +97,16 @@ class FakeAlerts:
 
 @dataclass
 class FakeNames:
-    """Takes the place of `NameService`: all names have addresses, except those in `missing`."""
+    """Takes the place of `NameService`: all names have addresses, except those in `missing`; `known` tells which."""
 
     missing: set[str] = field(default_factory=set)
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def unresolved(self, names: Iterable[str], *, timeout: float) -> frozenset[str]:  # noqa: ARG002  # answers at once
         return frozenset(self.missing.intersection(names))
+
+    def addresses(self, names: Iterable[str], *, timeout: float) -> dict[str, tuple[str, ...]]:  # noqa: ARG002  # the same
+        return {name: self.known.get(name, ()) for name in names}
 
 
 @dataclass
@@ -130,6 +136,7 @@ class FakeHost:
     alerts: FakeAlerts = field(default_factory=FakeAlerts)
     names: FakeNames = field(default_factory=FakeNames)
     packages: FakePackages = field(default_factory=FakePackages)
+    firewall: FakeFirewall = field(default_factory=FakeFirewall)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -137,7 +144,9 @@ class FakeHost:
     @property
     def host(self) -> Host:
         """Return the value that the engine works on."""
-        wired = [_Wired(driver, self._before, self._done) for driver in (self.files, self.kernel, self.charon)]
+        wired = [
+            _Wired(driver, self._before, self._done) for driver in (self.files, self.kernel, self.charon, self.firewall)
+        ]
         return Host(
             files=cast(Files, wired[0]),
             kernel=cast(Kernel, wired[1]),
@@ -149,6 +158,7 @@ class FakeHost:
             alerts=self.alerts,
             names=self.names,
             packages=self.packages,
+            firewall=cast(Firewall, wired[3]),
         )
 
     def load_credentials(self) -> None:
@@ -180,6 +190,7 @@ class FakeHost:
             "keys": sorted(self.charon.keys),
             "certificates": sorted(self.charon.held),
             "links": {name: link.told() for name, link in self.kernel.links.items()},
+            "firewall": self.firewall.told(),
             "generation": current
             and [kept.get(f"{self.paths.generations}/{current}/{name}.json") for name in ("objects", "secrets")],
         }

@@ -82,6 +82,17 @@ ELSEWHERE = config(
     [{**PARIS_LAN, "phase1": "lima"}, ROME_LAN],
     [{"name": "lima", "addresses": ["10.255.0.1/30"], "mtu": 1400}],
 )
+# Tunnels that the host's firewall lets in, and whose traffic it lets through; a change of both.
+OPENED = config(
+    [{**PARIS, "firewall_rule": True}, {**ROME, "firewall_rule": True}],
+    [{**PARIS_LAN, "allow": [{"protocol": "tcp", "ports": [443]}]}, {**ROME_LAN, "nat_exemption": True, "mss": "auto"}],
+    [INTERFACE],
+)
+REOPENED = config(
+    [{**PARIS, "firewall_rule": True, "lifetime": "4h"}, {**ROME, "name": "oslo", "firewall_rule": True}],
+    [{**PARIS_LAN, "allow": [{"protocol": "icmp"}]}, {**ROME_LAN, "phase1": "oslo", "mss": 1300}],
+    [INTERFACE],
+)
 # What was there, and what is wanted.
 PLANS: dict[str, tuple[Config | None, Config]] = {
     "first apply": (None, TWO),
@@ -98,6 +109,9 @@ PLANS: dict[str, tuple[Config | None, Config]] = {
         _many(range(6, 22), lifetime="2h", links=5, first_route=2),
     ),
     "everything other": (TWO, ELSEWHERE),
+    "first rules": (ONE, OPENED),
+    "other rules": (OPENED, REOPENED),
+    "rules away": (OPENED, TWO),
 }
 
 
@@ -165,6 +179,7 @@ class World:
         for name in [name for name, link in host.kernel.links.items() if link.kind == "xfrm"]:
             del host.kernel.links[name]
         host.charon.restart()
+        host.firewall.flush()
         host.files.remove("/run")
 
     def charon_starts(self, host: FakeHost) -> None:
@@ -203,7 +218,8 @@ def world(name: str) -> World:
 
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
-    return Host(host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock)
+    drivers = host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock
+    return Host(*drivers, names=host.names, firewall=host.firewall)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import PORTS, Allow, HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import (
@@ -55,7 +56,7 @@ Made = dict[str, Any]
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
-    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority),
+    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User),
 )
 # These are made as a whole, so that they fit each other.
@@ -72,7 +73,7 @@ _RARE.update((opt.name, 0.15) for opt in options_of(PageSettings) if opt.name !=
 _RARE.update(connection_type=0.4, traffic_selector=0.9, vxlan_port=0.9, encryption_type=0.3, ah_proposals=0.9)
 _FIRST = tuple(
     "ip_type ppk_id connection_type traffic_selector encryption_type init_type close_action rekey ike_version lifetime delay "
-    "destination addresses local_networks".split()
+    "source destination addresses local_networks protocol".split()
 )
 
 
@@ -154,6 +155,20 @@ def _over_time(chance: Chance, made: Made) -> Any:
     return None if made.get("rekey_time") else _within_lifetime(28800)(chance, made)
 
 
+def _allow(chance: Chance, _made: Made) -> list[Made]:
+    return [made_object(Allow, chance) for _number in range(chance.choice((0, 1, 1, 3)))]
+
+
+def _ports(chance: Chance, made: Made) -> list[Any]:
+    bearing = str(made.get("protocol", "any")).lower() in ("tcp", "udp", "132")
+    return _unique(chance, PORTS) if bearing else []
+
+
+def _same_family(chance: Chance, made: Made) -> list[str]:
+    version = 6 if ":" in str(made.get("source")) else 4
+    return [values.network(chance, version) for _number in range(chance.randint(1, 2))]
+
+
 # What depends on other options, or has limits of its own: (class, option) → a maker that sees what is drawn already.
 FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "remote_endpoints"): _endpoints,
@@ -198,6 +213,11 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase2, "life_packets"): lambda chance, _made: chance.choice((0, 2000, 10**15 - 1)),
     (Phase2, "local_networks"): _first_selectors,
     (Phase2, "remote_networks"): _selectors,
+    (Phase2, "allow"): _allow,
+    (Phase2, "mss"): lambda chance, _made: chance.choice(("auto", 536, "1300", 65495)),
+    (XfrmInterface, "allow"): _allow,
+    (Allow, "ports"): _ports,
+    (Allow, "destination"): _same_family,
     (XfrmInterface, "if_id"): lambda chance, _made: chance.choice(
         (chance.randint(1, 2**32 - 3), 2**32 - 3, "0x7", None)
     ),
@@ -305,6 +325,7 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
     return {
         "phase1": phase1, "phase2": phase2, "xfrm_interfaces": links, "pools": _made_pools(chance, phase1[0]),
         "authorities": [_made_authority(chance, number) for number in range(chance.choice((0, 0, 1)))],
+        "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
     }  # fmt: skip
 
 

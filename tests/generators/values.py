@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
     authority,
+    firewall,
     identities,
     key_kinds,
     kinds,
@@ -249,6 +250,11 @@ MAKERS: dict[Kind, Maker] = {
     kinds.ENDPOINT: lambda chance: endpoint(chance, 4, single=True),
     kinds.LOCAL_INTERFACE: lambda chance: chance.choice(("wan0", "wan1", "any")),
     selectors.SELECTOR: lambda chance: selector(chance, 4),
+    firewall.PROTOCOL: lambda chance: chance.choice(
+        ("any", "tcp", "UDP", "icmp", "icmpv6", "gre", "ospf", 132, 47, "255")
+    ),
+    firewall.PORTS: lambda chance: chance.choice((22, "443", "8000-8099", "0-65535", "7-7", 65535)),
+    firewall.IDENTIFIER: lambda chance: chance.choice(("filter", "INPUT", "from-wan", "a.b/c_d", "_x")),
     kinds.DURATION: _duration,
     kinds.BOOL: lambda chance: chance.random() < 0.5,
     kinds.SECRET: _secret,

@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from ..apply.restore import restore
+from ..apply.restore import restore, restore_firewall
 from ..drivers.host import local_host
 from ..drivers.paths import Paths
 from ..errors import IpsecError
@@ -23,10 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     restoring.add_argument(
         "--before-charon", action="store_true", help="at boot: charon is not running yet, and loads the files by itself"
     )
+    restoring.add_argument(
+        "--firewall",
+        action="store_true",
+        help="after the host's own rules were loaded: put back ours, and nothing else",
+    )
     chosen = parser.parse_args(arguments)
     host = local_host(Paths())
     try:
-        done = restore(host, with_daemon=not chosen.before_charon)
+        done = restore_firewall(host) if chosen.firewall else restore(host, with_daemon=not chosen.before_charon)
     except IpsecError as error:
         sys.stderr.write(f"swanfleet: {error}\n")
         return 1

@@ -18,6 +18,7 @@ from ..observed.values import Observed
 from ..plan.difference import plan
 from ..plan.steps import Plan
 from .going_back import Back, go_back
+from .planning import with_firewall
 from .steps import StepFailed, carry_out
 from .takeover import as_stored, check_rest, keep
 
@@ -101,6 +102,8 @@ def _verify(host: Host, wanted: Artifacts, situation: Situation, before: Observe
     now = observe(host, host_key=situation.host_key, known=before.stored)
     if now.daemon is None and not (before.daemon is None and now.daemon_down):
         raise DependencyMissing(now.daemon_trouble)
+    rules = with_firewall(host, wanted, dataclasses.replace(now, stored=before.stored)).firewall
+    now = dataclasses.replace(now, firewall=rules)
     left = plan(dataclasses.replace(wanted, taken_over=TakenOver()), now)
     missing = [str(step) for step in left.steps] + check_rest(host, wanted.taken_over.rest)
     if missing:

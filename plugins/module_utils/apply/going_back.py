@@ -16,7 +16,7 @@ from ..errors import IpsecError, VerifyError
 from ..observed.read import observe
 from ..plan.difference import plan
 from .piecewise import carry_out_each
-from .planning import planned, with_numbers
+from .planning import planned, situation_of, with_firewall
 from .steps import end_journal, record
 from .takeover import give_back
 
@@ -77,7 +77,8 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     """
     observed = observe(host, host_key=host_key, with_daemon=not hangs)
     gateway = observed.stored.gateway
-    wanted = artifacts(gateway, with_numbers(observed, gateway))
+    wanted = artifacts(gateway, situation_of(host, observed, gateway))
+    observed = with_firewall(host, wanted, observed)
     troubles: list[Exception] = []
     try:
         steps = planned(host, wanted, observed)
@@ -93,6 +94,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     hangs = hangs or any(isinstance(trouble, DaemonHung) for trouble in troubles)
     hangs = hangs or (not troubles and observed.daemon is None and not observed.daemon_down)
     found = observe(host, host_key=host_key, with_daemon=not hangs)
+    found = with_firewall(host, wanted, found)
     left = plan(wanted, found)
     if found.daemon is not None and (troubles or (left and observed.daemon is None)):
         return None

@@ -7,14 +7,31 @@ from __future__ import annotations
 
 import dataclasses
 
+from ..artifacts.firewall import followed_names, uses_firewall
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation, allot_if_ids
 from ..drivers.host import Host
+from ..errors import DependencyMissing
+from ..observed.firewall import parse_ruleset
 from ..observed.sas import live_sas
-from ..observed.values import Observed
+from ..observed.values import Observed, ObservedFirewall
 from ..plan.difference import plan
 from ..plan.steps import Plan
+
+_RESOLVING_S = 5.0
+
+
+def situation_of(host: Host, observed: Observed, gateway: Gateway) -> Situation:
+    """Return the situation with all that the artifacts of a gateway depend on: numbers, and addresses of names.
+
+    A name that cannot be told now keeps the addresses that it had.
+    """
+    found = with_numbers(observed, gateway)
+    names = followed_names(gateway)
+    told = host.names.addresses(names, timeout=_RESOLVING_S) if names else {}
+    known = {name: told.get(name) or found.names.get(name, ()) for name in names}
+    return dataclasses.replace(found, names=known)
 
 
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
@@ -27,3 +44,20 @@ def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
     """Return the plan; live SAs are only asked for where it touches connections that charon has loaded."""
     first = plan(wanted, observed)
     return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled))) if first.unsettled else first
+
+
+def with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
+    """Return the host with its firewall, which is read only where something of ours is in it, may be, or shall be.
+
+    Where nothing of ours shall be there, a host without nftables has none of it either.
+    """
+    if observed.firewall is not None:
+        return observed
+    if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
+        return observed
+    try:
+        return dataclasses.replace(observed, firewall=parse_ruleset(host.firewall.ruleset()))
+    except DependencyMissing:
+        if wanted.firewall:
+            raise
+        return dataclasses.replace(observed, firewall=ObservedFirewall())

@@ -17,10 +17,11 @@ from ..errors import IpsecError, ValidationError
 from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.difference import plan
-from ..plan.steps import Step
+from ..plan.firewall import plan_firewall
+from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, with_numbers
+from .planning import planned, with_firewall, with_numbers
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -56,6 +57,8 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
         failures += [*kept, *refused]
+        observed, unread = _with_firewall(host, wanted, observed)
+        failures += unread
         try:
             steps = planned(host, wanted, observed)
         except DaemonUnavailable as error:
@@ -70,6 +73,14 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
         return Restored(tuple(work.done), (*failures, *absent), (*wanted.warnings, *work.warnings))
 
 
+def _with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:
+    """Return the host with its firewall, and why that cannot be read where it cannot."""
+    try:
+        return with_firewall(host, wanted, observed), []
+    except IpsecError as error:
+        return observed, [str(error)]
+
+
 def _told(work: Callable[[], None]) -> list[str]:
     """Do what can be done without; returns what to say of it where it fails."""
     try:
@@ -77,6 +88,18 @@ def _told(work: Callable[[], None]) -> list[str]:
     except IpsecError as error:
         return [str(error)]
     return []
+
+
+def restore_firewall(host: Host) -> Restored:
+    """Put back what belongs into the host's firewall, after its own rules were loaded; nothing else is looked at."""
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore --firewall"):
+        observed = observe(host, host_key=host_key_of(host), with_daemon=False)
+        gateway = observed.stored.gateway
+        wanted = links_only(gateway, with_numbers(observed, gateway))
+        observed = with_firewall(host, wanted, observed)
+        first, last = plan_firewall(wanted.firewall, observed.firewall) if observed.firewall is not None else ([], [])
+        work = carry_out_each(Plan((*first, *last)), wanted, observed, host)
+        return Restored(tuple(work.done), tuple(map(str, work.failures)), tuple(work.warnings))
 
 
 def _without_foreign(wanted: Artifacts, observed: Observed) -> tuple[Artifacts, Observed, list[str]]:

@@ -18,6 +18,7 @@ from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
+from ..plan.firewall import LAYER as FIREWALL
 from ..plan.steps import Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
@@ -80,6 +81,8 @@ def perform(
     """
     if group[0].layer in KERNEL_LAYERS:
         host.kernel.run([command for step in group for command in step.commands])
+    elif group[0].layer == FIREWALL:
+        host.firewall.commit([command for step in group for command in step.nft])
     elif _writes_file(group[0]):
         host.files.replace_all([_new_file(step, wanted, host) for step in group])
     elif group[0].layer == "trust":
@@ -123,7 +126,7 @@ def grouped(steps: Plan) -> list[list[Step]]:
 
 def _in_one_batch(step: Step, last: list[Step]) -> bool:
     in_kernel = step.layer in KERNEL_LAYERS and last[0].layer in KERNEL_LAYERS
-    in_charon = step.layer == last[0].layer and step.layer in ("trust", "pool")
+    in_charon = step.layer == last[0].layer and step.layer in ("trust", "pool", FIREWALL)
     return in_kernel or in_charon or (_writes_file(step) and _writes_file(last[0]))
 
 

@@ -22,9 +22,10 @@ from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
+from ..plan.firewall import firewall_problems
 from ..plan.steps import Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
-from .planning import planned, with_numbers
+from .planning import planned, situation_of, with_firewall
 from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, refuse_edited, taken_over
 
@@ -127,13 +128,15 @@ def _planned(
     after = dataclasses.replace(after, contents=complete.contents) if complete.contents != after.contents else after
     warnings += more
     warnings += tuple(f"{problem}. {_ASSUMED}" for problem in missing)
-    situation = with_numbers(observed, complete)
+    situation = situation_of(host, observed, complete)
     wanted = dataclasses.replace(artifacts(complete, situation), taken_over=found)
     if found:
         observed = as_ours(observed, found, wanted)
         if observed.daemon is not None:
             loaded = sorted(observed.daemon.connections & found.gateway.phase1.keys())
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
+    observed = with_firewall(host, wanted, observed)
+    _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
     _refuse_unmet(steps, wanted, observed)
     if observed.daemon is None:
@@ -143,6 +146,13 @@ def _planned(
     if not demands.allow_disruption:
         _refuse_disruption(outcome)
     return outcome, wanted, observed, situation
+
+
+def _refuse_closed(wanted: Artifacts, observed: Observed) -> None:
+    """Raise `ValidationError` where the host's firewall cannot be opened in the way that is wanted."""
+    problems = firewall_problems(wanted.firewall, observed.firewall) if observed.firewall is not None else []
+    if problems:
+        raise ValidationError(problems)
 
 
 def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:

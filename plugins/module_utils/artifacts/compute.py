@@ -10,6 +10,7 @@ from ..desired.situation import Situation, waiting
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
+from .firewall import firewall
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
@@ -18,9 +19,10 @@ from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
 
 def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
-    """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces."""
+    """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces and its firewall."""
     found, warnings = links(gateway, situation)
-    return Artifacts(connections={}, shared={}, links=found, files={}, warnings=tuple(warnings))
+    rules, _open_to_anyone = firewall(gateway, situation)
+    return Artifacts(connections={}, shared={}, links=found, files={}, warnings=tuple(warnings), firewall=rules)
 
 
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
@@ -33,6 +35,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         for name, why in waiting(gateway, situation).items()
     )
     held = credentials(gateway)
+    rules, open_to_anyone = firewall(gateway, situation)
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)
     text = render_connections(connections, pools, authorities)
@@ -45,11 +48,12 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
             **credential_files(held),
         },
-        warnings=tuple(warnings),
+        warnings=(*warnings, *open_to_anyone),
         parts={name: parts_of(tree) for name, tree in connections.items()},
         secret_of=secret_of,
         credentials=held,
         pools=pools,
         authorities=authorities,
+        firewall=rules,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

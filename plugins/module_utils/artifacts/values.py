@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Union
 
+from ..desired.firewall import HostTable
 from ..desired.gateway import Gateway
 from ..desired.secret import Secret
+from .nft import NftTable
 
 Tree = Mapping[str, Union[str, Sequence[str], "Tree"]]
 
@@ -148,6 +150,21 @@ class TakenOver:
 
 
 @dataclass(frozen=True)
+class FirewallArtifact:
+    """What must be of the host's firewall: our table, the hooks at which a host that drops must accept what it marks.
+
+    `named` are tables of the host with the chains that do; none named are all that do.
+    """
+
+    table: NftTable = field(default_factory=NftTable)
+    hooks: tuple[str, ...] = ()
+    named: tuple[HostTable, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.table)
+
+
+@dataclass(frozen=True)
 class Artifacts:
     """Everything that must exist on a host. `files` are keyed by role (`CONNECTIONS_FILE` …), not by path.
 
@@ -168,3 +185,4 @@ class Artifacts:
     credentials: Mapping[str, Credential] = field(default_factory=dict)
     pools: Mapping[str, Tree] = field(default_factory=dict)
     authorities: Mapping[str, Tree] = field(default_factory=dict)
+    firewall: FirewallArtifact = field(default_factory=FirewallArtifact)

@@ -13,6 +13,7 @@ from typing import Any, Callable, Union
 from ..errors import Problem, ValidationError, wrong_shape
 from .authority import Authority
 from .checks import cross_problems, missing_references
+from .firewall import HostTable
 from .holding import secrets_in, with_secrets, without_secrets
 from .options import (
     Kind,
@@ -51,9 +52,10 @@ PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{it
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
 POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
 AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
+FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.family}/{item.table}")
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,13 @@ class Config:
     authorities: tuple[Authority, ...] = option(
         list_of(object_of(Authority)), "Authorities, and where it is told which certificates they revoked.", default=()
     )
+    firewall: tuple[HostTable, ...] = option(
+        list_of(object_of(HostTable)),
+        "Tables of the host's own firewall whose chains drop what nobody has accepted. What O(phase1[].firewall_rule) and"
+        " O(phase2[].allow) let through is accepted there, by one constant rule in each of the chains.",
+        "When not given, these are all chains of nftables that end packets to the host, or that it forwards.",
+        default=(),
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -90,6 +99,7 @@ class Gateway:
     xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
     pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
     authorities: Mapping[str, Authority] = dataclasses.field(default_factory=dict)
+    firewall: Mapping[str, HostTable] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -179,7 +189,12 @@ def _parse_list(kind: ObjectType, config: Mapping[str, Any], problems: list[Prob
         key = kind.key(item)
         if key in found:
             problems.append(
-                Problem(item.where, "name", item.name, f"it stands twice among {kind.plural}; each name once")
+                Problem(
+                    item.where,
+                    "name",
+                    getattr(item, "name", key),
+                    f"it stands twice among {kind.plural}; each name once",
+                )
             )
         found[key] = item
     return found
@@ -218,7 +233,7 @@ def parse_one(kind: ObjectType, raw: Mapping[str, Any], *, where: str, problems:
 
 
 def _where(kind: ObjectType, raw: Mapping[str, Any], index: int) -> str:
-    name = raw.get("name")
+    name = f"{raw.get('family')}/{raw.get('table')}" if kind is FIREWALL else raw.get("name")
     if not isinstance(name, str):
         return f"{kind.plural}[{index}]"
     parent = raw.get("phase1") if kind is PHASE2 else None
@@ -324,6 +339,8 @@ def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], default
 
 
 def _stored_key(kind: ObjectType, raw: Mapping[str, Any]) -> str:
+    if kind is FIREWALL:
+        return f"{raw['family']}/{raw['table']}"
     return f"{raw['phase1']}/{raw['name']}" if kind is PHASE2 else str(raw["name"])
 
 

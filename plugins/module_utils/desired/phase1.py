@@ -74,6 +74,14 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         shown_default="8h",
     )
 
+    firewall_rule: bool = option(
+        kinds.BOOL,
+        "Whether the host's firewall lets this connection's IKE, ESP and AH in: from O(remote_endpoints) only, to the ports"
+        " that charon listens on, on the interfaces or addresses of O(interfaces).",
+        "It needs nftables. Where the host drops what nobody has accepted, one constant rule of ours stands in its own chain,"
+        " which O(firewall) can name.",
+        default=False,
+    )
     ppk: Secret | None = option(
         kinds.SECRET,
         "The postquantum key that belongs to O(ppk_id), taken literally. It should be random and have 256 bits at least, such"

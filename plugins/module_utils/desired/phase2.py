@@ -7,16 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import Problem
 from . import kinds
 from .child_keys import ChildKeys
-from .options import list_of, option
+from .firewall import ALLOW, ALLOW_TEXT, Allow, allow_problems
+from .options import Kind, list_of, option
 from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
 from .selectors import SELECTOR, selector_of
 
 # Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
 MOST_SELECTORS = 254
+
+
+AUTO = "auto"
+
+
+def parse_mss(value: Any) -> str:
+    """Accept "auto", or a number of bytes; returned as text."""
+    wanted = "auto is needed, or a number of bytes from 536 to 65495"
+    if value == AUTO:
+        return AUTO
+    try:
+        return str(kinds.integer(536, 65495).parse(value))
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+MSS = Kind("str", parse_mss)
 
 
 @dataclass(frozen=True)
@@ -59,6 +78,25 @@ class Phase2(ChildKeys):
         "A default route, and a network that holds the peer's own endpoint, never gets one: add it to the interface's routes.",
         default=True,
     )
+    allow: tuple[Allow, ...] = option(
+        ALLOW,
+        ALLOW_TEXT[0].format("this tunnel"),
+        "O(allow[].source) is O(remote_networks) when not given, O(allow[].destination) is O(local_networks).",
+        ALLOW_TEXT[1],
+        default=(),
+    )
+    nat_exemption: bool = option(
+        kinds.BOOL,
+        "Whether the host's own masquerading is kept away from traffic between O(local_networks) and O(remote_networks): an"
+        " address that was translated is none that the tunnel takes. It needs nftables.",
+        default=False,
+    )
+    mss: str | None = option(
+        MSS,
+        "Largest segment that TCP connections through the tunnel may agree on: V(auto) for what fits into the MTU of the"
+        " uplink, or of the XFRM interface where it has one set, or a number of bytes. It needs nftables.",
+        "A number is needed where the path to the peer takes less than the uplink does, and says nothing about it.",
+    )
 
     @property
     def where(self) -> str:
@@ -82,6 +120,7 @@ class Phase2(ChildKeys):
                 )
             if len(set(values)) < len(values):
                 yield Problem(self.where, name, list(values), "each network once")
+        yield from allow_problems(self.where, self.allow)
         if self.ah_proposals is not None and not self.ah_proposals:
             yield Problem(self.where, "ah_proposals", [], "a proposal is needed")
         if not self.proposals:

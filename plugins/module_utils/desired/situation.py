@@ -23,7 +23,8 @@ class Situation:
 
     `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
-    interface by family (4, 6).
+    interface by family (4, 6). `mtus`: of interfaces by name. `names`: addresses of the host names that the firewall lets
+    in, as they were last told.
     `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets.
     """
 
@@ -31,6 +32,8 @@ class Situation:
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     default_interface: Mapping[int, str | None] = dataclasses.field(default_factory=dict)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def after(self, before: Situation) -> Situation:
         """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
@@ -46,7 +49,13 @@ class Situation:
             family: self.default_interface.get(family) or before.default_interface.get(family)
             for family in before.default_interface.keys() | self.default_interface.keys()
         }
-        return dataclasses.replace(self, addresses=addresses, default_interface=default)
+        return dataclasses.replace(
+            self,
+            addresses=addresses,
+            default_interface=default,
+            mtus={**before.mtus, **self.mtus},
+            names={**before.names, **self.names},
+        )
 
 
 def _lasting(now: Iterable[str], before: Iterable[str]) -> Iterator[str]:
@@ -62,7 +71,16 @@ def dump_situation(gateway: Gateway, situation: Situation) -> dict[str, Any]:
     return {
         "addresses": {name: list(situation.addresses[name]) for name in sorted(named & situation.addresses.keys())},
         "default_interface": {str(family): name for family, name in sorted(situation.default_interface.items())},
+        **_kept_for_rules(named | set(situation.default_interface.values()), gateway, situation),
     }
+
+
+def _kept_for_rules(uplinks: Set[str | None], gateway: Gateway, situation: Situation) -> dict[str, Any]:
+    """Return what rules of the firewall were made of, where there are any."""
+    mtus = {name: mtu for name, mtu in sorted(situation.mtus.items()) if name in uplinks}
+    told = {name: list(addresses) for name, addresses in sorted(situation.names.items())}
+    clamped = any(each.mss is not None for each in gateway.phase2.values())
+    return {**({"mtus": mtus} if clamped else {}), **({"names": told} if told else {})}
 
 
 def load_situation(stored: Mapping[str, Any]) -> Situation:
@@ -71,6 +89,8 @@ def load_situation(stored: Mapping[str, Any]) -> Situation:
         host_key=b"",
         addresses={str(name): tuple(map(str, each)) for name, each in stored.get("addresses", {}).items()},
         default_interface={int(family): name for family, name in stored.get("default_interface", {}).items()},
+        mtus={str(name): int(mtu) for name, mtu in stored.get("mtus", {}).items()},
+        names={str(name): tuple(map(str, each)) for name, each in stored.get("names", {}).items()},
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import Problem
 from . import kinds
+from .firewall import ALLOW, ALLOW_TEXT, Allow, allow_problems
 from .options import list_of, object_of, option
 from .phase1 import address_family
 
@@ -54,6 +55,7 @@ class XfrmInterface:
     )
     mtu: int | None = option(kinds.integer(576, 65535), "MTU of the link; the kernel's default when not given.")
     routes: tuple[Route, ...] = option(list_of(object_of(Route)), "Routes through the link.", default=())
+    allow: tuple[Allow, ...] = option(ALLOW, ALLOW_TEXT[0].format("this interface"), ALLOW_TEXT[1], default=())
 
     @property
     def where(self) -> str:
@@ -67,6 +69,7 @@ class XfrmInterface:
             yield Problem(self.where, "mtu", self.mtu, "at least 1280 is needed for IPv6 (RFC 8200, section 5)")
         if len(set(self.addresses)) < len(self.addresses):
             yield Problem(self.where, "addresses", list(self.addresses), "each address once")
+        yield from allow_problems(self.where, self.allow)
         seen = set()
         for index, route in enumerate(self.routes):
             key = (route.destination, route.metric, route.table)

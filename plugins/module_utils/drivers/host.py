@@ -14,6 +14,7 @@ from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
 from .names import Names, NameService
+from .nftables import Firewall, Nftables
 from .packages import DebianPackages, Packages
 from .paths import Paths
 from .swanctl import Swanctl, SwanctlProgram
@@ -34,6 +35,7 @@ class Host:
     alerts: Alerts = field(default_factory=lambda: ErrorNotify(Paths().error_notify))
     names: Names = field(default_factory=NameService)
     packages: Packages = field(default_factory=DebianPackages)
+    firewall: Firewall = field(default_factory=Nftables)
 
     @property
     def generations(self) -> GenerationStore:

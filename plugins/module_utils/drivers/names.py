@@ -21,6 +21,9 @@ class Names(Protocol):
     def unresolved(self, names: Iterable[str], *, timeout: float) -> frozenset[str]:
         """Return those of `names` that have no address, or none within `timeout` seconds for all together."""
 
+    def addresses(self, names: Iterable[str], *, timeout: float) -> dict[str, tuple[str, ...]]:
+        """Return the addresses of `names`, sorted; of those that have none within `timeout` seconds for all together, none."""
+
 
 class NameService:
     """The name service of this host; getent(1), because a look-up inside this process cannot be given up."""
@@ -32,6 +35,30 @@ class NameService:
         for first in range(0, len(wanted), _AT_ONCE):
             found.update(_unresolved(wanted[first : first + _AT_ONCE], deadline))
         return frozenset(found)
+
+    def addresses(self, names: Iterable[str], *, timeout: float) -> dict[str, tuple[str, ...]]:
+        deadline = time.monotonic() + timeout
+        wanted = sorted(set(names))
+        found: dict[str, tuple[str, ...]] = {}
+        for first in range(0, len(wanted), _AT_ONCE):
+            found.update(_resolved(wanted[first : first + _AT_ONCE], deadline))
+        return found
+
+
+def _resolved(names: list[str], deadline: float) -> Iterator[tuple[str, tuple[str, ...]]]:
+    try:
+        asked = {name: _ask(name, subprocess.PIPE) for name in names}
+    except FileNotFoundError:  # no C library that has it; then nothing is known
+        return
+    for name, process in asked.items():
+        try:
+            told, _nothing = process.communicate(timeout=max(deadline - time.monotonic(), 0.0))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            told, _nothing = process.communicate()
+        # "192.0.2.1  STREAM gw.example.com"; an address of a link has its device behind a "%", and is nobody's elsewhere.
+        lines = (line.split() for line in told.decode("ascii", "replace").splitlines())
+        yield name, tuple(sorted({words[0] for words in lines if words and "%" not in words[0]}))
 
 
 def _unresolved(names: list[str], deadline: float) -> Iterator[str]:
@@ -50,10 +77,10 @@ def _unresolved(names: list[str], deadline: float) -> Iterator[str]:
             yield name
 
 
-def _ask(name: str) -> subprocess.Popen[bytes]:
+def _ask(name: str, to: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         ["getent", "ahosts", "--", name],
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=to,
         stderr=subprocess.DEVNULL,
     )

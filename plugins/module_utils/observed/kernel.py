@@ -99,6 +99,11 @@ def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[
     return found
 
 
+def parse_mtus(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the MTU of every interface."""
+    return {str(entry["ifname"]): int(entry.get("mtu", 0)) for entry in interfaces if "ifname" in entry}
+
+
 def parse_default_interfaces(routes: Sequence[Mapping[str, Any]]) -> dict[int, str | None]:
     """Return the interface of the best default route by family."""
     best: dict[int, tuple[int, str]] = {}

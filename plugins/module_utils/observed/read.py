@@ -19,7 +19,7 @@ from ..drivers.generations import GenerationBroken
 from ..drivers.host import Host
 from ..drivers.paths import CREDENTIAL_DIRECTORIES
 from .daemon import observe_daemon
-from .kernel import parse_addresses, parse_default_interfaces, parse_links
+from .kernel import parse_addresses, parse_default_interfaces, parse_links, parse_mtus
 from .values import Observed, ObservedDaemon, Stored
 
 # States of a unit in which its process does not run, and does not come by itself.
@@ -41,6 +41,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
             addresses=parse_addresses(interfaces),
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
+            mtus=parse_mtus(interfaces),
         ).after(stored.situation),
         files=_files(host),
         links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ..artifacts.nft import NftTable
 from ..artifacts.values import Parts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
@@ -122,6 +123,37 @@ class Stored:
     abandoned: frozenset[str] = frozenset()
 
 
+Place = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class HostChain:
+    """A chain of others: its place (family, table, chain), its hook ("" for none), whether packets end at its end."""
+
+    place: Place
+    hook: str
+    drops: bool
+
+
+@dataclass(frozen=True)
+class HostRule:
+    """A rule with our comment in a chain of others; `right` says that it is what we write."""
+
+    place: Place
+    handle: int
+    right: bool
+
+
+@dataclass(frozen=True)
+class ObservedFirewall:
+    """What nftables has: our table, chains of others, our rules in them; and whether firewalld has a table."""
+
+    table: NftTable = dataclasses.field(default_factory=NftTable)
+    chains: tuple[HostChain, ...] = ()
+    rules: tuple[HostRule, ...] = ()
+    firewalld: bool = False
+
+
 @dataclass(frozen=True)
 class Observed:
     """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why.
@@ -139,3 +171,4 @@ class Observed:
     daemon_trouble: str = ""
     daemon_down: bool = False
     owes_credentials: bool = False
+    firewall: ObservedFirewall | None = None

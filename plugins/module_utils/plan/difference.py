@@ -9,6 +9,7 @@ from ..artifacts.values import Artifacts
 from ..observed.values import LiveSas, Observed
 from .connections import plan_daemon
 from .credentials import stale_credentials
+from .firewall import plan_firewall
 from .kernel import plan_links
 from .links import renewed_numbers, tunnels_of, with_links_anew
 from .steps import Plan, Step
@@ -18,7 +19,8 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
     """Return the steps from the host as observed to the wanted artifacts.
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
-    connections that need them, secrets before connections, removals last, in the opposite order.
+    connections that need them, secrets before connections, removals last, in the opposite order. What the firewall lets
+    through and stops comes before all of it, and goes after all of it.
     Without a daemon only files and links are planned. `live` are the SAs of the connections that a plan without them
     calls `unsettled`.
     """
@@ -31,6 +33,9 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
         unsettled += tuple(name for name in cut if live is None and name not in unsettled)
         disruption = {**disruption, **with_links_anew(cut, disruption, live or {})}
     remove += stale_credentials(wanted, observed)
+    if observed.firewall is not None:
+        opened, closed = plan_firewall(wanted.firewall, observed.firewall)
+        steps, remove = opened + steps, remove + closed
     return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), disruption, unsettled)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 Commands = tuple[tuple[str, ...], ...]
 
@@ -32,8 +33,8 @@ class Settlement:
 class Step:
     """One step: a verb, the layer it works on, and the object's name.
 
-    Steps of the kernel carry their commands for ip(8), steps of SAs their settlement. `key` is what the engine looks
-    the content up by, where that differs from the name that people see.
+    Steps of the kernel carry their commands for ip(8), those of the firewall theirs for nft(8), steps of SAs their
+    settlement. `key` is what the engine looks the content up by, where that differs from the name that people see.
     """
 
     verb: str
@@ -42,6 +43,7 @@ class Step:
     key: str = ""
     commands: Commands = dataclasses.field(default=())
     settlement: Settlement | None = None
+    nft: tuple[Mapping[str, Any], ...] = dataclasses.field(default=(), repr=False)
 
     def __str__(self) -> str:
         return f"{self.verb} {self.layer} {self.name}"

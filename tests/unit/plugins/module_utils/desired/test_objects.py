@@ -158,7 +158,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
                 "phase1 paris: remote_endpoint: there is no such option; did you mean remote_endpoints?",
                 (
                     "xfrm_interface ipsec0: zzz: there is no such option; the options are name, if_id, parent, addresses, mtu, "
-                    "routes"
+                    "routes, allow"
                 ),
             ],
             id="options that do not exist",
@@ -272,7 +272,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
         pytest.param(
             {"phase1": "paris", "tunnels": []},
             [
-                "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities",
+                "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities, firewall",
                 "config: phase1: a list is needed, this is a text",
             ],
             id="config",

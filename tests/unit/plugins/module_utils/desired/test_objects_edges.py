@@ -56,6 +56,7 @@ def test_defaults() -> None:
         "rekey": True,
         "close_action": "none",
         "nat_traversal": "auto",
+        "firewall_rule": False,
         "dpd": {"enabled": True, "delay": 30, "timeout": 150},
     }
     assert dump_object(gateway.phase2["paris/lan"], with_secrets=False) == {
@@ -66,11 +67,14 @@ def test_defaults() -> None:
         "proposals": ["aes256gcm16-curve25519-modp4096"],
         "lifetime": 3600,
         "install_routes": True,
+        "allow": [],
+        "nat_exemption": False,
     }
     assert dump_object(gateway.xfrm_interfaces["ipsec0"], with_secrets=False) == {
         "name": "ipsec0",
         "addresses": [],
         "routes": [{"destination": "::/0"}],
+        "allow": [],
     }
     assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", None, True)
 

@@ -1,0 +1,81 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The host's firewall through nft(8): JSON to read and to write, so that no text of anybody is parsed as a rule."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from ..errors import DependencyMissing, IpsecError
+
+_TIMEOUT_S = 60.0
+_SHOWN = 5
+_NO_PROGRAM = "the program 'nft' is missing: install the package nftables, or leave out what needs it: {}"
+_NO_KERNEL = "this kernel has no nftables (nft says: {}); it is needed for {}"
+NEEDING = "firewall_rule, allow, nat_exemption, mss and plaintext_guard: true"
+# What nft says where the kernel does not know its protocol, or one of the families and chains that we use.
+_UNSUPPORTED = ("Protocol not supported", "Unable to initialize Netlink socket", "Operation not supported")
+
+
+class FirewallRefused(IpsecError):
+    """The kernel, or nft(8), refused to show the rules or to take a transaction; nothing of that was changed."""
+
+
+class Firewall(Protocol):
+    """What the engine needs of nftables."""
+
+    def ruleset(self) -> list[dict[str, Any]]:
+        """Return all objects of the whole ruleset, as `nft -j list ruleset` prints them: {"table": …}, {"rule": …} …
+
+        Raises `DependencyMissing` where there is no nft or no support for it in the kernel.
+        """
+
+    def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
+        """Carry out commands of libnftables-json(5) in one transaction: all of them, or none."""
+
+
+class Nftables:
+    """nftables of this host."""
+
+    def ruleset(self) -> list[dict[str, Any]]:
+        """Return all objects of the whole ruleset."""
+        done = _nft(["list", "ruleset"], "")
+        if done.returncode != 0:
+            raise _refusal("list ruleset", done.stderr)
+        found = json.loads(done.stdout or "{}").get("nftables", [])
+        return [entry for entry in found if "metainfo" not in entry]
+
+    def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
+        """Carry out commands in one `nft -f -`."""
+        done = _nft(["-f", "-"], json.dumps({"nftables": list(commands)}))
+        if done.returncode != 0:
+            raise _refusal("a transaction", done.stderr)
+
+
+def _nft(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            ["nft", "-j", "-n", *arguments],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+    except FileNotFoundError:
+        raise DependencyMissing(_NO_PROGRAM.format(NEEDING)) from None
+    except subprocess.TimeoutExpired:
+        raise FirewallRefused(f"nft {' '.join(arguments)} did not end within {_TIMEOUT_S:g} seconds") from None
+
+
+def _refusal(what: str, stderr: str) -> IpsecError:
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and set(line.strip()) - {"^", "~"}]
+    said = "; ".join(lines[:_SHOWN]) or "no reason given"
+    if any(word in stderr for word in _UNSUPPORTED):
+        return DependencyMissing(_NO_KERNEL.format(said, NEEDING))
+    return FirewallRefused(f"nft {what}: {said}")

@@ -1,0 +1,319 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the host's firewall lets through, and how: by sets, one constant rule in chains that drop, one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import Restored, restore, restore_firewall
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import commands
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import FirewallRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
+    ApplyError,
+    DependencyMissing,
+    ValidationError,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    INTERFACE,
+    PARIS,
+    PARIS_LAN,
+    ROME,
+    ROME_LAN,
+    TWO,
+    Config,
+    apply,
+    config,
+    steps,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+
+OPEN_PARIS = {**PARIS, "firewall_rule": True}
+WEB: Config = {"protocol": "tcp", "ports": [443]}
+OPENED = config([OPEN_PARIS], [{**PARIS_LAN, "allow": [WEB]}], [INTERFACE])
+WITHOUT = config([PARIS], [PARIS_LAN], [INTERFACE])
+WRITE = "write firewall table inet swanfleet"
+MISSING = "the program 'nft' is missing"
+
+
+def chain(family: str, table: str, name: str, hook: str = "", policy: str = "accept", **more: Any) -> dict[str, Any]:
+    base = {"type": "filter", "hook": hook, "prio": 0, "policy": policy} if hook else {}
+    return {"chain": {"family": family, "table": table, "name": name, "handle": 1, **base, **more}}
+
+
+def rule_of(family: str, table: str, name: str, *statements: Any, **more: Any) -> dict[str, Any]:
+    return {"rule": {"family": family, "table": table, "chain": name, "handle": 7, "expr": list(statements), **more}}
+
+
+def with_rules(*entries: dict[str, Any]) -> FakeHost:
+    host = wan_host()
+    tables = {(told["family"], told["table"]) for entry in entries for told in entry.values()}
+    host.firewall.entries = [{"table": {"family": family, "name": name}} for family, name in sorted(tables)]
+    host.firewall.entries += entries
+    return host
+
+
+DROPPING = (
+    chain("inet", "filter", "input", "input", "drop"),
+    chain("inet", "filter", "forward", "forward", "drop"),
+    chain("inet", "filter", "output", "output", "drop"),
+)
+DROP, COUNTER, JUMP = {"drop": None}, {"counter": {"packets": 3, "bytes": 9}}, {"jump": {"target": "last"}}
+
+
+def places(host: FakeHost) -> list[str]:
+    """Return the chains of the host that have a rule of ours."""
+    told = [entry["rule"] for entry in host.firewall.entries if "rule" in entry]
+    return sorted(f"{e['family']} {e['table']} {e['chain']}" for e in told if e.get("comment") == "swanfleet")
+
+
+@pytest.mark.proves("S23", option="phase1.firewall_rule")
+@pytest.mark.proves("S43", option="phase2.allow")
+def test_a_host_that_drops_gets_our_table_and_a_rule_in_both_chains_and_loses_them_again() -> None:
+    host = with_rules(*DROPPING)
+    before = host.firewall.told()
+    assert steps(apply(host, OPENED))[:3] == [
+        WRITE,
+        "add firewall rule in inet filter input",
+        "add firewall rule in inet filter forward",
+    ]
+    assert places(host) == ["inet filter forward", "inet filter input"]
+    assert host.firewall.transactions == 1
+    assert steps(apply(host, WITHOUT))[-3:] == [
+        "remove firewall table inet swanfleet",
+        "remove firewall rule in inet filter input",
+        "remove firewall rule in inet filter forward",
+    ]
+    assert host.firewall.told() == before
+
+
+def test_an_unchanged_firewall_is_read_once_and_not_written() -> None:
+    host = with_rules(*DROPPING)
+    apply(host, OPENED)
+    host.firewall.reads = host.firewall.transactions = 0
+    assert steps(apply(host, OPENED)) == []
+    assert (host.firewall.reads, host.firewall.transactions) == (1, 0)
+
+
+def test_a_gateway_without_rules_asks_for_no_firewall() -> None:
+    host = wan_host()
+    host.firewall.missing = MISSING
+    apply(host, TWO)
+    apply(host, WITHOUT)
+    assert host.firewall.reads == 0
+
+
+def test_a_host_without_nftables_is_told_before_anything_is_touched() -> None:
+    host = wan_host()
+    host.firewall.missing = MISSING
+    before = host.state()
+    with pytest.raises(DependencyMissing, match=MISSING):
+        apply(host, OPENED)
+    assert host.state() == before
+
+
+def test_rules_can_be_given_up_where_nftables_has_gone() -> None:
+    host = wan_host()
+    apply(host, OPENED)
+    host.firewall.flush()
+    host.firewall.missing = MISSING
+    assert apply(host, WITHOUT).changed
+
+
+def test_what_comes_is_let_in_before_and_what_goes_after_charon_is_told() -> None:
+    host = wan_host()
+    apply(host, config([OPEN_PARIS], [PARIS_LAN], [INTERFACE]))
+    oslo = {**ROME, "name": "oslo", "firewall_rule": True}
+    told = steps(apply(host, config([oslo], [{**ROME_LAN, "phase1": "oslo"}])))
+    assert told[0] == told[-1] == WRITE
+    assert "unload connection paris" in told[1:-1]
+
+
+@pytest.mark.parametrize(
+    ("entries", "wanted"),
+    [
+        pytest.param(
+            [chain("inet", "f", "in", "input"), rule_of("inet", "f", "in", COUNTER, DROP)], ["inet f in"], id="drop at the end"
+        ),
+        pytest.param(
+            [chain("ip", "f", "in", "input"), rule_of("ip", "f", "in", {"reject": None})], ["ip f in"], id="reject at the end"
+        ),
+        pytest.param(
+            [
+                chain("ip", "filter", "INPUT", "input"), chain("ip", "filter", "last"),
+                rule_of("ip", "filter", "INPUT", COUNTER, JUMP),
+                rule_of("ip", "filter", "last", {"xt": {"type": "target", "name": "REJECT"}}),
+            ],
+            ["ip filter INPUT"], id="an extension of iptables at the end of another chain",
+        ),
+        pytest.param(
+            [
+                chain("inet", "f", "in", "input"),
+                rule_of("inet", "f", "in", {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": 1}}, DROP),
+            ],
+            [], id="only some packets are dropped",
+        ),
+        pytest.param([chain("inet", "f", "in", "input")], [], id="nothing is dropped"),
+        pytest.param([chain("inet", "f", "raw", "prerouting", "drop")], [], id="another hook"),
+        pytest.param([chain("bridge", "f", "in", "input", "drop")], [], id="a bridge"),
+        pytest.param([chain("ip", "nat", "in", "input", "drop", type="nat")], [], id="translation"),
+        pytest.param(
+            [chain("ip", "filter", "INPUT", "input", "drop"), chain("ip6", "filter", "INPUT", "input", "drop")],
+            ["ip filter INPUT", "ip6 filter INPUT"], id="both families of iptables",
+        ),
+    ],
+)  # fmt: skip
+def test_chains_that_have_an_end_for_packets_are_found(entries: list[dict[str, Any]], wanted: list[str]) -> None:
+    host = with_rules(*entries)
+    apply(host, config([OPEN_PARIS], [], [INTERFACE]))
+    assert places(host) == wanted
+
+
+def test_named_chains_and_no_others_get_the_rule() -> None:
+    host = with_rules(*DROPPING, chain("inet", "mine", "from-wan"))
+    named = {"family": "inet", "table": "mine", "input_chain": "from-wan"}
+    apply(host, {**OPENED, "firewall": [named]})
+    assert places(host) == ["inet mine from-wan"]
+
+
+def test_a_named_chain_that_is_not_there_is_told_with_those_that_are() -> None:
+    host = with_rules(*DROPPING)
+    with pytest.raises(ValidationError) as refused:
+        apply(host, {**OPENED, "firewall": [{"family": "ip", "table": "filter", "input_chain": "INPUT"}]})
+    assert str(refused.value) == (
+        "firewall ip/filter: input_chain is 'INPUT': the host has no such chain; its chains for packets that come in or through "
+        "are inet filter forward, inet filter input"
+    )
+
+
+def test_firewalld_is_left_alone_with_the_reason() -> None:
+    host = with_rules(chain("inet", "firewalld", "filter_INPUT", "input"))
+    before = host.firewall.told()
+    with pytest.raises(ValidationError, match=r"firewalld makes its table anew .* 'firewall-cmd --permanent"):
+        apply(host, OPENED)
+    assert host.firewall.told() == before
+
+
+def test_our_rule_in_the_form_that_iptables_gives_it_is_ours() -> None:
+    host = with_rules(chain("ip", "filter", "INPUT", "input", "drop"))
+    apply(host, config([OPEN_PARIS], [], [INTERFACE]))
+    for entry in host.firewall.entries:
+        if entry.get("rule", {}).get("comment"):
+            del entry["rule"]["comment"]
+            entry["rule"]["expr"][1:1] = [{"xt": {"type": "match", "name": "comment"}}, COUNTER]
+    assert steps(apply(host, config([OPEN_PARIS], [], [INTERFACE]))) == []
+    assert steps(apply(host, WITHOUT))[-1] == "remove firewall rule in ip filter INPUT"
+
+
+def test_our_rule_that_somebody_has_changed_is_made_anew() -> None:
+    host = with_rules(chain("ip", "filter", "INPUT", "input", "drop"))
+    apply(host, config([OPEN_PARIS], [], [INTERFACE]))
+    for entry in host.firewall.entries:
+        if entry.get("rule", {}).get("comment"):
+            entry["rule"]["expr"] = [{"accept": None}]
+    assert steps(apply(host, config([OPEN_PARIS], [], [INTERFACE]))) == [
+        "add firewall rule in ip filter INPUT",
+        "remove firewall rule in ip filter INPUT",
+    ]
+    assert places(host) == ["ip filter INPUT"]
+
+
+def test_what_a_flush_takes_away_comes_back_by_itself_and_by_a_run() -> None:
+    host = with_rules(*DROPPING)
+    apply(host, OPENED)
+    whole = host.firewall.told()
+    ways: list[Callable[[], Restored]] = [
+        lambda: restore_firewall(host.host),
+        lambda: restore(host.host, with_daemon=False),
+    ]
+    for back in ways:
+        host.firewall.entries = list(with_rules(*DROPPING).firewall.entries)
+        assert [str(step) for step in back().steps] == [
+            WRITE,
+            "add firewall rule in inet filter input",
+            "add firewall rule in inet filter forward",
+        ]
+        assert host.firewall.told() == whole
+        assert back().steps == ()
+
+
+def test_a_restored_firewall_needs_no_address_of_an_interface() -> None:
+    host = with_rules(*DROPPING)
+    apply(host, OPENED)
+    whole = host.firewall.told()
+    host.firewall.entries = list(with_rules(*DROPPING).firewall.entries)
+    host.kernel.links["wan0"].addresses.clear()
+    restore(host.host, with_daemon=False)
+    assert host.firewall.told() == whole
+
+
+def test_a_transaction_that_nft_refuses_takes_the_run_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    host = with_rules(*DROPPING)
+    apply(host, WITHOUT)
+    before = host.state()
+    real = host.firewall.commit
+
+    def refuse(_commands: Any) -> None:
+        monkeypatch.setattr(host.firewall, "commit", real)
+        raise FirewallRefused("nft a transaction: Could not process rule: Cannot allocate memory")
+
+    monkeypatch.setattr(host.firewall, "commit", refuse)
+    with pytest.raises(ApplyError, match="Cannot allocate memory; the host is as before the run") as failed:
+        apply(host, OPENED)
+    assert failed.value.step.startswith(WRITE)
+    assert host.state() == before
+
+
+def test_anyone_is_told_of() -> None:
+    host = wan_host()
+    anyone = {**ROME, "init_type": "none", "remote_endpoints": ["0.0.0.0"], "firewall_rule": True}  # noqa: S104  # a peer
+    told = apply(host, config([anyone], [])).warnings
+    assert told == (
+        "phase1 rome: firewall_rule: its ports 500, 4500 and ESP are open to anyone, as remote_endpoints say",
+    )
+
+
+def test_addresses_of_names_are_followed_and_what_more_is_there_stays() -> None:
+    host = wan_host()
+    named = config([{**ROME, "remote_endpoints": ["gw.example.com"], "firewall_rule": True}], [])
+    host.names.known = {"gw.example.com": ("198.51.100.7",)}
+    apply(host, named)
+    host.names.known = {"gw.example.com": ("198.51.100.8", "198.51.100.7")}
+    assert steps(apply(host, named)) == [WRITE]
+    host.names.known = {"gw.example.com": ("198.51.100.8",)}
+    assert steps(apply(host, named)) == []
+    host.names.known = {}
+    assert steps(apply(host, named)) == []
+
+
+def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
+    def rules(count: int) -> int:
+        phase1 = [
+            {**ROME, "name": f"p{n}", "remote_endpoints": [f"198.51.{n // 250}.{n % 250 + 1}"], "firewall_rule": True}
+            for n in range(count)
+        ]
+        phase2 = [
+            {
+                **ROME_LAN, "phase1": f"p{n}", "remote_networks": [f"10.{n // 250}.{n % 250}.0/24"], "allow": [WEB],
+                "local_networks": ["172.16.0.0/16"], "nat_exemption": True, "mss": "auto",
+            }
+            for n in range(count)
+        ]  # fmt: skip
+        table = firewall(parse_gateway(config(phase1, phase2)), Situation(b"k" * 32))[0].table
+        assert sum(len(each.boxes) for each in table.sets.values()) >= count
+        return len(table.rules)
+
+    assert rules(1000) == rules(1)
+
+
+def test_the_same_gateway_in_another_order_is_the_same_transaction() -> None:
+    one = parse_gateway(config([OPEN_PARIS, {**ROME, "firewall_rule": True}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
+    other = parse_gateway(config([{**ROME, "firewall_rule": True}, OPEN_PARIS], [ROME_LAN, PARIS_LAN], [INTERFACE]))
+    tables = [firewall(each, Situation(b"k" * 32))[0].table for each in (one, other)]
+    assert commands(tables[0]) == commands(tables[1])

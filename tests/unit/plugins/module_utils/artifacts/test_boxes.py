@@ -1,0 +1,53 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Boxes: whatever is put in, the same points are in what comes out, and none of them twice."""
+
+from __future__ import annotations
+
+import itertools
+import random
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.boxes import Box, Range, disjoint, taken_out
+
+
+def points(boxes: tuple[Box, ...] | list[Box]) -> list[tuple[object, ...]]:
+    found: list[tuple[object, ...]] = []
+    for box in boxes:
+        sides = [[part] if isinstance(part, str) else range(part[0], part[1] + 1) for part in box]
+        found.extend(itertools.product(*sides))
+    return found
+
+
+def some_range(chance: random.Random) -> Range:
+    low = chance.randrange(6)
+    return low, chance.randrange(low, 7)
+
+
+@pytest.mark.parametrize("fields", [1, 2, 3])
+@pytest.mark.parametrize("named", [False, True])
+def test_boxes_hold_the_same_points_each_once(fields: int, named: bool) -> None:
+    chance = random.Random(fields)  # noqa: S311  # the same examples every time
+    for _each in range(400):
+        boxes: list[Box] = []
+        for _box in range(chance.randrange(6)):
+            ranges = tuple(some_range(chance) for _field in range(fields))
+            boxes.append((chance.choice("ab"), *ranges) if named else ranges)
+        found = points(disjoint(boxes))
+        assert len(found) == len(set(found))
+        assert set(found) == set(points(boxes))
+
+
+def test_ranges_that_touch_are_one() -> None:
+    assert disjoint([((1, 2),), ((3, 4),), ((6, 6),)]) == (((1, 4),), ((6, 6),))
+
+
+def test_what_is_taken_out_of_ranges_is_gone_and_nothing_else() -> None:
+    chance = random.Random(7)  # noqa: S311  # the same examples every time
+    for _each in range(400):
+        ranges, others = ([some_range(chance) for _r in range(chance.randrange(5))] for _side in "ab")
+        left = taken_out(ranges, others)
+        wanted = {n for low, high in ranges for n in range(low, high + 1)}
+        wanted -= {n for low, high in others for n in range(low, high + 1)}
+        assert [n for low, high in left for n in range(low, high + 1)] == sorted(wanted)
