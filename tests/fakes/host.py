@@ -137,6 +137,7 @@ class FakeHost:
     names: FakeNames = field(default_factory=FakeNames)
     packages: FakePackages = field(default_factory=FakePackages)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
+    managers: tuple[str, ...] = ("203.0.113.200",)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -159,10 +160,15 @@ class FakeHost:
             names=self.names,
             packages=self.packages,
             firewall=cast(Firewall, wired[3]),
+            management=self,
         )
 
     def load_credentials(self) -> None:
         """Do nothing in the place of swanctl: there are no files of others here."""
+
+    def addresses(self) -> tuple[str, ...]:
+        """Return who manages the host."""
+        return self.managers
 
     def reset(self) -> None:
         """Forget the calls so far, and fail no more."""
@@ -191,6 +197,7 @@ class FakeHost:
             "certificates": sorted(self.charon.held),
             "links": {name: link.told() for name, link in self.kernel.links.items()},
             "firewall": self.firewall.told(),
+            "guard": (sorted(self.kernel.unreachable), sorted(self.kernel.blocks)),
             "generation": current
             and [kept.get(f"{self.paths.generations}/{current}/{name}.json") for name in ("objects", "secrets")],
         }

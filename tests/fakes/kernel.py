@@ -89,6 +89,9 @@ class FakeKernel:
     def __init__(self, links: Mapping[str, FakeLink] | None = None) -> None:
         self.links = {"lo": FakeLink("", mtu=65536, up=True, addresses=["127.0.0.1/8", "::1/128"]), **(links or {})}
         self.batches: list[list[str]] = []
+        # Routes of ours that lead nowhere, by network, metric and protocol; and policies by network and priority.
+        self.unreachable: set[tuple[str, int, int]] = set()
+        self.blocks: set[tuple[str, int]] = set()
 
     def interfaces(self) -> list[dict[str, Any]]:
         return [_shown_link(index, name, link) for index, (name, link) in enumerate(self.links.items(), start=1)]
@@ -100,7 +103,10 @@ class FakeKernel:
             for name, link in self.links.items()
             for route in link.routes
             if route.protocol == protocol and route.family == family
-        ]
+        ] + [_shown_nowhere(network, metric) for network, metric, of in sorted(self.unreachable) if of == protocol]
+
+    def blocked(self, priority: int) -> list[str]:
+        return sorted(network for network, of in self.blocks if of == priority)
 
     def default_routes(self) -> list[dict[str, Any]]:
         return [
@@ -125,10 +131,26 @@ class FakeKernel:
             self._run_link(verb, rest[1], rest[2:])
         elif layer == "address":
             self._run_address(verb, _options(rest if verb == "flush" else ["address", *rest]))
+        elif layer == "route" and rest[0] == "unreachable":
+            self._run_nowhere(verb, rest[1], _options(rest[2:]))
+        elif layer == "xfrm":
+            self._run_policy(rest[0], _options(rest[1:]))
         elif layer == "route":
             self._run_route(verb, rest[0], _options(rest[1:]))
         else:
             raise AssertionError(f"no command of the engine begins with {layer}")
+
+    def _run_nowhere(self, verb: str, network: str, options: dict[str, str]) -> None:
+        entry = (network, int(options["metric"]), int(options["proto"]))
+        if (entry in self.unreachable) == (verb == "add"):
+            raise _Refusal(f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such process'}")
+        self.unreachable ^= {entry}
+
+    def _run_policy(self, verb: str, options: dict[str, str]) -> None:
+        there = [entry for entry in self.blocks if entry[0] == options["dst"]]
+        if bool(there) == (verb == "add"):
+            raise _Refusal(f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such file or directory'}")
+        self.blocks ^= {(options["dst"], int(options["priority"]))} if verb == "add" else set(there)
 
     def _run_link(self, verb: str, name: str, rest: list[str]) -> None:
         if verb == "add":
@@ -264,6 +286,13 @@ def _shown_address(address: str) -> dict[str, Any]:
         "valid_life_time": _FOREVER,
         "preferred_life_time": _FOREVER,
     }
+
+
+def _shown_nowhere(network: str, metric: int) -> dict[str, Any]:
+    shown: dict[str, Any] = _shown_route("lo", FakeRoute(network, metric=metric))
+    if shown["family"] == 4:
+        del shown["dev"]
+    return {"type": "7", **shown}
 
 
 def _shown_route(name: str, route: FakeRoute) -> dict[str, Any]:

@@ -180,6 +180,8 @@ class World:
             del host.kernel.links[name]
         host.charon.restart()
         host.firewall.flush()
+        host.kernel.unreachable.clear()
+        host.kernel.blocks.clear()
         host.files.remove("/run")
 
     def charon_starts(self, host: FakeHost) -> None:
@@ -219,7 +221,7 @@ def world(name: str) -> World:
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
     drivers = host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock
-    return Host(*drivers, names=host.names, firewall=host.firewall)
+    return Host(*drivers, names=host.names, firewall=host.firewall, management=host)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

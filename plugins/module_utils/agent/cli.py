@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     restoring.add_argument(
         "--firewall",
         action="store_true",
-        help="after the host's own rules were loaded: put back ours, and nothing else",
+        help="put back the guard and rules in the host's firewall, and nothing else",
     )
     chosen = parser.parse_args(arguments)
     host = local_host(Paths())

@@ -13,6 +13,7 @@ from ..drivers.host import Host
 from ..drivers.iproute2 import KernelRefused
 from ..errors import IpsecError
 from ..observed.values import Observed
+from ..plan.guard import LAYER as GUARD
 from ..plan.steps import Plan, Step
 from .steps import (
     CONNECTION_LAYERS,
@@ -137,7 +138,7 @@ def _run(group: list[Step], host: Host, work: Work) -> None:
 
 def _subject(step: Step) -> tuple[str, str]:
     """Return what a step works on: the link of its commands for a step of the kernel, else its sort and name."""
-    if step.commands:
+    if step.commands and step.layer != GUARD:
         words = step.commands[0]
         return "kernel", words[words.index("dev") + 1]
     return "connection" if step.layer in CONNECTION_LAYERS else step.layer, step.key or step.name

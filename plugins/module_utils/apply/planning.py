@@ -11,6 +11,7 @@ from ..artifacts.firewall import followed_names, uses_firewall
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation, allot_if_ids
+from ..desired.xfrm_interface import GUARD_PRIORITY
 from ..drivers.host import Host
 from ..errors import DependencyMissing
 from ..observed.firewall import parse_ruleset
@@ -40,6 +41,13 @@ def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
     return dataclasses.replace(observed.situation, if_ids=allot_if_ids(gateway, observed.stored.if_ids, foreign))
 
 
+def situation_at_boot(observed: Observed, gateway: Gateway) -> Situation:
+    """Return the situation where interfaces may not be there yet: nobody is asked for names, and networks are as they were."""
+    found = with_numbers(observed, gateway)
+    connected = {*found.connected, *observed.stored.situation.connected}
+    return dataclasses.replace(found, connected=tuple(sorted(connected)))
+
+
 def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
     """Return the plan; live SAs are only asked for where it touches connections that charon has loaded."""
     first = plan(wanted, observed)
@@ -53,6 +61,10 @@ def with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> Observed
     """
     if observed.firewall is not None:
         return observed
+    blocks = wanted.guard.blocks or any(each.plaintext_guard for each in observed.stored.gateway.phase2.values())
+    if blocks or observed.stored.unfinished:
+        found = frozenset(host.kernel.blocked(GUARD_PRIORITY))
+        observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed
     try:

@@ -18,10 +18,11 @@ from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.difference import plan
 from ..plan.firewall import plan_firewall
+from ..plan.guard import plan_guard
 from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, with_firewall, with_numbers
+from .planning import planned, situation_at_boot, with_firewall
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -52,7 +53,7 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
         gateway = observed.stored.gateway
-        wanted = (links_only if kept else artifacts)(gateway, with_numbers(observed, gateway))
+        wanted = (links_only if kept else artifacts)(gateway, situation_at_boot(observed, gateway))
         if kept:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
@@ -91,15 +92,20 @@ def _told(work: Callable[[], None]) -> list[str]:
 
 
 def restore_firewall(host: Host) -> Restored:
-    """Put back what belongs into the host's firewall, after its own rules were loaded; nothing else is looked at."""
+    """Put back the guard, and what belongs into the host's firewall; nothing else is looked at.
+
+    It runs before there is a network, and after the host's own rules were loaded.
+    """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore --firewall"):
         observed = observe(host, host_key=host_key_of(host), with_daemon=False)
         gateway = observed.stored.gateway
-        wanted = links_only(gateway, with_numbers(observed, gateway))
-        observed = with_firewall(host, wanted, observed)
-        first, last = plan_firewall(wanted.firewall, observed.firewall) if observed.firewall is not None else ([], [])
-        work = carry_out_each(Plan((*first, *last)), wanted, observed, host)
-        return Restored(tuple(work.done), tuple(map(str, work.failures)), tuple(work.warnings))
+        wanted = links_only(gateway, situation_at_boot(observed, gateway))
+        observed, unread = _with_firewall(host, wanted, observed)
+        guarded, freed = plan_guard(wanted.guard, observed.guard)
+        rules = observed.firewall
+        opened, closed = plan_firewall(wanted.firewall, rules) if rules is not None else ([], [])
+        work = carry_out_each(Plan((*opened, *guarded, *freed, *closed)), wanted, observed, host)
+        return Restored(tuple(work.done), (*unread, *map(str, work.failures)), tuple(work.warnings))
 
 
 def _without_foreign(wanted: Artifacts, observed: Observed) -> tuple[Artifacts, Observed, list[str]]:

@@ -19,11 +19,12 @@ from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
 from ..plan.firewall import LAYER as FIREWALL
+from ..plan.guard import LAYER as GUARD
 from ..plan.steps import Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
 
-KERNEL_LAYERS = ("link", "address", "route")
+KERNEL_LAYERS = (GUARD, "link", "address", "route")
 CONNECTION_LAYERS = ("connection", "sa")
 _TOGETHER = 64
 _HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}

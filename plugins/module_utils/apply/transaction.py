@@ -15,6 +15,7 @@ from ..artifacts.releases import too_new, unmet, unmet_by_authorities
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
+from ..desired.guarding import managed_from
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.situation import Situation, interface_problems
 from ..drivers.host import Host
@@ -22,7 +23,9 @@ from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
+from ..plan.firewall import LAYER as FIREWALL
 from ..plan.firewall import firewall_problems
+from ..plan.guard import LAYER as GUARD
 from ..plan.steps import Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .planning import planned, situation_of, with_firewall
@@ -138,6 +141,7 @@ def _planned(
     observed = with_firewall(host, wanted, observed)
     _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
+    _refuse_cut(host, complete, steps, demands)
     _refuse_unmet(steps, wanted, observed)
     if observed.daemon is None:
         warnings += _for_release(host, steps, wanted, demands.daemon_version)
@@ -153,6 +157,18 @@ def _refuse_closed(wanted: Artifacts, observed: Observed) -> None:
     problems = firewall_problems(wanted.firewall, observed.firewall) if observed.firewall is not None else []
     if problems:
         raise ValidationError(problems)
+
+
+def _refuse_cut(host: Host, gateway: Gateway, steps: Plan, demands: RunOptions) -> None:
+    """Raise `ValidationError` where a guard that comes would stop answers to whoever manages the host."""
+    if not any(step.layer in (GUARD, FIREWALL) and step.verb != "remove" for step in steps.steps):
+        return
+    if any(each.plaintext_guard for each in gateway.phase2.values()):
+        known = demands.management
+        addresses = known if known is not None else host.management.addresses()
+        problems = list(managed_from(addresses, gateway.phase1, gateway.phase2))
+        if problems:
+            raise ValidationError(problems)
 
 
 def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:

@@ -11,6 +11,7 @@ from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
 from .firewall import firewall
+from .guard import guard
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
@@ -22,7 +23,15 @@ def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
     """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces and its firewall."""
     found, warnings = links(gateway, situation)
     rules, _open_to_anyone = firewall(gateway, situation)
-    return Artifacts(connections={}, shared={}, links=found, files={}, warnings=tuple(warnings), firewall=rules)
+    return Artifacts(
+        connections={},
+        shared={},
+        links=found,
+        files={},
+        warnings=tuple(warnings),
+        firewall=rules,
+        guard=guard(gateway, situation),
+    )
 
 
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
@@ -55,5 +64,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         pools=pools,
         authorities=authorities,
         firewall=rules,
+        guard=guard(gateway, situation),
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -19,6 +19,7 @@ from ..desired.selectors import selector_of
 from ..desired.situation import Situation
 from .allowing import allowing
 from .boxes import Box, disjoint
+from .guard import guard_table
 from .marks import AFTER, BEFORE, MARKING, unmark
 from .nft import ADDRESS, NftChain, NftRule, NftSet, NftTable, rule, table_in_order
 from .translation import clamping, exempting
@@ -48,7 +49,7 @@ def firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact, 
     """Return what must be of the firewall, and warnings about what is open to anyone."""
     opened, warnings = _openings(gateway, situation)
     allowed = allowing(gateway)
-    parts = [opened, allowed, exempting(gateway), clamping(gateway, situation)]
+    parts = [opened, allowed, exempting(gateway), clamping(gateway, situation), guard_table(gateway, situation)]
     chains: dict[str, NftChain] = {}
     hooks = [hook for hook, there in (("input", opened or allowed), ("forward", allowed)) if there]
     for hook in hooks:
@@ -64,7 +65,10 @@ def firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact, 
 
 def uses_firewall(gateway: Gateway) -> bool:
     """Say whether anything of a gateway has to do with the host's firewall."""
-    children = (each.allow or each.nat_exemption or each.mss is not None for each in gateway.phase2.values())
+    children = (
+        each.allow or each.nat_exemption or each.mss is not None or each.plaintext_guard
+        for each in gateway.phase2.values()
+    )
     allowed = (each.allow for each in gateway.xfrm_interfaces.values())
     return any(each.firewall_rule for each in gateway.phase1.values()) or any(children) or any(allowed)
 

@@ -150,6 +150,14 @@ class TakenOver:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """What stops packets in the clear beside nftables: networks of `unreachable` routes, and of policies that block."""
+
+    routes: frozenset[str] = frozenset()
+    blocks: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class FirewallArtifact:
     """What must be of the host's firewall: our table, the hooks at which a host that drops must accept what it marks.
 
@@ -186,3 +194,4 @@ class Artifacts:
     pools: Mapping[str, Tree] = field(default_factory=dict)
     authorities: Mapping[str, Tree] = field(default_factory=dict)
     firewall: FirewallArtifact = field(default_factory=FirewallArtifact)
+    guard: Guard = field(default_factory=Guard)

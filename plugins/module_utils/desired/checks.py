@@ -9,6 +9,7 @@ import difflib
 from collections.abc import Iterator, Mapping
 
 from ..errors import Problem
+from .guarding import guard_problems
 from .owners import key_problems
 from .phase1 import Phase1
 from .phase2 import Phase2
@@ -29,6 +30,7 @@ def cross_problems(
     yield from _small_mtus(phase1, phase2, interfaces)
     yield from _rekeyed_children(phase1, phase2)
     yield from _modes(phase1, phase2)
+    yield from guard_problems(phase1, phase2)
     yield from key_problems(phase1)
 
 

@@ -78,6 +78,15 @@ class Phase2(ChildKeys):
         "A default route, and a network that holds the peer's own endpoint, never gets one: add it to the interface's routes.",
         default=True,
     )
+    plaintext_guard: bool | None = option(
+        kinds.BOOL,
+        "Whether packets for O(remote_networks) are kept from leaving in the clear when the tunnel, its XFRM interface or"
+        " charon is not there. By lasting C(unreachable) routes of the highest metric, which lose to any other route for the"
+        " same network; with V(true) also by nftables, whatever way they take, and for a policy-based tunnel by a policy of"
+        " the kernel.",
+        "When not given, the networks that get a route through an XFRM interface have such routes, and a policy-based tunnel"
+        " has none. V(true) is refused where it would stop IKE and ESP, or answers to whoever manages the host.",
+    )
     allow: tuple[Allow, ...] = option(
         ALLOW,
         ALLOW_TEXT[0].format("this tunnel"),

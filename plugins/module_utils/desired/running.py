@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import kinds
-from .options import Kind, option
+from .options import Kind, list_of, option
 
 OPTIONAL = "optional"
 _RELEASE = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
@@ -51,6 +51,12 @@ class RunOptions:
         "With V(false) it is refused before anything is touched, with the names of the tunnels, where it would do so:"
         " where RV(disruption) would be V(reestablish) or V(end). New SAs that come up before the old ones go are allowed.",
         default=True,
+    )
+    management: tuple[str, ...] | None = option(
+        list_of(kinds.NETWORK),
+        "Where this host is managed from: addresses or networks that O(config.phase2[].plaintext_guard=true) must not cut off;"
+        " an empty list if it can be reached in another way whatever happens.",
+        "When not given, the other ends of the ssh sessions that the run came by.",
     )
     diff_limit: int = option(
         kinds.integer(0, 1_000_000),

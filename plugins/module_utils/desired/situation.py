@@ -23,7 +23,8 @@ class Situation:
 
     `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
-    interface by family (4, 6). `mtus`: of interfaces by name. `names`: addresses of the host names that the firewall lets
+    interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of
+    interfaces by name. `names`: addresses of the host names that the firewall lets
     in, as they were last told.
     `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets.
     """
@@ -34,6 +35,7 @@ class Situation:
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
     mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    connected: tuple[str, ...] = ()
 
     def after(self, before: Situation) -> Situation:
         """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
@@ -80,7 +82,12 @@ def _kept_for_rules(uplinks: Set[str | None], gateway: Gateway, situation: Situa
     mtus = {name: mtu for name, mtu in sorted(situation.mtus.items()) if name in uplinks}
     told = {name: list(addresses) for name, addresses in sorted(situation.names.items())}
     clamped = any(each.mss is not None for each in gateway.phase2.values())
-    return {**({"mtus": mtus} if clamped else {}), **({"names": told} if told else {})}
+    guarded = any(each.plaintext_guard for each in gateway.phase2.values())
+    return {
+        **({"mtus": mtus} if clamped else {}),
+        **({"names": told} if told else {}),
+        **({"connected": list(situation.connected)} if guarded else {}),
+    }
 
 
 def load_situation(stored: Mapping[str, Any]) -> Situation:
@@ -91,6 +98,7 @@ def load_situation(stored: Mapping[str, Any]) -> Situation:
         default_interface={int(family): name for family, name in stored.get("default_interface", {}).items()},
         mtus={str(name): int(mtu) for name, mtu in stored.get("mtus", {}).items()},
         names={str(name): tuple(map(str, each)) for name, each in stored.get("names", {}).items()},
+        connected=tuple(map(str, stored.get("connected", ()))),
     )
 
 

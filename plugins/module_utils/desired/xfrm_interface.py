@@ -22,6 +22,10 @@ LINK_ALIAS = "swanfleet"
 # The number that marks our routes in the kernel ("proto"), so that we never touch those of others; free in
 # /etc/iproute2/rt_protos of every release (0 to 18, 42 and 186 to 196 are taken there).
 ROUTE_PROTOCOL = 83
+# The highest metric and the lowest priority that there are (the kernel keeps the last few of the latter for itself): what
+# is behind all other routes and policies.
+GUARD_METRIC = 0xFFFFFFFF
+GUARD_PRIORITY = 4294967290
 
 
 @dataclass(frozen=True)

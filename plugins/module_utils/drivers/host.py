@@ -13,6 +13,7 @@ from .error_notify import Alerts, ErrorNotify
 from .files import Files, LocalFiles, sweep_temporaries
 from .generations import GenerationStore
 from .iproute2 import IpRoute2, Kernel
+from .management import Management, ParentSockets
 from .names import Names, NameService
 from .nftables import Firewall, Nftables
 from .packages import DebianPackages, Packages
@@ -36,6 +37,7 @@ class Host:
     names: Names = field(default_factory=NameService)
     packages: Packages = field(default_factory=DebianPackages)
     firewall: Firewall = field(default_factory=Nftables)
+    management: Management = field(default_factory=ParentSockets)
 
     @property
     def generations(self) -> GenerationStore:

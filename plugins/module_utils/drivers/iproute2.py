@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 from ..errors import DependencyMissing, IpsecError
 
 _TIMEOUT_S = 60.0
+_POLICY = re.compile(r"src \S+ dst (\S+) *")
 _SPECIAL = frozenset(" \t\n\r\"'#\\")
 
 
@@ -43,6 +45,9 @@ class Kernel(Protocol):
     def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table; each with `family` 4 or 6 added."""
 
+    def blocked(self, priority: int) -> list[str]:
+        """Return the destinations of policies that block what goes out, of one priority; this kernel may have no policies."""
+
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Carry out commands of ip(8) in order, in one process; stops at the first that fails and names it."""
 
@@ -61,6 +66,15 @@ class IpRoute2:
     def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table, each with its family."""
         return self._routes([], ["default"])
+
+    def blocked(self, priority: int) -> list[str]:
+        """Return the destinations of policies that block what goes out; ip(8) has no JSON of them."""
+        arguments = ["xfrm", "policy", "list", "dir", "out", "action", "block", "priority", str(priority)]
+        done = _ip(arguments, "")
+        if done.returncode != 0:
+            raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        found = (_POLICY.fullmatch(line) for line in done.stdout.splitlines())
+        return sorted(match.group(1) for match in found if match)
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Carry out commands in one `ip -batch`."""

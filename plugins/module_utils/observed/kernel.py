@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from ipaddress import ip_network
 from typing import Any
 
-from ..desired.xfrm_interface import LINK_ALIAS
+from ..desired.xfrm_interface import GUARD_METRIC, LINK_ALIAS
 from .values import ObservedLink, ObservedRoute
 
+_MAIN = 254
 _TABLE_NUMBERS = {"local": 255, "main": 254, "default": 253}
 _UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
 
@@ -27,6 +29,8 @@ def parse_links(
     """
     by_device: dict[str, list[ObservedRoute]] = {}
     for route in routes:
+        if is_unreachable(route):
+            continue
         by_device.setdefault(str(route.get("dev", "")), []).append(_route(route))
     return {
         str(entry["ifname"]): _link(entry, tuple(by_device.get(str(entry["ifname"]), ())), recorded)
@@ -97,6 +101,28 @@ def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[
             if up and address.get("scope") == "global" and not any(address.get(flag) for flag in _UNUSABLE_FLAGS)
         )
     return found
+
+
+def is_unreachable(route: Mapping[str, Any]) -> bool:
+    """Say whether a route is one that leads nowhere (RTN_UNREACHABLE, 7), by name or number."""
+    return str(route.get("type", "")) in ("unreachable", "7")
+
+
+def parse_guard_routes(routes: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return the networks of our lasting routes that lead nowhere."""
+    found = (_route(route) for route in routes if is_unreachable(route))
+    return frozenset(each.destination for each in found if (each.table, each.metric) == (_MAIN, GUARD_METRIC))
+
+
+def parse_connected(interfaces: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the networks that the host is in by addresses of links that are not ours, sorted."""
+    found = {
+        str(ip_network(f"{address['local']}/{address['prefixlen']}", strict=False))
+        for entry in interfaces
+        if entry.get("ifalias") != LINK_ALIAS
+        for address in _addresses(entry)
+    }
+    return tuple(sorted(found))
 
 
 def parse_mtus(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, int]:

@@ -19,8 +19,15 @@ from ..drivers.generations import GenerationBroken
 from ..drivers.host import Host
 from ..drivers.paths import CREDENTIAL_DIRECTORIES
 from .daemon import observe_daemon
-from .kernel import parse_addresses, parse_default_interfaces, parse_links, parse_mtus
-from .values import Observed, ObservedDaemon, Stored
+from .kernel import (
+    parse_addresses,
+    parse_connected,
+    parse_default_interfaces,
+    parse_guard_routes,
+    parse_links,
+    parse_mtus,
+)
+from .values import Observed, ObservedDaemon, ObservedGuard, Stored
 
 # States of a unit in which its process does not run, and does not come by itself.
 _DOWN = ("inactive", "failed")
@@ -32,6 +39,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
     Of `known`, read before under the same lock, the generation in force is not read again: it changes with the commit.
     """
     interfaces = host.kernel.interfaces()
+    routes = host.kernel.routes(ROUTE_PROTOCOL)
     stored = read_stored(host, known=known)
     daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
@@ -42,9 +50,11 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
             mtus=parse_mtus(interfaces),
+            connected=parse_connected(interfaces),
         ).after(stored.situation),
         files=_files(host),
-        links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),
+        links=parse_links(interfaces, routes, stored.recorded_links),
+        guard=ObservedGuard(parse_guard_routes(routes)),
         daemon=daemon,
         daemon_trouble=trouble,
         daemon_down=down,

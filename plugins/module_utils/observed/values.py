@@ -155,6 +155,14 @@ class ObservedFirewall:
 
 
 @dataclass(frozen=True)
+class ObservedGuard:
+    """Networks of our `unreachable` routes; and of policies that block, None where nothing of ours is among these."""
+
+    routes: frozenset[str] = frozenset()
+    blocks: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
 class Observed:
     """A host as it is. `daemon` is None where charon does not answer, and `daemon_trouble` says why.
 
@@ -172,3 +180,4 @@ class Observed:
     daemon_down: bool = False
     owes_credentials: bool = False
     firewall: ObservedFirewall | None = None
+    guard: ObservedGuard = dataclasses.field(default_factory=ObservedGuard)

@@ -10,6 +10,7 @@ from ..observed.values import LiveSas, Observed
 from .connections import plan_daemon
 from .credentials import stale_credentials
 from .firewall import plan_firewall
+from .guard import plan_guard
 from .kernel import plan_links
 from .links import renewed_numbers, tunnels_of, with_links_anew
 from .steps import Plan, Step
@@ -20,7 +21,7 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
     connections that need them, secrets before connections, removals last, in the opposite order. What the firewall lets
-    through and stops comes before all of it, and goes after all of it.
+    through and stops comes before all of it, and goes after all of it; the guard's routes and policies come before links.
     Without a daemon only files and links are planned. `live` are the SAs of the connections that a plan without them
     calls `unsettled`.
     """
@@ -33,6 +34,8 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
         unsettled += tuple(name for name in cut if live is None and name not in unsettled)
         disruption = {**disruption, **with_links_anew(cut, disruption, live or {})}
     remove += stale_credentials(wanted, observed)
+    guarded, freed = plan_guard(wanted.guard, observed.guard)
+    build, remove = guarded + build, remove + freed
     if observed.firewall is not None:
         opened, closed = plan_firewall(wanted.firewall, observed.firewall)
         steps, remove = opened + steps, remove + closed

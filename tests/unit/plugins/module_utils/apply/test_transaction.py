@@ -61,7 +61,7 @@ class TestARun:
         host = on(None)
         outcome = apply(host, TWO)
         assert steps(outcome) == [
-            "write file secrets", "write file connections",
+            "write file secrets", "write file connections", "add guard unreachable 10.2.0.0/24",
             "add link ipsec-paris", "add address 10.255.0.1/30 on ipsec-paris", "add route 10.2.0.0/24 by ipsec-paris",
             "load secret ike-paris", "load secret ike-rome", "load connection paris", "load connection rome",
         ]  # fmt: skip

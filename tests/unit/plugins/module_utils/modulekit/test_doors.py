@@ -114,6 +114,7 @@ def test_objects_one_by_one(call: Call, host: FakeHost) -> None:
         "remove route 10.2.0.0/24 by ipsec-paris",
         "reload connection paris",
         "end sa paris",
+        "remove guard unreachable 10.2.0.0/24",
     ]
     assert call("ipsec_phase1", name="paris", state="absent")["changed"]
     assert call("xfrm_interface", name="ipsec-paris", state="absent")["changed"]
@@ -190,7 +191,7 @@ def test_without_charon_a_check_warns_and_a_run_fails(call: Call, host: FakeHost
     host.charon.unavailable = DaemonUnavailable("it hangs")
     checked = call("ipsec_gateway", config=ONE, check=True)
     assert told(checked) == [
-        "write file secrets", "write file connections", "add link ipsec-paris",
+        "write file secrets", "write file connections", "add guard unreachable 10.2.0.0/24", "add link ipsec-paris",
         "add address 10.255.0.1/30 on ipsec-paris", "add route 10.2.0.0/24 by ipsec-paris",
     ]  # fmt: skip
     assert "it hangs. The plan leaves out what charon would be told" in json.dumps(checked["warnings"])
@@ -219,7 +220,7 @@ def test_every_module_can_do_without_charon(
     done = call(module, **parameters, daemon="optional")
     assert (checked["plan"], checked["warnings"]) == (done["plan"], done["warnings"])
     assert done["changed"]
-    assert {step["layer"] for step in done["plan"]} <= {"file", "link", "address", "route"}
+    assert {step["layer"] for step in done["plan"]} <= {"file", "guard", "link", "address", "route"}
     told_why = "nobody listens. charon is not told what this run changes, and loads it when it starts"
     assert told_why in json.dumps(done["warnings"]), done["warnings"]
     assert not call(module, **parameters, daemon="optional")["changed"]

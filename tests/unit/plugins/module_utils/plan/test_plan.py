@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values im
     LiveSa,
     Observed,
     ObservedDaemon,
+    ObservedGuard,
     ObservedLink,
     ObservedRoute,
     Stored,
@@ -70,6 +71,7 @@ def there(wish: Config, **changes: Any) -> Observed:
         files=files,
         links={"ipsec-paris": LINK} if made.links else {},
         daemon=dataclasses.replace(daemon, **of_daemon),
+        guard=ObservedGuard(made.guard.routes),
     )
     return dataclasses.replace(observed, **changes)
 
@@ -79,6 +81,7 @@ def steps(wish: Config, observed: Observed) -> list[str]:
 
 
 FILES = ["write file secrets", "write file connections"]
+GUARD = "add guard unreachable 10.2.0.0/24"
 LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
 
 
@@ -88,10 +91,11 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
         pytest.param(NOTHING, there(NOTHING), [], id="nothing is wanted and nothing is there"),
         pytest.param(BOTH, there(BOTH), [], id="an unchanged gateway is left alone"),
         pytest.param(BOTH, there(ROME_ONLY), [
-            *FILES, "add link ipsec-paris", "add address 10.255.0.1/30 on ipsec-paris",
+            *FILES, GUARD, "add link ipsec-paris", "add address 10.255.0.1/30 on ipsec-paris",
             "add route 10.2.0.0/24 by ipsec-paris", *LOAD_PARIS], id="a new tunnel: files, link, secret, connection"),
         pytest.param(ROME_ONLY, there(BOTH), [
-            *FILES, "unload secret ike-paris", "unload connection paris", "remove link ipsec-paris"],
+            *FILES, "unload secret ike-paris", "unload connection paris", "remove link ipsec-paris",
+            "remove guard unreachable 10.2.0.0/24"],
             id="a tunnel goes, the link last"),
         pytest.param(NOTHING, there(ROME_ONLY), [
             "remove file secrets", "remove file connections", "unload secret ike-rome", "unload connection rome"],
@@ -120,7 +124,7 @@ LOAD_PARIS = ["load secret ike-paris", "load connection paris"]
         pytest.param(ROME_ONLY, there(NOTHING, unloaded=frozenset({"rome"})), [
                      *FILES, "load secret ike-rome", "load connection rome"], id="and comes again where it is wanted"),
         pytest.param(BOTH, there(BOTH, daemon=None), [], id="without a daemon only files and links"),
-        pytest.param(BOTH, there(NOTHING, daemon=None), [*FILES, "add link ipsec-paris", ("add address 10.255.0.1/30 on "
+        pytest.param(BOTH, there(NOTHING, daemon=None), [*FILES, GUARD, "add link ipsec-paris", ("add address 10.255.0.1/30 on "
                      "ipsec-paris"), "add route 10.2.0.0/24 by ipsec-paris"], id="without a daemon, files and links all the same"),
     ],
 )  # fmt: skip
@@ -287,8 +291,9 @@ def link_commands(before: dict[str, int], after: dict[str, int]) -> list[str]:
 
 def test_a_step_shows_no_key_and_no_command() -> None:
     data = [step.as_data() for step in plan(wanted(PARIS_ONLY), there(NOTHING)).steps]
-    assert data[2] == {"action": "add", "layer": "link", "object": "ipsec-paris"}
-    assert data[5] == {"action": "load", "layer": "secret", "object": "ike-paris"}
+    assert data[2] == {"action": "add", "layer": "guard", "object": "unreachable 10.2.0.0/24"}
+    assert data[3] == {"action": "add", "layer": "link", "object": "ipsec-paris"}
+    assert data[6] == {"action": "load", "layer": "secret", "object": "ike-paris"}
 
 
 @pytest.mark.parametrize(("held", "wanted"), [("a0", "b0"), ("b0", "a0")])

@@ -1,0 +1,96 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The guard in a run: first to come, last to go, refused where it would cut off who manages the host, and back at boot."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import run_transaction
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    INTERFACE,
+    PARIS,
+    PARIS_LAN,
+    ROME,
+    ROME_LAN,
+    apply,
+    config,
+    steps,
+    to,
+)
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
+
+ON = {"plaintext_guard": True}
+STRICT = config([PARIS, ROME], [{**PARIS_LAN, **ON}, {**ROME_LAN, **ON}], [INTERFACE])
+BY_DEFAULT = config([PARIS], [PARIS_LAN], [INTERFACE])
+NOTHING = config([], [])
+WRITE = "write firewall table inet swanfleet"
+
+
+@pytest.mark.proves("N04", option="phase2.plaintext_guard")
+def test_the_guard_is_the_first_to_come_and_the_last_to_go() -> None:
+    host = wan_host()
+    assert steps(apply(host, STRICT))[:6] == [
+        WRITE,
+        "write file secrets",
+        "write file connections",
+        "add guard unreachable 10.2.0.0/24",
+        "add guard block 10.3.0.0/24",
+        "add link ipsec-paris",
+    ]
+    assert steps(apply(host, NOTHING))[-3:] == [
+        "remove guard block 10.3.0.0/24",
+        "remove guard unreachable 10.2.0.0/24",
+        "remove firewall table inet swanfleet",
+    ]
+    assert not host.kernel.unreachable
+    assert not host.kernel.blocks
+
+
+def test_a_guard_by_default_needs_no_nftables_and_no_more_reading() -> None:
+    host = wan_host()
+    host.firewall.missing = "the program 'nft' is missing"
+    assert steps(apply(host, BY_DEFAULT))[2] == "add guard unreachable 10.2.0.0/24"
+    assert steps(apply(host, BY_DEFAULT)) == []
+
+
+def test_a_guard_by_default_never_asks_who_manages_the_host() -> None:
+    host = wan_host()
+    host.managers = ("10.2.0.7",)
+    apply(host, BY_DEFAULT)
+
+
+def test_a_guard_that_would_cut_off_who_manages_the_host_is_refused_before_anything_is_touched() -> None:
+    host = wan_host()
+    host.managers = ("10.3.0.7",)
+    before = host.state()
+    with pytest.raises(ValidationError, match=r"phase2 rome/lan: .* managed from 10\.3\.0\.7"):
+        apply(host, STRICT)
+    assert host.state() == before
+    run_transaction(host.host, to(STRICT), check=False, demands=RunOptions(management=()))
+    # What is in force already was accepted.
+    apply(host, STRICT)
+
+
+def test_who_manages_the_host_can_be_told() -> None:
+    host = wan_host()
+    with pytest.raises(ValidationError, match=r"managed from 10\.3\.0\.0/28"):
+        run_transaction(host.host, to(STRICT), check=True, demands=RunOptions(management=("10.3.0.0/28",)))
+
+
+def test_what_is_lost_of_the_guard_comes_back() -> None:
+    host = wan_host()
+    apply(host, STRICT)
+    whole = host.state()
+    host.kernel.unreachable.clear()
+    host.kernel.blocks.clear()
+    host.firewall.flush()
+    assert [str(each) for each in restore(host.host, with_daemon=False).steps] == [
+        WRITE,
+        "add guard unreachable 10.2.0.0/24",
+        "add guard block 10.3.0.0/24",
+    ]
+    assert host.state() == whole
