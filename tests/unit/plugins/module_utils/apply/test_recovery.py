@@ -125,7 +125,7 @@ def cut(host: FakeHost, after: int, error: BaseException) -> None:
     host.kernel._run = cutting  # type: ignore[method-assign]
 
 
-MADE = ("the link", "its mark", "its state", "its address", "its route")
+MADE = ("the guard", "the link", "its mark", "its state", "its address", "its route")
 
 
 @pytest.mark.parametrize("done", range(len(MADE)), ids=["nothing", *MADE[:-1]])
@@ -135,7 +135,7 @@ def test_a_link_of_a_run_that_was_killed_while_it_made_it_is_ours(done: int, the
     cut(host, done, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
         apply(host, TWO)
-    assert ("ipsec-paris" in host.kernel.links) == (done > 0)
+    assert ("ipsec-paris" in host.kernel.links) == (done > 1)
     host.reset()
     wanted = ROME_ONLY
     if then == "restore":
@@ -144,7 +144,7 @@ def test_a_link_of_a_run_that_was_killed_while_it_made_it_is_ours(done: int, the
         other = config(TWO["phase1"], TWO["phase2"], [{**TWO["xfrm_interfaces"][0], "if_id": 9}])
         wanted = {"the same again": TWO, "another number": other, "without it": ROME_ONLY}[then]
         apply(host, wanted)
-    assert host.state()["links"] == on(wanted).state()["links"]
+    assert {host.state()[part] == on(wanted).state()[part] for part in ("links", "guard")} == {True}
     assert host.host.generations.unfinished() == []
 
 

@@ -55,7 +55,7 @@ def test_files_and_links_are_those_of_a_run_with_charon(before: Config | None, w
     assert host.calls == []
     outcome = optional(host, wanted)
     assert (planned.plan, planned.warnings) == (outcome.plan, outcome.warnings)
-    assert {step.layer for step in outcome.plan.steps} <= {"file", "link", "address", "route"}
+    assert {step.layer for step in outcome.plan.steps} <= {"file", "guard", "link", "address", "route"}
     assert {key: host.state()[key] for key in ("files", "links", "generation")} == {
         key: other.state()[key] for key in ("files", "links", "generation")
     }
