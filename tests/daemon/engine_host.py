@@ -18,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host impor
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl import SwanctlProgram
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
@@ -30,7 +31,9 @@ class KeptKernel(FakeKernel):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
-        self.links = pickle.loads(file.read_bytes()) if file.exists() else wan_host().kernel.links  # noqa: S301  # our own
+        empty: tuple[Any, ...] = (wan_host().kernel.links, set(), set())
+        kept = pickle.loads(file.read_bytes()) if file.exists() else empty  # noqa: S301  # our own
+        self.links, self.unreachable, self.blocks = kept
 
     def run(self, commands: Any) -> None:
         """Run the commands and keep what came of them, whole or not at all."""
@@ -38,7 +41,7 @@ class KeptKernel(FakeKernel):
             super().run(commands)
         finally:
             scratch = self.file.with_suffix(".new")
-            scratch.write_bytes(pickle.dumps(self.links))
+            scratch.write_bytes(pickle.dumps((self.links, self.unreachable, self.blocks)))
             scratch.replace(self.file)
 
 
@@ -57,6 +60,7 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
         paths=Paths(root=str(root), vici_uri=uri),
         alerts=ErrorNotify(alerts),
         swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
+        firewall=FakeFirewall(),
     )
 
 

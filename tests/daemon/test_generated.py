@@ -22,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
     SecondAuthentication,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import Allow, HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
@@ -154,6 +155,8 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Route: {"destination": "10.9.0.0/16"},
         PoolAttribute: {"number": 7, "values": ["x"]},
         Dpd: {},
+        Allow: {"protocol": "tcp"},
+        HostTable: {"family": "inet", "table": "filter"},
     }
     if cls not in given or name in {opt.name for opt in options_of(Authentication)} - {"psk"}:
         given[Phase1].update(way_with(cls, name, value))
@@ -165,10 +168,13 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Authority: ("authorities", Authority),
         XfrmInterface: ("xfrm_interfaces", XfrmInterface),
         Route: ("xfrm_interfaces", XfrmInterface),
+        HostTable: ("firewall", HostTable),
     }
     made: Made = {"phase1": [given[Phase1]], "phase2": [{"phase1": given[Phase1]["name"], **given[Phase2]}]}
     if cls is Dpd:
         given[Phase1]["dpd"] = given[Dpd]
+    if cls is Allow:
+        made["phase2"][0]["allow"] = [given[Allow]]
     if cls is Route:
         given[XfrmInterface]["routes"] = [given[Route]]
     if cls is PoolAttribute:
