@@ -39,9 +39,9 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     connections = connection_trees(gateway, situation)
     shared, secret_of = shared_secrets(gateway, situation.host_key)
     found, warnings = links(gateway, situation)
+    late = waiting(gateway, situation)
     warnings += (
-        f"phase1 {name} waits: {why}. charon is told of it by the next run after that"
-        for name, why in waiting(gateway, situation).items()
+        f"phase1 {name} waits: {why}. charon is told of it by the next run after that" for name, why in late.items()
     )
     held = credentials(gateway)
     rules, open_to_anyone = firewall(gateway, situation)
@@ -65,5 +65,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         authorities=authorities,
         firewall=rules,
         guard=guard(gateway, situation),
+        waiting=frozenset(late),
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

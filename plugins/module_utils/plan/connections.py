@@ -101,6 +101,7 @@ def _owned(observed: Observed, daemon: ObservedDaemon) -> Set[str]:
 
 
 def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) -> None:
+    # The name of one that waits is claimed all the same: it would count as ours to unload, and with it its SAs would end.
     problems = [
         Problem(
             f"phase1 {name}",
@@ -109,7 +110,7 @@ def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) 
             "charon has a connection of this name that is not ours; choose another "
             "name, or remove the connection from its own file under /etc/swanctl first",
         )
-        for name in wanted.connections
+        for name in (*wanted.connections, *sorted(wanted.waiting))
         if name in daemon.connections and name not in owned
     ]
     if problems:

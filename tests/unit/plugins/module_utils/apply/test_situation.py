@@ -108,6 +108,15 @@ def test_a_tunnel_that_moves_to_a_line_without_an_address_ends_and_the_plan_says
     assert set(host.charon.connections()) == {"rome"}
 
 
+def test_a_connection_of_others_with_the_name_of_one_that_waits_is_refused_and_left_alone() -> None:
+    host = host_with()
+    host.charon.load_connection("oslo", {"version": "2", "remote_addrs": ["198.51.100.4"], "children": {}})
+    host.reset()
+    with pytest.raises(ValidationError, match="phase1 oslo: name is 'oslo': charon has a connection of this name that is"):
+        apply(host, BOTH)
+    assert (set(host.charon.connections()), host.calls) == ({"oslo"}, [])
+
+
 def test_a_wrong_name_is_refused_together_with_all_else() -> None:
     host = dialled()
     wrong = config([{**DIALLED, "interfaces": ["pp0"]}, ROME], [*BOTH["phase2"], {**PARIS_LAN, "phase1": "lima"}])
