@@ -22,7 +22,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.kernel im
     parse_addresses,
     parse_default_interfaces,
     parse_links,
+    parse_own,
 )
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
 
 _CLONE_NEWNET = 0x40000000
@@ -214,6 +216,20 @@ def test_addresses_and_default_routes_are_those_of_the_situation(kernel: Kernel)
     run(kernel, "route replace 0.0.0.0/0 dev t0", "route replace ::/0 dev t0", route("0.0.0.0/0", "table 101 metric 0"))
     assert parse_default_interfaces(kernel.default_routes()) == {4: "t0", 6: "t0"}
     assert parse_addresses(kernel.interfaces()) == {"lo": (), "t0": ("10.255.0.1", "2001:db8::1"), "t1": ()}
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("_own_network")
+def test_a_temporary_address_is_none_that_a_name_stands_for() -> None:
+    """The kernel makes one beside the lasting one, and shows it first."""
+    kernel = IpRoute2()
+    bridged(kernel)
+    for name, value in (("use_tempaddr", "2"), ("accept_dad", "0"), ("addr_gen_mode", "1")):
+        with open(f"/proc/sys/net/ipv6/conf/t0/{name}", "w") as setting:  # noqa: PTH123  # one write, no rename
+            setting.write(value)
+    run(kernel, "address replace 2001:db8::5/64 dev t0 mngtmpaddr nodad valid_lft 86400 preferred_lft 80000")
+    assert awaited(lambda: len(parse_own(kernel.interfaces())) == 4)
+    assert parse_addresses(kernel.interfaces())["t0"] == ("2001:db8::5",)
 
 
 def test_what_the_fake_shows_the_kernel_shows_alike(kernel: Kernel) -> None:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from ipaddress import ip_network
 from typing import Any
 
@@ -14,7 +14,9 @@ from .values import ObservedLink, ObservedRoute
 
 _MAIN = 254
 _TABLE_NUMBERS = {"local": 255, "main": 254, "default": 253}
-_UNUSABLE_FLAGS = ("tentative", "dadfailed", "deprecated")
+_ABSENT_FLAGS = ("tentative", "dadfailed")
+# A temporary address (RFC 8981) comes first in the kernel's order, and is another one each day.
+_UNUSABLE_FLAGS = (*_ABSENT_FLAGS, "deprecated", "temporary")
 
 
 def parse_links(
@@ -89,18 +91,27 @@ def _route(route: Mapping[str, Any]) -> ObservedRoute:
 
 
 def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    """Return the usable addresses of every interface that is up: global scope, neither tentative nor failed (RFC 4862)."""
-    found: dict[str, tuple[str, ...]] = {}
-    for entry in interfaces:
-        if "ifname" not in entry:
-            continue
-        up = "UP" in entry.get("flags", ())
-        found[str(entry["ifname"])] = tuple(
-            str(address["local"])
-            for address in _addresses(entry)
-            if up and address.get("scope") == "global" and not any(address.get(flag) for flag in _UNUSABLE_FLAGS)
+    """Return the addresses that the name of each interface stands for, none of one that is down.
+
+    They are those of global scope that last: neither tentative, failed or deprecated (RFC 4862) nor temporary.
+    """
+    return {
+        str(entry["ifname"]): tuple(
+            str(address["local"]) for address in _present(entry, _UNUSABLE_FLAGS) if address.get("scope") == "global"
         )
-    return found
+        for entry in interfaces
+        if "ifname" in entry
+    }
+
+
+def parse_own(interfaces: Sequence[Mapping[str, Any]]) -> frozenset[str]:
+    """Return every address that the host can send from if it is told to, such as a VIP, which keepalived may deprecate."""
+    return frozenset(str(address["local"]) for entry in interfaces for address in _present(entry, _ABSENT_FLAGS))
+
+
+def _present(entry: Mapping[str, Any], without: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    if "UP" in entry.get("flags", ()):
+        yield from (each for each in _addresses(entry) if not any(each.get(flag) for flag in without))
 
 
 def is_unreachable(route: Mapping[str, Any]) -> bool:

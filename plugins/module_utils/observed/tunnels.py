@@ -12,7 +12,7 @@ from ..desired.phase1 import Phase1, address_family
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
-from .kernel import parse_addresses
+from .kernel import parse_addresses, parse_own
 from .read import why_unavailable
 from .sas import live_sas
 from .values import LiveSas
@@ -55,8 +55,9 @@ def _standby(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:
     bound = [each for each in connections if "any" not in each.interfaces]
     if not bound:
         return frozenset()
-    situation = Situation(host_key=b"", addresses=parse_addresses(host.kernel.interfaces()))
-    present = {address for many in situation.addresses.values() for address in many}
+    interfaces = host.kernel.interfaces()
+    situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
+    present = parse_own(interfaces)
     return frozenset(each.name for each in bound if present.isdisjoint(local_addresses(each, situation) or ()))
 
 

@@ -90,6 +90,18 @@ def test_a_connection_without_an_address_of_its_own_is_not_tried(host: FakeHost)
     assert host.charon.commands["initiate"] == 0
 
 
+def test_a_vip_that_is_here_is_no_standby_though_it_is_for_no_other_use(host: FakeHost) -> None:
+    """keepalived deprecates an IPv6 address of its own, so that nothing else is sent from it."""
+    apply(host, config([{**ROME, "interfaces": ["192.0.2.200"]}], [ROME_LAN]))
+    host.kernel.links["wan0"].addresses.append("192.0.2.200/32")
+    shown = host.kernel.interfaces()
+    for each in (address for link in shown for address in link["addr_info"]):
+        each["deprecated"] = each["local"] == "192.0.2.200"
+    host.kernel.interfaces = lambda: shown  # type: ignore[method-assign]
+    assert ("lan", "standby") not in probed(host, seconds=1)[1]
+    assert host.charon.commands["initiate"] == 1
+
+
 def test_without_the_plugin_it_says_so_and_goes_on(host: FakeHost) -> None:
     apply(host, config([ROME], [ROME_LAN]))
     host.alerts.trouble = "nobody is there"

@@ -12,6 +12,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.kernel im
     parse_addresses,
     parse_default_interfaces,
     parse_links,
+    parse_own,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import ObservedLink, ObservedRoute
 
@@ -122,11 +123,27 @@ def test_routes_go_to_their_link_in_order() -> None:
         pytest.param({"addr_info": [{**V6, "tentative": True}, V4]}, ("10.255.0.1",), id="tentative"),
         pytest.param({"addr_info": [{**V6, "dadfailed": True}]}, (), id="duplicate"),
         pytest.param({"addr_info": [{**V6, "deprecated": True}]}, (), id="deprecated"),
+        pytest.param({"addr_info": [{**V6, "temporary": True}, V4]}, ("10.255.0.1",), id="temporary"),
         pytest.param({"addr_info": [{**V6, "dadfailed": False}]}, ("2001:db8::1",), id="a flag that is false"),
     ],
 )
-def test_addresses(entry: dict[str, Any], usable: tuple[str, ...]) -> None:
+def test_addresses_of_a_name(entry: dict[str, Any], usable: tuple[str, ...]) -> None:
     assert parse_addresses([changed(**entry), {}]) == {"ipsec0": usable}
+
+
+@pytest.mark.parametrize(
+    ("entry", "own"),
+    [
+        pytest.param({"flags": ["NOARP"]}, set(), id="a link that is down has none"),
+        pytest.param({"addr_info": [{**V6, "tentative": True}, V4]}, {"10.255.0.1"}, id="tentative"),
+        pytest.param({"addr_info": [{**V6, "dadfailed": True}]}, set(), id="duplicate"),
+        pytest.param({"addr_info": [{**V6, "deprecated": True}]}, {"2001:db8::1"}, id="a VIP that is for no other use"),
+        pytest.param({"addr_info": [{**V6, "temporary": True}]}, {"2001:db8::1"}, id="temporary"),
+        pytest.param({"addr_info": [LINK_LOCAL]}, {"fe80::1"}, id="any scope"),
+    ],
+)
+def test_addresses_that_the_host_has(entry: dict[str, Any], own: set[str]) -> None:
+    assert parse_own([changed(**entry), {}]) == own
 
 
 @pytest.mark.parametrize(
