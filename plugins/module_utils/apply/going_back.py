@@ -16,7 +16,7 @@ from ..errors import IpsecError, VerifyError
 from ..observed.read import observe
 from ..plan.difference import plan
 from .piecewise import carry_out_each
-from .planning import planned, situation_of, with_firewall
+from .planning import planned, remember, situation_of, with_firewall
 from .steps import end_journal, record
 from .takeover import give_back
 
@@ -77,7 +77,8 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     """
     observed = observe(host, host_key=host_key, with_daemon=not hangs)
     gateway = observed.stored.gateway
-    wanted = artifacts(gateway, situation_of(host, observed, gateway))
+    situation = situation_of(host, observed, gateway)
+    wanted = artifacts(gateway, situation)
     observed = with_firewall(host, wanted, observed)
     troubles: list[Exception] = []
     try:
@@ -104,6 +105,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
         return Back(restored=False, said=_CHARON_SILENT)
     with contextlib.suppress(IpsecError):
         tidy(host, number)
+        remember(host, observed, situation)
         if work.unrecorded and number is not None:
             # There may be room for it, now that the generation of the run that failed is gone.
             record(steps, wanted, observed, host)

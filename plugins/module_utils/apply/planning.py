@@ -10,7 +10,7 @@ import dataclasses
 from ..artifacts.firewall import followed_names, uses_firewall
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
-from ..desired.situation import Situation, allot_if_ids
+from ..desired.situation import Situation, allot_if_ids, differs, dump_situation
 from ..desired.xfrm_interface import GUARD_PRIORITY
 from ..drivers.host import Host
 from ..errors import DependencyMissing
@@ -46,6 +46,19 @@ def situation_at_boot(observed: Observed, gateway: Gateway) -> Situation:
     found = with_numbers(observed, gateway)
     connected = {*found.connected, *observed.stored.situation.connected}
     return dataclasses.replace(found, connected=tuple(sorted(connected)))
+
+
+def remember(host: Host, observed: Observed, situation: Situation) -> None:
+    """Have the generation in force keep the addresses that its connections have now, where it knows of others, or none.
+
+    Only a run that changes something makes a generation, and a line may have got another address since that one.
+    """
+    stored = observed.stored
+    if stored.number is not None and differs(stored.gateway, stored.situation, situation):
+        now = dataclasses.replace(
+            stored.situation, addresses=situation.addresses, default_interface=situation.default_interface
+        )
+        host.generations.amend(stored.number, {"situation": dump_situation(stored.gateway, now)})
 
 
 def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:

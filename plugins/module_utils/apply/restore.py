@@ -22,7 +22,7 @@ from ..plan.guard import plan_guard
 from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, situation_at_boot, with_firewall
+from .planning import planned, remember, situation_at_boot, with_firewall
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -53,7 +53,8 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
         gateway = observed.stored.gateway
-        wanted = (links_only if kept else artifacts)(gateway, situation_at_boot(observed, gateway))
+        situation = situation_at_boot(observed, gateway)
+        wanted = (links_only if kept else artifacts)(gateway, situation)
         if kept:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
@@ -71,6 +72,7 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
         if not failures and (observed.daemon is not None or observed.daemon_down):
             number = observed.stored.number
             failures += _told(lambda: tidy(host, number))
+            failures += _told(lambda: remember(host, observed, situation))
         return Restored(tuple(work.done), (*failures, *absent), (*wanted.warnings, *work.warnings))
 
 

@@ -28,7 +28,7 @@ from ..plan.firewall import firewall_problems
 from ..plan.guard import LAYER as GUARD
 from ..plan.steps import Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
-from .planning import planned, situation_of, with_firewall
+from .planning import planned, remember, situation_of, with_firewall
 from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, refuse_edited, taken_over
 
@@ -103,8 +103,10 @@ def run_transaction(
             if outcome.taken_over:
                 number = host.generations.current_number() or 0
                 outcome = dataclasses.replace(outcome, kept_in=kept_in(host, number))
-        elif observed.stored.unfinished:
-            host.generations.prune()
+        else:
+            if observed.stored.unfinished:
+                host.generations.prune()
+            remember(host, observed, situation)
         return outcome
 
 

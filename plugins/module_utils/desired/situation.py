@@ -166,6 +166,11 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
     return tuple(found) or None
 
 
+def differs(gateway: Gateway, one: Situation, other: Situation) -> bool:
+    """Say whether some connection has other addresses in one situation than in the other."""
+    return any(local_addresses(each, one) != local_addresses(each, other) for each in gateway.phase1.values())
+
+
 def waiting(gateway: Gateway, situation: Situation) -> dict[str, str]:
     """Return the connections that no address can be given to, with why, in a sentence's part."""
     return {

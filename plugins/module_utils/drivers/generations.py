@@ -72,6 +72,11 @@ class GenerationStore:
             raise
         return number
 
+    def amend(self, number: int, part: Mapping[str, Any]) -> None:
+        """Replace some entries of a stored generation's objects, at once; raises `GenerationBroken`."""
+        objects = {**self._document(number, _OBJECTS), **part}
+        self._files.replace(f"{self._root}/{number}/{_OBJECTS}", _encode(objects), 0o600)
+
     def commit(self, number: int) -> None:
         """Put a stored generation in force: the commit point of a run. Those passed over were never in force, and go."""
         passed_over = [each for each in self.unfinished() if each < number]

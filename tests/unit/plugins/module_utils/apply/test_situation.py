@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici_session import DaemonRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
@@ -38,6 +41,18 @@ def dialled() -> FakeHost:
     return host
 
 
+def refuse_two_hours(host: FakeHost) -> None:
+    """Have charon refuse what `OTHER_CHANGED` makes of rome."""
+    load = host.charon.load_connection
+
+    def refusing(name: str, tree: dict[str, object]) -> None:
+        if tree["over_time"] == "720":
+            raise DaemonRefused("load-conn", "rome", "no")
+        load(name, tree)  # type: ignore[arg-type]
+
+    host.charon.load_connection = refusing  # type: ignore[assignment,method-assign]
+
+
 def address_of(host: FakeHost, name: str) -> object:
     return host.charon.connections()[name]["local_addrs"]
 
@@ -63,14 +78,7 @@ def test_a_run_that_fails_goes_back_while_a_line_is_away() -> None:
     host = dialled()
     before = host.state()
     host.kernel.links["ppp0"].addresses.clear()
-    load = host.charon.load_connection
-
-    def refusing(name: str, tree: dict[str, object]) -> None:
-        if tree["over_time"] == "720":
-            raise DaemonRefused("load-conn", "rome", "no")
-        load(name, tree)  # type: ignore[arg-type]
-
-    host.charon.load_connection = refusing  # type: ignore[assignment,method-assign]
+    refuse_two_hours(host)
     with pytest.raises(ApplyError) as failed:
         apply(host, OTHER_CHANGED)
     assert failed.value.restored
@@ -83,6 +91,40 @@ def test_another_address_of_the_line_is_followed() -> None:
     host.kernel.links["ppp0"].addresses[:] = ["203.0.113.77/32"]
     assert steps(apply(host, BOTH)) == ["write file connections", "reload connection oslo"]
     assert address_of(host, "oslo") == ["203.0.113.77"]
+
+
+def test_the_address_that_a_restoring_gave_a_tunnel_is_kept_when_the_line_goes_away() -> None:
+    host = dialled()
+    host.kernel.links["ppp0"].addresses[:] = ["203.0.113.77/32"]
+    assert restore(host.host, with_daemon=True).failures == ()
+    host.kernel.links["ppp0"].addresses.clear()
+    assert apply(host, BOTH, check=True).changed is False
+    assert set(apply(host, OTHER_CHANGED).disruption) == {"rome"}
+    assert address_of(host, "oslo") == ["203.0.113.77"]
+
+
+def test_the_address_that_going_back_gave_a_tunnel_is_kept_when_the_line_goes_away() -> None:
+    host = dialled()
+    host.kernel.links["ppp0"].addresses[:] = ["203.0.113.77/32"]
+    refuse_two_hours(host)
+    with pytest.raises(ApplyError):
+        apply(host, OTHER_CHANGED)
+    host.kernel.links["ppp0"].addresses.clear()
+    assert apply(host, BOTH, check=True).changed is False
+
+
+def test_the_first_run_over_a_generation_that_knows_no_addresses_notes_them_and_no_other_does() -> None:
+    host = dialled()
+    path = f"{host.paths.generations}/1/objects.json"
+    host.files.replace(
+        path, json.dumps({**json.loads(host.files.files[path].content), "situation": {}}).encode(), 0o600
+    )
+    assert (apply(host, BOTH, check=True).changed, host.calls) == (False, [])
+    assert (apply(host, BOTH).changed, host.calls) == (False, ["replace"])
+    assert (apply(host, BOTH).changed, host.calls) == (False, ["replace"])
+    host.kernel.links["ppp0"].addresses.clear()
+    assert apply(host, BOTH, check=True).changed is False
+    assert restore(host.host, with_daemon=False).steps == ()
 
 
 def test_a_tunnel_whose_line_never_had_an_address_waits_and_says_so() -> None:
@@ -112,7 +154,9 @@ def test_a_connection_of_others_with_the_name_of_one_that_waits_is_refused_and_l
     host = host_with()
     host.charon.load_connection("oslo", {"version": "2", "remote_addrs": ["198.51.100.4"], "children": {}})
     host.reset()
-    with pytest.raises(ValidationError, match="phase1 oslo: name is 'oslo': charon has a connection of this name that is"):
+    with pytest.raises(
+        ValidationError, match="phase1 oslo: name is 'oslo': charon has a connection of this name that is"
+    ):
         apply(host, BOTH)
     assert (set(host.charon.connections()), host.calls) == ({"oslo"}, [])
 
