@@ -61,10 +61,13 @@ class Situation:
 
 
 def _lasting(now: Iterable[str], before: Iterable[str]) -> Iterator[str]:
-    """Yield the addresses of each family as they are, else as they were; IPv4 first, as the kernel lists them."""
+    """Yield the addresses of each family as they are, else as they were; IPv4 first, as the kernel lists them.
+
+    The same ones in another order are as they were: which of several comes first depends on when they came.
+    """
     for family in (4, 6):
-        own = [each for each in now if address_family(each) == family]
-        yield from own or (each for each in before if address_family(each) == family)
+        own, had = ([each for each in many if address_family(each) == family] for many in (now, before))
+        yield from had if not own or set(own) == set(had) else own
 
 
 def dump_situation(gateway: Gateway, situation: Situation) -> dict[str, Any]:

@@ -88,6 +88,15 @@ def test_what_is_missing_now_is_as_it_was_family_by_family() -> None:
     assert (found.host_key, found.if_ids) == (b"k", {"x": 7})
 
 
+def test_the_same_addresses_in_another_order_are_no_other_situation() -> None:
+    """The kernel shows IPv6 addresses in the order in which they came, the last one first; after a boot it may be another."""
+    then = Situation(b"", {"wan0": ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2")})
+    now = Situation(b"", {"wan0": ("192.0.2.1", "192.0.2.2", "2001:db8::2", "2001:db8::1")})
+    assert now.after(then).addresses == then.addresses
+    more = Situation(b"", {"wan0": ("192.0.2.2", "192.0.2.1", "192.0.2.3")})
+    assert more.after(then).addresses["wan0"][:3] == ("192.0.2.2", "192.0.2.1", "192.0.2.3")
+
+
 def test_an_interface_that_has_vanished_keeps_its_addresses() -> None:
     assert Situation(b"k").after(THEN).addresses == THEN.addresses
 
