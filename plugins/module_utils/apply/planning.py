@@ -36,9 +36,10 @@ def situation_of(host: Host, observed: Observed, gateway: Gateway) -> Situation:
 
 
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
-    """Return the situation with an `if_id` for every XFRM interface of the gateway."""
+    """Return the situation with an `if_id` and the wanted addresses for every XFRM interface of the gateway."""
     foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
-    return dataclasses.replace(observed.situation, if_ids=allot_if_ids(gateway, observed.stored.if_ids, foreign))
+    given = allot_if_ids(gateway, observed.stored.if_ids, foreign)
+    return dataclasses.replace(observed.situation.with_links_of(gateway), if_ids=given)
 
 
 def situation_at_boot(observed: Observed, gateway: Gateway) -> Situation:

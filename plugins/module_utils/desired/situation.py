@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
+from ipaddress import ip_interface
 from typing import Any
 
 from ..errors import Problem
@@ -36,6 +37,16 @@ class Situation:
     mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     connected: tuple[str, ...] = ()
+
+    def with_links_of(self, gateway: Gateway) -> Situation:
+        """Return this situation with the addresses that XFRM interfaces get before a connection is loaded."""
+        wanted = {
+            name: tuple(
+                str(own.ip) for own in map(ip_interface, each.addresses) if own.version == 4 or not own.is_link_local
+            )
+            for name, each in gateway.xfrm_interfaces.items()
+        }
+        return dataclasses.replace(self, addresses={**self.addresses, **wanted}) if wanted else self
 
     def after(self, before: Situation) -> Situation:
         """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
@@ -108,15 +119,17 @@ def load_situation(stored: Mapping[str, Any]) -> Situation:
 def interface_problems(gateway: Gateway, before: Gateway, situation: Situation) -> Iterator[Problem]:
     """Yield a problem for each name that is no interface of the host.
 
-    What a connection of the gateway in force names has been an interface once, and may come back.
+    What a connection of the gateway in force names has been an interface once, and may come back. XFRM interfaces of the
+    gateway are there when its connections are loaded.
     """
+    there = situation.addresses.keys() | gateway.xfrm_interfaces.keys()
     for name, connection in sorted(gateway.phase1.items()):
         earlier = before.phase1.get(name)
         accepted = earlier.interfaces if earlier is not None else ()
         for index, entry in enumerate(connection.interfaces):
-            if entry == "any" or entry in accepted or address_family(entry) or entry in situation.addresses:
+            if entry == "any" or entry in accepted or address_family(entry) or entry in there:
                 continue
-            known = ", ".join(sorted(situation.addresses)) or "none"
+            known = ", ".join(sorted(there)) or "none"
             wanted = f"this host has no such interface; it has {known}"
             yield Problem(connection.where, f"interfaces[{index}]", entry, wanted)
 

@@ -12,6 +12,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici_session import DaemonRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError, ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    INTERFACE,
+    PARIS,
     PARIS_LAN,
     ROME,
     ROME_LAN,
@@ -159,6 +161,17 @@ def test_a_connection_of_others_with_the_name_of_one_that_waits_is_refused_and_l
     ):
         apply(host, BOTH)
     assert (set(host.charon.connections()), host.calls) == ({"oslo"}, [])
+
+
+def test_a_tunnel_in_a_tunnel_has_the_address_that_its_interface_gets_in_the_same_run() -> None:
+    host = wan_host()
+    tunnels = ([PARIS, {**ROME, "interfaces": ["ipsec-paris"], "ip_type": "any"}], [PARIS_LAN, ROME_LAN])
+    apply(host, config(*tunnels, [INTERFACE]))
+    assert address_of(host, "rome") == ["10.255.0.1"]
+    moved = config(*tunnels, [{**INTERFACE, "addresses": ["10.255.0.2/30", "fe80::2/64"]}])
+    apply(host, moved)
+    assert address_of(host, "rome") == ["10.255.0.2"]
+    assert apply(host, moved).changed is False
 
 
 def test_a_wrong_name_is_refused_together_with_all_else() -> None:
