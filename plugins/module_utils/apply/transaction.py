@@ -174,11 +174,14 @@ def _refuse_cut(host: Host, gateway: Gateway, steps: Plan, demands: RunOptions) 
 
 
 def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
-    """Raise `ValidationError` where charon is to be told what it does not know; without it nothing can be said."""
+    """Raise `ValidationError` where charon is to be told what it does not know; without it nothing can be said.
+
+    So for a connection that waits: charon's next start would load it, and fail as a whole by it.
+    """
     if observed.daemon is None:
         return
     told = {step.name for step in steps.steps if step.layer in CONNECTION_LAYERS} & wanted.connections.keys()
-    trees = {name: wanted.connections[name] for name in sorted(told)}
+    trees = {**{name: wanted.connections[name] for name in sorted(told)}, **wanted.waiting}
     state = observed.daemon.state
     problems = unmet(trees, version=state.version, plugins=state.plugins)
     loaded = {step.name: step.key for step in steps.steps if (step.verb, step.layer) == ("load", "authority")}
@@ -199,7 +202,7 @@ def _for_release(host: Host, steps: Plan, wanted: Artifacts, version: str | None
     version = version or host.packages.release(_PACKAGE)
     if not version:
         return (f"no release of {_PACKAGE} is known here: set daemon_version to have the plan checked against it",)
-    problems = too_new(wanted.connections, version=version, whose=whose)
+    problems = too_new({**wanted.connections, **wanted.waiting}, version=version, whose=whose)
     if problems:
         raise ValidationError(problems)
     return (f"this is planned for strongSwan {version}, since {whose} {version}",)

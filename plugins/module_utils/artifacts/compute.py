@@ -8,7 +8,7 @@ from __future__ import annotations
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation, waiting
 from .authorities import authority_trees
-from .connections import connection_trees, shared_secrets
+from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
 from .firewall import firewall
 from .guard import guard
@@ -65,6 +65,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         authorities=authorities,
         firewall=rules,
         guard=guard(gateway, situation),
-        waiting=frozenset(late),
+        waiting=waiting_trees(gateway, situation, late),
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

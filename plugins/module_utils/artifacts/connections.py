@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ..desired.gateway import Gateway
@@ -38,6 +38,12 @@ def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
         for name, addresses in local.items()
         if addresses is not None
     }
+
+
+def waiting_trees(gateway: Gateway, situation: Situation, names: Collection[str]) -> dict[str, Tree]:
+    """Return the trees of connections that wait for an address, but for it: for checks, and for nobody to load."""
+    children = child_sas(gateway) if names else {}
+    return {name: _connection(gateway.phase1[name], (), children[name], gateway, situation) for name in sorted(names)}
 
 
 def _connection(

@@ -178,8 +178,8 @@ class Artifacts:
 
     Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
     `credentials` are keyed by the path below swanctl's directory, which is their role among the files too, `authorities`
-    by the names of their sections. `waiting` are the names of connections that are no artifacts before an interface has an
-    address.
+    by the names of their sections. `waiting` are the connections that are loaded and written only when an interface
+    has an address, without it.
     """
 
     connections: Mapping[str, Tree]
@@ -196,4 +196,4 @@ class Artifacts:
     authorities: Mapping[str, Tree] = field(default_factory=dict)
     firewall: FirewallArtifact = field(default_factory=FirewallArtifact)
     guard: Guard = field(default_factory=Guard)
-    waiting: frozenset[str] = frozenset()
+    waiting: Mapping[str, Tree] = field(default_factory=dict)

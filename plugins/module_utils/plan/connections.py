@@ -110,7 +110,7 @@ def _refuse_foreign(wanted: Artifacts, daemon: ObservedDaemon, owned: Set[str]) 
             "charon has a connection of this name that is not ours; choose another "
             "name, or remove the connection from its own file under /etc/swanctl first",
         )
-        for name in (*wanted.connections, *sorted(wanted.waiting))
+        for name in (*wanted.connections, *wanted.waiting)
         if name in daemon.connections and name not in owned
     ]
     if problems:

@@ -14,6 +14,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ONE, TWO, apply, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeLink
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import STOPPED
 
 TOO_NEW: dict[str, Any] = {
@@ -40,6 +41,23 @@ def test_all_of_it_is_told_and_nothing_is_touched(*, check: bool) -> None:
         ("phase1 paris", "ocsp"), ("phase2 rome/lan", "per_cpu_sas"), ("phase2 rome/lan", "updown"),
     ]  # fmt: skip
     assert (host.calls, host.state()) == ([], before)
+
+
+WAITING: dict[str, Any] = {**TOO_NEW, "phase1": [{**each, "interfaces": ["ppp0"]} for each in TOO_NEW["phase1"]]}
+
+
+def test_a_connection_that_waits_for_an_address_is_refused_too() -> None:
+    """Written later by whoever puts the host back, it would have swanctl fail at charon's start, and with it the unit."""
+    host = host_with(ONE)
+    host.kernel.links["ppp0"] = FakeLink("ppp", up=True)
+    with pytest.raises(ValidationError) as refused:
+        apply(host, WAITING)
+    assert [each.option for each in refused.value.problems] == ["ocsp", "per_cpu_sas", "updown"]
+    without = without_charon("5.9.8")
+    without.kernel.links["ppp0"] = FakeLink("ppp", up=True)
+    with pytest.raises(ValidationError) as refused:
+        planned(without, WAITING, check=True)
+    assert [each.option for each in refused.value.problems] == ["ocsp", "per_cpu_sas"]
 
 
 def without_charon(package: str) -> FakeHost:
