@@ -204,6 +204,18 @@ def test_an_alias_is_any_text_and_can_be_taken_away(kernel: Kernel, alias: str) 
     assert shown == alias
 
 
+@pytest.mark.root
+@pytest.mark.usefixtures("_own_network")
+def test_an_alias_that_is_no_text_keeps_nothing_from_being_read_and_can_be_given_back() -> None:
+    """The kernel takes any bytes (net/core/dev.c, dev_set_alias), such as those of another encoding."""
+    kernel = bridged(IpRoute2())
+    subprocess.run([b"ip", b"link", b"set", b"dev", b"t0", b"alias", b"B\xfcro"], check=True, timeout=10)
+    alias = parse_links(kernel.interfaces(), [])["t0"].alias
+    kernel.run([("link", "set", "dev", "t0", "alias", "swanfleet"), ("link", "set", "dev", "t0", "alias", alias)])
+    shown = subprocess.run(["ip", "-j", "link", "show", "dev", "t0"], check=True, timeout=10, capture_output=True).stdout
+    assert b'"ifalias":"B\xfcro"' in shown
+
+
 @pytest.mark.parametrize("word", ["no. #7", '"both" and Jean\'s', "two\nlines"])
 def test_a_word_that_a_batch_cannot_have_is_refused(word: str) -> None:
     with pytest.raises(KernelRefused, match="ip cannot be given the word"):

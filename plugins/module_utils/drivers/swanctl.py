@@ -33,7 +33,8 @@ class SwanctlProgram:
             done = subprocess.run(
                 argv,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_TIMEOUT_S,
                 check=False,
                 stdin=subprocess.DEVNULL,

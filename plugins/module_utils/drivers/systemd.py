@@ -37,7 +37,8 @@ class Systemd:
             done = subprocess.run(
                 ["systemctl", "show", "--property=LoadState,ActiveState,SubState", "--", unit],
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_TIMEOUT_S,
                 check=False,
                 stdin=subprocess.DEVNULL,
