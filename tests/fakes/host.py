@@ -28,7 +28,7 @@ CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)  # noqa: UP017  # runs on Python 3.9 too
 WRITING = frozenset(
     "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
-    "load_key unload_key load_certificate clear_credentials terminate initiate rekey".split()
+    "load_key unload_key load_certificate clear_credentials terminate initiate rekey install uninstall".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
 
@@ -176,6 +176,7 @@ class FakeHost:
         return {
             "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if ours(path)},
             "connections": dict(self.charon.loaded),
+            "shunts": self.charon.held_shunts(),
             "secrets": sorted(self.charon.secrets.values()),
             "keys": sorted(self.charon.keys),
             "certificates": sorted(self.charon.held),

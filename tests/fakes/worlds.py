@@ -82,6 +82,10 @@ ELSEWHERE = config(
     [{**PARIS_LAN, "phase1": "lima"}, ROME_LAN],
     [{"name": "lima", "addresses": ["10.255.0.1/30"], "mtu": 1400}],
 )
+SSH = {"name": "ssh", "type": "pass", "local_networks": ["dynamic[tcp/22]"], "remote_networks": ["192.0.2.0/24"]}
+NOT_OUT = {"name": "not-out", "type": "drop", "local_networks": ["10.1.0.0/16"], "remote_networks": ["0.0.0.0/0"]}
+FILTERED = {**TWO, "shunts": [SSH, NOT_OUT]}
+OTHERWISE = {**SLOWER, "shunts": [{**SSH, "remote_networks": ["192.0.2.9/32"]}, {**NOT_OUT, "name": "never-out"}]}
 # What was there, and what is wanted.
 PLANS: dict[str, tuple[Config | None, Config]] = {
     "first apply": (None, TWO),
@@ -98,6 +102,9 @@ PLANS: dict[str, tuple[Config | None, Config]] = {
         _many(range(6, 22), lifetime="2h", links=5, first_route=2),
     ),
     "everything other": (TWO, ELSEWHERE),
+    "first shunts": (TWO, FILTERED),
+    "other shunts": (FILTERED, OTHERWISE),
+    "shunts go": (FILTERED, ONE),
 }
 
 
@@ -178,7 +185,7 @@ class World:
         for key, secret in wanted.shared.items():
             data = secret.value.reveal().encode("utf-8", "surrogateescape")
             host.charon.load_shared(id=key, kind=secret.kind, owners=secret.owners, data=data)
-        for name, tree in wanted.connections.items():
+        for name, tree in {**wanted.shunts, **wanted.connections}.items():
             host.charon.load_connection(name, cast(Any, tree))
 
 
@@ -189,7 +196,9 @@ def world(name: str) -> World:
     if before is not None:
         run_transaction(raw(start), to(before), check=False)
     for tunnel, tree in start.charon.loaded.items():
-        for child in cast(Mapping[str, Any], tree["children"]):
+        for child, what in cast(Mapping[str, Any], tree["children"]).items():
+            if what["mode"] in ("pass", "drop"):
+                continue
             start.charon.initiate(ike=tunnel, child=child, timeout_ms=1000)
     done = copy.deepcopy(start)
     wires = Wires(raw(done))

@@ -13,6 +13,7 @@ from .credentials import credential_files, credentials
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
+from .shunts import shunt_trees
 from .swanctl import render_connections, render_secrets
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
@@ -35,13 +36,15 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     held = credentials(gateway)
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)
-    text = render_connections(connections, pools, authorities)
+    shunts = shunt_trees(gateway, situation)
+    # What passes by a shunt passes before anything else can catch it.
+    text = render_connections({**shunts, **connections}, pools, authorities)
     return Artifacts(
         connections=connections,
         shared=shared,
         links=found,
         files={
-            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities)),
+            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities or shunts)),
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
             **credential_files(held),
         },
@@ -51,5 +54,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         credentials=held,
         pools=pools,
         authorities=authorities,
+        shunts=shunts,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -30,6 +30,7 @@ from .phase1 import Phase1
 from .phase2 import Phase2
 from .pool import Pool, missing_pools, pool_problems
 from .secret import LEFT_OUT, Secret
+from .shunt import Shunt, shunt_problems
 from .xfrm_interface import XfrmInterface
 
 # Texts (PEM) by the path that an object names; those of keys are secrets.
@@ -51,9 +52,10 @@ PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{it
 XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
 POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
 AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
+SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, SHUNTS)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ class Config:
     authorities: tuple[Authority, ...] = option(
         list_of(object_of(Authority)), "Authorities, and where it is told which certificates they revoked.", default=()
     )
+    shunts: tuple[Shunt, ...] = option(
+        list_of(object_of(Shunt)), "Packets that go past IPsec, or are dropped, by policies without an SA.", default=()
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -90,6 +95,7 @@ class Gateway:
     xfrm_interfaces: Mapping[str, XfrmInterface] = dataclasses.field(default_factory=dict)
     pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
     authorities: Mapping[str, Authority] = dataclasses.field(default_factory=dict)
+    shunts: Mapping[str, Shunt] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -232,6 +238,7 @@ def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
     """
     problems = [*others, *cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces)]
     problems += pool_problems(gateway.phase1, gateway.pools)
+    problems += shunt_problems(gateway.shunts, gateway.phase1, gateway.xfrm_interfaces)
     if problems:
         raise ValidationError(problems)
 

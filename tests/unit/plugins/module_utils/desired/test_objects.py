@@ -272,7 +272,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
         pytest.param(
             {"phase1": "paris", "tunnels": []},
             [
-                "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities",
+                "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities, shunts",
                 "config: phase1: a list is needed, this is a text",
             ],
             id="config",

@@ -20,7 +20,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit import d
 
 Call = Callable[..., dict[str, Any]]
 SECRETS = ("s3cret", "another", "czNjcmV0", "YW5vdGhlcg")
-NOTHING: dict[str, Any] = {"phase1": [], "phase2": [], "xfrm_interfaces": [], "pools": [], "authorities": []}
+NOTHING: dict[str, Any] = {
+    "phase1": [], "phase2": [], "xfrm_interfaces": [], "pools": [], "authorities": [], "shunts": [],
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -187,6 +187,7 @@ def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None
         "xfrm_interfaces": [],
         "pools": [],
         "authorities": [],
+        "shunts": [],
     }
 
 
