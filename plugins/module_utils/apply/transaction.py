@@ -132,7 +132,8 @@ def _planned(
     if found:
         observed = as_ours(observed, found, wanted)
         if observed.daemon is not None:
-            loaded = sorted(observed.daemon.connections & found.gateway.phase1.keys())
+            named = found.gateway.phase1.keys() | found.rest.emptied.keys()
+            loaded = sorted(observed.daemon.connections & named)
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     steps = planned(host, wanted, observed)
     _refuse_unmet(steps, wanted, observed)
