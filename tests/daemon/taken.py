@@ -122,7 +122,7 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
         told = charon.authorities()
         assert sorted(told) == sorted(each.authorities)
         assert all(says(tree, told[name]) for name, tree in each.authorities.items())
-        for name in each.gateway.phase1:
+        for name in each.connections:
             is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
             different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
             assert not different, f"{name}, shown and meant: {different}"

@@ -70,6 +70,8 @@ def _proposal(value: str) -> str:
 
 def _selector(value: str) -> str:
     network, bracket, rest = value.partition("[")
+    if "-" in network:
+        return "..".join(str(ipaddress.ip_address(each)) for each in network.split("-")) + bracket + rest
     return value if network == "dynamic" else str(ipaddress.ip_network(network, strict=False)) + bracket + rest
 
 
@@ -313,7 +315,7 @@ def _ike_part(tree: Tree) -> dict[str, Any]:
 
 
 def _starts(child: Mapping[str, Any]) -> bool:
-    return child.get("start_action") in ("start", "trap|start")
+    return child.get("start_action") in ("start", "trap|start") and child.get("mode") not in ("pass", "drop")
 
 
 def _need(*criteria: object) -> None:

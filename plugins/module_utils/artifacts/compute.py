@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..desired.gateway import Gateway
-from ..desired.situation import Situation, waiting
+from ..desired.situation import Situation, waiting, without_interface
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets
 from .credentials import credential_files, credentials
@@ -32,6 +32,10 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     warnings += (
         f"phase1 {name} waits: {why}. charon is told of it by the next run after that"
         for name, why in waiting(gateway, situation).items()
+    )
+    warnings += (
+        f"{shunt.where} waits: this host has no interface {shunt.interface} now. charon is told of it by the next run after that"
+        for shunt in without_interface(gateway, situation).values()
     )
     held = credentials(gateway)
     pools = pool_trees(gateway)

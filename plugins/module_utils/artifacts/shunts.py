@@ -11,13 +11,11 @@ lets through for a moment what is dropped (docs/decisions/0015).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.shunt import DROP, KEPT_NAMES, Shunt, kernel_selectors
-from ..desired.situation import Situation
-from ..errors import Problem, ValidationError
+from ..desired.situation import Situation, without_interface
 from .keys import CHILD_KEYS
 from .parts import parts_of
 from .plain_keys import PlainKeys
@@ -32,22 +30,12 @@ _NOBODY = "127.0.0.1"
 def shunt_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
     """Return the tree of every shunt by the name of its connection, first those that pass: they are to be there first.
 
-    Raises `ValidationError` for an interface that the host does not have, which to charon would be any.
+    One whose interface the host does not have is not among them.
     """
+    waiting = without_interface(gateway, situation)
     found = sorted(gateway.shunts.values(), key=lambda shunt: (shunt.type == DROP, shunt.name))
-    problems = [each for shunt in found for each in _without_interface(shunt, situation)]
-    if problems:
-        raise ValidationError(problems)
-    trees = ((shunt.name, _tree(shunt)) for shunt in found)
+    trees = ((shunt.name, _tree(shunt)) for shunt in found if shunt.name not in waiting)
     return {f"{KEPT_NAMES}{name}-{parts_of(tree).whole}": tree for name, tree in trees}
-
-
-def _without_interface(shunt: Shunt, situation: Situation) -> list[Problem]:
-    # A situation without any interface is none of a host.
-    if shunt.interface is None or not situation.addresses or shunt.interface in situation.addresses:
-        return []
-    known = ", ".join(sorted(situation.addresses))
-    return [Problem(shunt.where, "interface", shunt.interface, f"this host has no such interface; it has {known}")]
 
 
 def _tree(shunt: Shunt) -> Tree:
@@ -69,11 +57,3 @@ def shunt_name(connection: str) -> str:
     """Return the shunt that is in a connection of this name; empty where it is none of ours."""
     found = _OURS.fullmatch(connection)
     return found[1] if found is not None else ""
-
-
-def drops(tree: Tree) -> bool:
-    """Say whether the shunt of a tree drops packets."""
-    children = tree["children"]
-    return isinstance(children, Mapping) and any(
-        isinstance(child, Mapping) and child["mode"] == DROP for child in children.values()
-    )

@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import Problem
 from .gateway import Gateway
 from .phase1 import Phase1, address_family
+from .shunt import Shunt
 
 FIRST_ALLOTTED_IF_ID = 0x5F000001
 
@@ -24,13 +25,15 @@ class Situation:
     `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
     interface by family (4, 6).
-    `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets.
+    `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets. `interfaces`:
+    those that the host has at this moment; None where nobody has looked.
     """
 
     host_key: bytes
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     default_interface: Mapping[int, str | None] = dataclasses.field(default_factory=dict)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    interfaces: frozenset[str] | None = None
 
     def after(self, before: Situation) -> Situation:
         """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
@@ -85,9 +88,24 @@ def interface_problems(gateway: Gateway, before: Gateway, situation: Situation) 
         for index, entry in enumerate(connection.interfaces):
             if entry == "any" or entry in accepted or address_family(entry) or entry in situation.addresses:
                 continue
-            known = ", ".join(sorted(situation.addresses)) or "none"
-            wanted = f"this host has no such interface; it has {known}"
-            yield Problem(connection.where, f"interfaces[{index}]", entry, wanted)
+            yield Problem(connection.where, f"interfaces[{index}]", entry, _no_interface(situation))
+    for name, shunt in without_interface(gateway, situation).items():
+        if name not in before.shunts or before.shunts[name].interface != shunt.interface:
+            yield Problem(shunt.where, "interface", shunt.interface, _no_interface(situation))
+
+
+def _no_interface(situation: Situation) -> str:
+    return f"this host has no such interface; it has {', '.join(sorted(situation.addresses)) or 'none'}"
+
+
+def without_interface(gateway: Gateway, situation: Situation) -> dict[str, Shunt]:
+    """Return the shunts whose interface the host does not have now; charon would take any interface for one that is not there."""
+    there = situation.interfaces
+    return {
+        name: shunt
+        for name, shunt in sorted(gateway.shunts.items())
+        if there is not None and shunt.interface is not None and shunt.interface not in there
+    }
 
 
 def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int]) -> dict[str, int]:

@@ -32,15 +32,17 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
     Of `known`, read before under the same lock, the generation in force is not read again: it changes with the commit.
     """
     interfaces = host.kernel.interfaces()
+    addresses = parse_addresses(interfaces)
     stored = read_stored(host, known=known)
     daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
         stored=stored,
         situation=Situation(
             host_key=host_key,
-            addresses=parse_addresses(interfaces),
+            addresses=addresses,
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
+            interfaces=frozenset(addresses),
         ).after(stored.situation),
         files=_files(host),
         links=parse_links(interfaces, host.kernel.routes(ROUTE_PROTOCOL), stored.recorded_links),
