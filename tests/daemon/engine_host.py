@@ -19,7 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl import SwanctlProgram
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeSessions, wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
@@ -57,6 +57,8 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
         paths=Paths(root=str(root), vici_uri=uri),
         alerts=ErrorNotify(alerts),
         swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
+        # Whoever runs the tests may have come by ssh.
+        sessions=FakeSessions(),
     )
 
 

@@ -78,6 +78,7 @@ class Wires:
             paths=host.paths,
             swanctl=cast(Swanctl, wired["swanctl"]),
             clock=host.clock,
+            sessions=host.sessions,
         )
 
     def begin(self, driver: str, name: str) -> Place:

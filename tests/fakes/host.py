@@ -18,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.sessions import Caller
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink, FakeRoute
@@ -114,6 +115,16 @@ class FakePackages:
 
 
 @dataclass
+class FakeSessions:
+    """Takes the place of `ProcSessions`: who this run comes by."""
+
+    told: Caller | None = None
+
+    def caller(self) -> Caller | None:
+        return self.told
+
+
+@dataclass
 class FakeHost:
     """The fakes of one host. `host` is what the engine takes.
 
@@ -130,6 +141,7 @@ class FakeHost:
     alerts: FakeAlerts = field(default_factory=FakeAlerts)
     names: FakeNames = field(default_factory=FakeNames)
     packages: FakePackages = field(default_factory=FakePackages)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -149,6 +161,7 @@ class FakeHost:
             alerts=self.alerts,
             names=self.names,
             packages=self.packages,
+            sessions=self.sessions,
         )
 
     def load_credentials(self) -> None:

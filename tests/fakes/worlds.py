@@ -212,7 +212,7 @@ def world(name: str) -> World:
 
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
-    return Host(host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock)
+    return Host(host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock, sessions=host.sessions)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

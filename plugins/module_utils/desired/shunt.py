@@ -58,8 +58,10 @@ class Shunt:
     )
     interface: str | None = option(
         kinds.INTERFACE_NAME,
-        "Interface by which packets leave or come in; by default any. It must be there when charon loads the shunt: charon"
-        " looks its number up once, and takes any interface for one that there is not.",
+        "Interface by which packets leave, those that this host forwards as well; by default any. Packets for the host itself"
+        " leave by V(lo).",
+        "It must be there when charon loads the shunt: charon looks its number up once, and takes any interface for one that there"
+        " is not. While it is not there, this collection tells charon nothing of the shunt.",
     )
     mark_in: str | None = option(
         key_kinds.FIXED_MARK,
@@ -78,9 +80,9 @@ class Shunt:
         return f"shunt {self.name}"
 
     @property
-    def limited(self) -> bool:
-        """Say whether it is for some interface or mark only, so that nobody knows from networks alone what it does."""
-        return any(each is not None for each in (self.interface, self.mark_in, self.mark_out))
+    def marked(self) -> bool:
+        """Say whether it is for packets with some mark only, of which nobody knows here who sets it."""
+        return self.mark_in is not None or self.mark_out is not None
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ..errors import Problem
@@ -21,6 +21,7 @@ from .shunt import DROP, PASS, Shunt
 
 _ALL = {4: (1 << 32) - 1, 6: (1 << 128) - 1}
 _TCP, _SSH, _ICMPV6 = 6, 22, 58
+_TO_ITSELF = "lo"
 # Neighbour solicitation (RFC 4861); for ICMP a port is 256 times the type, plus the code.
 _NEIGHBOURS = 135 << 8
 
@@ -66,18 +67,24 @@ def shunt_advice(gateway: Gateway) -> Iterator[str]:
         yield from _in_the_clear(shunt, pairs, tunnels, gateway)
 
 
-def cut_off(gateway: Gateway, loaded: Iterable[str], ends: Ends) -> Iterator[Problem]:
-    """Yield a problem for each shunt that would drop the packets of a connection to this host, if it was `loaded`.
+def cut_off(
+    gateway: Gateway, loaded: Collection[str], ends: Ends, addresses: Mapping[str, Collection[str]]
+) -> Iterator[Problem]:
+    """Yield a problem for each shunt that would drop the packets of a connection to this host, once it is `loaded`.
 
-    Whoever has it would never hear of a warning.
+    Whoever has the connection would never hear of a warning. `addresses` are those of the host's interfaces: by the one that
+    the connection came to its packets leave, as far as anybody knows.
     """
     packet = _packet(ends)
-    exempt = [pair for _shunt, pairs in _pairs_of(gateway, PASS) for pair in pairs]
-    exempt += [pair for child in gateway.phase2.values() for pair in _pairs(child)]
-    if any(pair.holds(packet) for pair in exempt):
+    devices = {None, _TO_ITSELF, *(name for name, own in addresses.items() if ends.server in own)}
+    passing = [each for each in gateway.shunts.values() if each.type == PASS]
+    exempt = [each for each in passing if not each.marked and each.interface is None]
+    others: list[Shunt | Phase2] = [*exempt, *gateway.phase2.values()]
+    if any(pair.holds(packet) for each in others for pair in _pairs(each)):
         return
-    for shunt, pairs in _pairs_of(gateway, DROP):
-        if shunt.name in loaded and any(pair.holds(packet) for pair in pairs):
+    for name, shunt in sorted(gateway.shunts.items()):
+        counts = name in loaded and shunt.type == DROP and not shunt.marked and shunt.interface in devices
+        if counts and any(pair.holds(packet) for pair in _pairs(shunt)):
             server, client = (ipaddress.ip_network(each) for each in (ends.server, ends.client))
             wanted = (
                 f"it would drop the packets of the very session that this run comes by, from {ends.client} to port "
@@ -96,9 +103,9 @@ def _packet(ends: Ends) -> Pair:
 
 
 def _pairs_of(gateway: Gateway, kind: str) -> list[tuple[Shunt, list[Pair]]]:
-    """Return the shunts of a type with their pairs; not of those that depend on more than a packet's addresses and ports."""
-    found = (each for _name, each in sorted(gateway.shunts.items()))
-    return [(each, list(_pairs(each))) for each in found if each.type == kind and not each.limited]
+    """Return the shunts of a type with their pairs; not those for some mark or interface, but for packets to the host itself."""
+    found = (each for _name, each in sorted(gateway.shunts.items()) if each.type == kind and not each.marked)
+    return [(each, list(_pairs(each))) for each in found if each.interface in (None, _TO_ITSELF)]
 
 
 def _pairs(item: Shunt | Phase2) -> Iterator[Pair]:

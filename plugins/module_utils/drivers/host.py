@@ -16,6 +16,7 @@ from .iproute2 import IpRoute2, Kernel
 from .names import Names, NameService
 from .packages import DebianPackages, Packages
 from .paths import Paths
+from .sessions import ProcSessions, Sessions
 from .swanctl import Swanctl, SwanctlProgram
 from .systemd import Systemd, Units
 
@@ -34,6 +35,7 @@ class Host:
     alerts: Alerts = field(default_factory=lambda: ErrorNotify(Paths().error_notify))
     names: Names = field(default_factory=NameService)
     packages: Packages = field(default_factory=DebianPackages)
+    sessions: Sessions = field(default_factory=ProcSessions)
 
     @property
     def generations(self) -> GenerationStore:

@@ -104,8 +104,10 @@ def test_ours_come_first_and_connections_with_tunnels_are_not_touched() -> None:
     assert (again.changed, steps(again)) == (False, [])
     # It had more to the kernel than what stands there.
     assert [note for note in outcome.warnings if "shunt" in note] == [
-        "shunt printers: to the kernel 10.9.1.1-10.9.1.9 was more than that, since it has prefixes and masks and no ranges; from "
-        "now on it is just what is written"
+        (
+            "shunt printers: to the kernel 10.9.1.1-10.9.1.9 was more than that, since it has prefixes and masks and no ranges; "
+            "from now on it is just what is written"
+        )
     ]
 
 
@@ -160,11 +162,11 @@ PLACE = f"{MAIN}:22: connections.everything.children.printers"
         (MAIN, ("mode = pass }", "mode = pass\n        color = red }"),
          f"{MAIN}:25: connections.everything.children.printers.color: no option stands for this key yet"),
         (MAIN, ("mode = pass }", "mode = pass\n        start_action = none }"),
-         f"{MAIN}:25: connections.everything.children.printers.start_action: charon installs a shunt where it is trap, and this "
-         "one does nothing: write trap, or take the shunt out"),
+         (f"{MAIN}:25: connections.everything.children.printers.start_action: charon installs a shunt where it is trap, and this "
+         "one does nothing: write trap, or take the shunt out")),
         (MAIN, ("mode = pass }", "mode = pass\n        hw_offload = auto }"),
-         f"{MAIN}:25: connections.everything.children.printers.hw_offload is 'auto': charon 6.0.1 never takes the policies of a "
-         "shunt that has it away again: no is needed"),
+         (f"{MAIN}:25: connections.everything.children.printers.hw_offload is 'auto': charon 6.0.1 never takes the policies of a "
+         "shunt that has it away again: no is needed")),
         (MAIN, ("mode = pass }", "mode = pass\n        mark_in = %unique }"), f"{PLACE}: mark_in is '%unique/0xffffffff': a mark"),
         (MAIN, ("10.9.1.1-10.9.1.9", "10.9.1.0/24[tcp/opaque]"), f"{PLACE}: remote_networks[0] is '10.9.1.0/24[6/opaque]': ports"),
         (MAIN, ("10.9.1.1-10.9.1.9", "10.9.1.1/24"), f"{MAIN}:23: connections.everything.children.printers.remote_ts is "),

@@ -195,10 +195,10 @@ def matched(text: str) -> set[tuple[int, int]]:
         if not same >> bit & 1:
             break
         mask |= 1 << bit
-    [network] = [ipaddress.summarize_address_range(*map(ipaddress.ip_address, (selector.low, selector.high)))]
-    [one] = list(network)
+    ends = [ipaddress.IPv4Address(each) for each in (selector.low, selector.high)]
+    [network] = ipaddress.summarize_address_range(*ends)
     ports = [port for port in range(0x10000) if port & mask == low & mask]
-    return {(int(address), port) for address in one for port in ports}
+    return {(int(address), port) for address in network for port in ports}
 
 
 @pytest.mark.parametrize("number", range(4))
