@@ -50,8 +50,7 @@ changed, what the run has foretold is compared with what charon reports, and the
 """
 NetworkPair = tuple[str, str]
 WORDS = ["none", "rekey", "reestablish", "end"]
-PROPOSALS = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"]
-ESP = ["aes256gcm16", "aes128gcm16"]
+PROPOSALS, ESP = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"], ["aes256gcm16", "aes128gcm16"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class Case:
 
     `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
     `group` begins with lan and aaa, which have the same local networks and so are one CHILD_SA; `aaa` is what becomes of it.
-    `base` are options of phase 1 before and after. The peer has a certificate too, `certified` says that it takes one.
-    `shunts` are those before and those after.
+    `base` are options of phase 1 before and after, `shunts` those before and those after. The peer has a certificate too,
+    `certified` says that it takes one.
     """
 
     what: str
@@ -168,8 +167,10 @@ NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER | LAB
 
 def before(init_type: str, case: Case) -> Config:
     """Return the gateway from which a case begins."""
-    earlier = Case("", dmz={} if case.two else None, aaa={} if case.group else None, base=case.base)
-    return {**after(init_type, earlier), "shunts": list(case.shunts[0])}
+    was = Case(
+        "", dmz={} if case.two else None, aaa={} if case.group else None, base=case.base, shunts=case.shunts[::-1]
+    )
+    return after(init_type, was)
 
 
 def after(init_type: str, case: Case) -> Config:
@@ -180,10 +181,8 @@ def after(init_type: str, case: Case) -> Config:
         "name": "t2", "interfaces": ["192.0.2.1"], "remote_endpoints": ["192.0.2.2"], "psk": "s3cret",
         "local_id": "gw1.example.org", "remote_id": "gw2.example.org", "proposals": PROPOSALS[:1], "init_type": init_type,
     }  # fmt: skip
-    phase2 = {
-        "name": "lan", "phase1": "t2", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],
-        "proposals": ESP[:1],
-    }  # fmt: skip
+    sides = {"local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
+    phase2 = {"name": "lan", "phase1": "t2", **sides, "proposals": ESP[:1]}
     children = [{**phase2, **case.phase2}] if case.phase2 is not None else []
     children += [{**phase2, **DMZ, **case.dmz}] if case.dmz is not None else []
     children += [{**phase2, **AAA, **case.aaa}] if case.aaa is not None else []

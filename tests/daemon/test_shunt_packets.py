@@ -98,6 +98,33 @@ def test_what_passes_is_not_caught_by_a_tunnel(kernel_pair: Pair, host: Host) ->
     assert policies(kernel_pair[0]) == []
 
 
+def test_a_tunnel_wins_over_a_drop_of_the_same_networks_which_is_there_when_it_goes(
+    kernel_pair: Pair, host: Host
+) -> None:
+    phase1 = {
+        "name": "t", "interfaces": ["192.0.2.1"], "remote_endpoints": ["192.0.2.2"], "psk": "s3cret",
+        "init_type": "on_demand", "proposals": ["aes256-sha256-curve25519"],
+    }  # fmt: skip
+    phase2 = {
+        "name": "lan", "phase1": "t", "local_networks": NO["local_networks"], "remote_networks": NO["remote_networks"],
+        "proposals": ["aes256gcm16"],
+    }  # fmt: skip
+    tunnel = [f"{way} allow {networks} tunnel" for way, networks in WAYS]
+    dropped = [f"{way} block {networks}" for way, networks in WAYS]
+    for wanted, found in (
+        (gateway(NO), dropped),
+        ({**config([phase1], [phase2]), "shunts": [NO]}, tunnel),
+        (config([phase1], [phase2]), tunnel),
+        ({**config([phase1], [phase2]), "shunts": [NO]}, tunnel),
+        (gateway(NO), dropped),
+    ):
+        run(host, wanted)
+        assert without_priority(policies(kernel_pair[0])) == found
+
+
+WAYS = [("fwd", "10.2.0.0/16 10.1.0.0/16"), ("in", "10.2.0.0/16 10.1.0.0/16"), ("out", "10.1.0.0/16 10.2.0.0/16")]
+
+
 def test_whoever_drops_everything_still_speaks_to_himself_and_about_keys(kernel_pair: Pair, host: Host) -> None:
     run(host, gateway(NOBODY))
     assert not answered(kernel_pair[0].netns, "192.0.2.1", "192.0.2.2")

@@ -122,7 +122,7 @@ def _unmatched(text: str) -> Iterator[str]:
         if selector.ports[0] != selector.ports[1]:
             yield "the kernel knows no range of ICMP types; write each of them, as in [icmp/8]"
         elif not selector.ports[0]:
-            yield "charon gives the kernel type 0 as any type; leave the type out, or name another one"
+            yield "charon makes a code of type 0 for packets that come in; leave the type out, or name another one"
 
 
 def _icmp_types(local: Sequence[str], remote: Sequence[str]) -> Iterator[str]:

@@ -93,7 +93,7 @@ MARK = "a mark is needed, a number up to 4294967293 with or without a mask as in
         (
             {"remote_networks": ["10.1.0.0/24[icmp/0]"]},
             (
-                "remote_networks[0] is '10.1.0.0/24[1/0]': charon gives the kernel type 0 as any type; leave the type out, or name "
+                "remote_networks[0] is '10.1.0.0/24[1/0]': charon makes a code of type 0 for packets that come in; leave the type out, or name "
                 "another one"
             ),
         ),
