@@ -33,7 +33,8 @@ options:
         become objects of this collection, with their secrets, which never leave the host. They go from those files into
         ours; what else the files say stays, and the files as they were are kept, see RV(kept_in). Nothing is sent to
         charon about a connection that it has loaded, so that every SA stays. An XFRM interface of the host that has the
-        number of a connection is taken over with its addresses; its routes are left to whoever made them.
+        number of a connection is taken over with its addresses; its routes are left to whoever made them. Children that pass
+        or drop packets become shunts; those of ours are loaded before the policies of the others go.
       - With V(adopted) a connection that no option can say in full is an error with file, line and key, and nothing is
         touched. O(only) takes over some, and leaves the others in their files.
       - V(gathered) returns what this collection manages on the host, in RV(gathered), and what stands beside it in
@@ -121,6 +122,19 @@ EXAMPLES = r"""
               ports: [22, 443]
               destination: [10.1.0.10/32]
             - protocol: icmp
+
+- name: Printers are reached beside the tunnel, and what is to go through it goes nowhere else
+  swanfleet.ipsec.ipsec_gateway:
+    config:
+      shunts:
+        - name: printers
+          type: pass
+          local_networks: [10.1.0.0/24]
+          remote_networks: [10.1.9.0/28]
+        - name: not-in-the-clear
+          type: drop
+          local_networks: [10.1.0.0/24]
+          remote_networks: [10.2.0.0/16]
 
 - name: Without the tunnel to Paris
   swanfleet.ipsec.ipsec_gateway:

@@ -386,6 +386,7 @@ def test_commands_are_counted_by_name_and_reading_ones_are_told_apart(charon: Ch
     charon.certificates()
     charon.pools()
     charon.authorities()
+    charon.shunts()
     assert set(charon.commands) == READING_COMMANDS
     charon.load_connection("x", {})
     charon.load_connection("x", {})

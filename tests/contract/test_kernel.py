@@ -212,7 +212,9 @@ def test_an_alias_that_is_no_text_keeps_nothing_from_being_read_and_can_be_given
     subprocess.run([b"ip", b"link", b"set", b"dev", b"t0", b"alias", b"B\xfcro"], check=True, timeout=10)
     alias = parse_links(kernel.interfaces(), [])["t0"].alias
     kernel.run([("link", "set", "dev", "t0", "alias", "swanfleet"), ("link", "set", "dev", "t0", "alias", alias)])
-    shown = subprocess.run(["ip", "-j", "link", "show", "dev", "t0"], check=True, timeout=10, capture_output=True).stdout
+    shown = subprocess.run(
+        ["ip", "-j", "link", "show", "dev", "t0"], check=True, timeout=10, capture_output=True
+    ).stdout
     assert b'"ifalias":"B\xfcro"' in shown
 
 

@@ -63,6 +63,29 @@ include conf.d/*.conf
         path.chmod(0o600 if "secrets" in text else 0o640)
 
 
+def add_shunts(directory: Path) -> None:
+    """Put shunts beside two tunnels, one that charon starts and one that waits, and some into a connection of their own."""
+    for number in (3, 4):
+        path = directory / f"tunnels/t{number}.conf"
+        shunt = f"""local {{ mode = pass
+            local_ts = 10.1.{number}.0/24
+            remote_ts = 10.1.{number}.0/24
+            start_action = trap }}"""
+        path.write_text(path.read_text("utf-8").replace("children {", f"children {{ {shunt}"), encoding="utf-8")
+    path = directory / "conf.d/shunts.conf"
+    path.write_text(
+        """connections { never-out {
+    remote_addrs = 127.0.0.1
+    children { never-out { mode = drop
+        local_ts = 10.1.7.0/24
+        remote_ts = 10.66.0.0/16
+        start_action = trap } }
+} }
+""",
+        encoding="utf-8",
+    )
+
+
 def _connection(number: int, end: str) -> str:
     _mine, _theirs, own, other = _ENDS[end]
     action = "none" if end == "there" else "trap" if number in TRAPPED else "start"

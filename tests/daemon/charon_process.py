@@ -31,6 +31,8 @@ PLUGINS = (
     "curve25519 md5 eap-identity eap-md5 eap-mschapv2 eap-tls xauth-generic curl "
     "kernel-libipsec kernel-netlink socket-default vici updown error-notify"
 )
+# For `extra` of a charon whose policies are the kernel's; no kernel needs ESP for those that pass or drop packets.
+POLICIES_IN_KERNEL = f"load = {PLUGINS.replace('kernel-libipsec ', '')}"
 SETTINGS = """\
 charon-systemd {{
     load = {plugins}

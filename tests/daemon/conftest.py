@@ -53,6 +53,14 @@ def charon_pair_of() -> Iterator[Callable[[str], Pair]]:
         yield of
 
 
+@pytest.fixture(scope="session")
+def kernel_pair_of() -> Iterator[Callable[[str], Pair]]:
+    """Return a function that gives two wired charons of a release whose policies are the kernel's."""
+    extra = charon_process.POLICIES_IN_KERNEL
+    with releases.of_each(lambda release: _shown(charon_process.wired(extra, release=release), list)) as of:
+        yield of
+
+
 @contextmanager
 def _shown(starting: AbstractContextManager[T], processes: Callable[[T], Sequence[CharonProcess]]) -> Iterator[T]:
     """Start charons whose logs are shown for a test that fails."""
@@ -101,6 +109,18 @@ def charon_pair(charon_pair_once: Pair) -> Pair:
         with process.client() as client:
             charon_process.clean(client)
     return charon_pair_once
+
+
+@pytest.fixture
+def kernel_pair(kernel_pair_of: Callable[[str], Pair], release: str) -> Pair:
+    """Return two charons whose policies are the kernel's; each routes to what is behind the other one, and nothing is loaded."""
+    pair = kernel_pair_of(release)
+    for number, process in enumerate(pair, start=1):
+        process.inside("ip", "route", "replace", f"10.{3 - number}.0.0/16", "via", f"192.0.2.{3 - number}")
+        process.inside("ip", "xfrm", "policy", "flush")
+        with process.client() as client:
+            charon_process.clean(client)
+    return pair
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.selectors 
     Selector,
     selector_of,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt, kernel_selectors
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 
 Shown = dict[str, Any]
@@ -241,6 +242,25 @@ def _child(made: ChildSa, connection: Phase1) -> Shown:
         "priority": None if child.priority is None else str(child.priority),
         "local-ts": _selectors(made.local),
         "remote-ts": _selectors(made.remote),
+    }
+
+
+def expected_shunt(shunt: Shunt) -> Shown:
+    """Return what charon shows of the child that a shunt becomes; it knows nothing of SAs, so that the rest is charon's own."""
+    usual = {
+        "rekey_time": "3600",
+        "rekey_bytes": "0",
+        "rekey_packets": "0",
+        "close_action": "none",
+        "dpd_action": "none",
+    }
+    return {
+        "mode": shunt.type.upper(),
+        **usual,
+        "interface": shunt.interface,
+        "priority": None if shunt.priority is None else str(shunt.priority),
+        "local-ts": _selectors(tuple(each for one in shunt.local_networks for each in kernel_selectors(one))),
+        "remote-ts": _selectors(tuple(each for one in shunt.remote_networks for each in kernel_selectors(one))),
     }
 
 

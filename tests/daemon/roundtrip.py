@@ -33,6 +33,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl 
     render_secrets,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities import ANY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import kernel_selectors
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
@@ -41,6 +42,8 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.libstrongswan import shape
 Tree = dict[str, Any]
 _ANYONE = (ANY_ADDRESS, "0.0.0.0", "::")  # noqa: S104  # no address to bind to
 _MISSING = object()
+# All that charon gives to the kernel (shunt_manager.c), and what makes it do so.
+_OF_SHUNTS = "mode local_ts remote_ts priority interface policies_fwd_out mark_in mark_out start_action".split()
 _ROUND_KEYS = {"local": LOCAL_KEYS, "remote": REMOTE_KEYS}
 
 
@@ -85,7 +88,7 @@ def rendered(found: Parsed) -> str:
     """Return the text that a run would write for what was read, secrets included."""
     numbers = {name: each.if_id for name, each in found.gateway.xfrm_interfaces.items() if each.if_id is not None}
     wanted = artifacts(found.gateway, Situation(b"roundtrip", if_ids=numbers))
-    return render_connections(wanted.connections) + render_secrets(wanted.shared)
+    return render_connections({**wanted.shunts, **wanted.connections}) + render_secrets(wanted.shared)
 
 
 def verdict(file: Path) -> Verdict:
@@ -107,7 +110,9 @@ def _tree(shape: Any) -> Tree:
 
 def differences(before: Tree, after: Tree) -> Iterator[str]:
     """Yield each key of two texts that does not mean the same, with both meanings; of secrets never a value."""
-    olds, news = (each.get("connections", {}) for each in (before, after))
+    whole = [each.get("connections", {}) for each in (before, after)]
+    olds, news = ({name: tree for name, tree in each.items() if not _only_shunts(tree)} for each in whole)
+    yield from _shunts(*whole)
     for name in sorted(olds.keys() | news.keys()):
         if name not in olds or name not in news:
             yield f"connections.{name}: is only in {'the file' if name in olds else 'our text'}"
@@ -118,6 +123,38 @@ def differences(before: Tree, after: Tree) -> Iterator[str]:
             if was != becomes:
                 yield f"connections.{name}.{path}: {_shown(was)} would become {_shown(becomes)}"
     yield from _secrets(before.get("secrets", {}), after.get("secrets", {}))
+
+
+def _is_shunt(child: Tree) -> bool:
+    return str(child.get("mode", "")).lower() in ("pass", "drop")
+
+
+def _only_shunts(connection: Tree) -> bool:
+    """Say whether a connection has shunts alone, so that nothing else of it means anything."""
+    children = connection.get("children", {}).values()
+    proven = any(name.startswith(("local", "remote")) and isinstance(each, dict) for name, each in connection.items())
+    return bool(children) and all(map(_is_shunt, children)) and not proven
+
+
+def _shunts(before: Tree, after: Tree) -> Iterator[str]:
+    """Yield shunts that are in one text only, by all that the kernel is told of them; where they stand does not matter."""
+    olds, news = (list(_meant_by_shunts(each)) for each in (before, after))
+    yield from (f"{path}: is only in the file" for path, meant in olds if meant not in [each for _path, each in news])
+    yield from (f"{path}: is only in our text" for path, meant in news if meant not in [each for _path, each in olds])
+    if len(olds) != len(news):
+        yield f"there are {len(olds)} shunts, and there would be {len(news)}"
+
+
+def _meant_by_shunts(connections: Tree) -> Iterator[tuple[str, list[Any]]]:
+    for name, connection in connections.items():
+        for child, tree in connection.get("children", {}).items():
+            if _is_shunt(tree):
+                given = {key: CHILD_KEYS[key].read(tree[key]) for key in _OF_SHUNTS if key in tree}
+                meant: dict[str, Any] = {key: value_of(CHILD_KEYS, key, given) for key in _OF_SHUNTS}
+                for side in ("local_ts", "remote_ts"):
+                    meant[side] = sorted({part for each in meant[side] for part in kernel_selectors(each)})
+                meant["start_action"] = "trap" in meant["start_action"]
+                yield f"connections.{name}.children.{child}", list(meant.items())
 
 
 def _shown(value: Any) -> str:
@@ -142,7 +179,8 @@ def _connection(tree: Tree) -> dict[str, Any]:
     ):
         found["local[0].id"] = f"address:{address[0]}"
     for name, child in tree.get("children", {}).items():
-        found.update(_section(f"children.{name}.", child, CHILD_KEYS))
+        if not _is_shunt(child):
+            found.update(_section(f"children.{name}.", child, CHILD_KEYS))
     return found
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.authorities import for_vici, says
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.rounds import with_contents
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.shunts import shunt_name
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
     render_connections,
     render_secrets,
@@ -30,7 +31,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
-from ansible_collections.swanfleet.ipsec.tests.daemon.listed import expected, shown, shown_owners
+from ansible_collections.swanfleet.ipsec.tests.daemon.listed import expected, expected_shunt, shown, shown_owners
 from ansible_collections.swanfleet.ipsec.tests.generators.objects import SITUATION, Made
 
 _OWNERS = re.compile(r"loaded (?:IKE|EAP|NTLM|PPK) shared key with id '([^']*)' for: (.*)")
@@ -48,6 +49,7 @@ class Taken:
     credentials: dict[str, Credential]
     pools: dict[str, Tree]
     authorities: dict[str, Tree]
+    shunts: dict[str, Tree]
 
 
 def taken(config: Made, *, starting: bool = False) -> Taken:
@@ -77,6 +79,7 @@ def made(config: Made, gateway: Gateway, *, starting: bool = False) -> Taken:
         dict(wanted.credentials),
         dict(wanted.pools),
         dict(wanted.authorities),
+        dict(wanted.shunts),
     )
 
 
@@ -101,7 +104,7 @@ def load(charon: ViciCharon, each: Taken) -> None:
         charon.load_authority(name, for_vici(tree, contents))
     for name, tree in each.pools.items():
         charon.load_pool(name, tree)
-    for name, tree in each.connections.items():
+    for name, tree in {**each.shunts, **each.connections}.items():
         charon.load_connection(name, with_contents(tree, contents))
 
 
@@ -109,7 +112,7 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
     """Fail unless charon takes it all and shows each connection as it is meant; nothing of it is left in charon."""
     try:
         load(charon, each)
-        listed = charon.connections(list(each.connections))
+        listed = charon.connections([*each.connections, *each.shunts])
         assert sorted(charon.shared_ids()) == sorted(each.shared)
         certificates = [data for kind, data in charon.certificates() if kind != "PUBKEY"]
         held = [hashlib.sha256(data).hexdigest() for data in certificates] + charon.key_ids()
@@ -119,10 +122,14 @@ def loads_as_meant(charon: ViciCharon, each: Taken) -> None:
         told = charon.authorities()
         assert sorted(told) == sorted(each.authorities)
         assert all(says(tree, told[name]) for name, tree in each.authorities.items())
-        for name in each.gateway.phase1:
+        for name in each.connections:
             is_shown, is_meant = shown(listed[name]), expected(each.gateway, name, each.situation)
             different = {key: (is_shown[key], value) for key, value in is_meant.items() if is_shown[key] != value}
             assert not different, f"{name}, shown and meant: {different}"
+        # Whether the kernel has them too is another test's: ESP in user space wants addresses for each.
+        for connection in each.shunts:
+            name = shunt_name(connection)
+            assert shown(listed[connection])["children"] == {name: expected_shunt(each.gateway.shunts[name])}
     finally:
         charon_process.clean(charon)
 
@@ -136,12 +143,17 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
         for each in left:
             # A bare public key gets its identity in charon from the first connection that names it.
             keys = (role for role in each.credentials if role.startswith("pubkey/"))
-            held = {*each.connections, *(f"pool {name}" for name in each.pools), *each.authorities, *keys}
+            pools = (f"pool {name}" for name in each.pools)
+            held = {*each.connections, *pools, *each.authorities, *each.shunts, *keys}
             if len(batch) < size and not names & held:
                 batch.append(each)
                 names |= held
         yield batch
         left = [each for each in left if not any(each is other for other in batch)]
+
+
+def _held(charon: ViciCharon) -> list[Any]:
+    return [charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())]
 
 
 def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken]) -> str:
@@ -152,7 +164,7 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
     for number, each in enumerate(batch):
         (directory / f"conf.d/{number}.conf").write_text(
-            render_connections(each.connections, each.pools, each.authorities), encoding="utf-8"
+            render_connections({**each.shunts, **each.connections}, each.pools, each.authorities), encoding="utf-8"
         )
         for role, held in each.credentials.items():
             (directory / role).parent.mkdir(exist_ok=True)
@@ -161,15 +173,15 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
     with process.client() as charon:
         for each in batch:
             load(charon, each)
-        before = charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())
+        before = _held(charon)
         start = process.log_path.stat().st_size
         said = process.swanctl(directory, "--load-all", "--noprompt")
         with process.log_path.open("rb") as log:
             log.seek(start)
             told = log.read().decode("utf-8", "replace")
-        after = charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())
+        after = _held(charon)
         charon_process.clean(charon)
-    count = sum(len(each.connections) for each in batch)
+    count = sum(len(each.connections) + len(each.shunts) for each in batch)
     summary = f"successfully loaded {count} connections, 0 unloaded"
     # Directories of certificates do not exist here, of which swanctl speaks in each of its runs.
     told_of = [line for line in said.splitlines() if not line.startswith("opening directory")]

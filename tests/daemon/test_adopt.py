@@ -12,8 +12,13 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import READING_COMMANDS, Charon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
+    READING_COMMANDS,
+    Charon,
+    DaemonRefused,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ApplyError
 from ansible_collections.swanfleet.ipsec.tests.daemon import by_hand, charon_process, each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host
@@ -21,11 +26,12 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 Spis = list[tuple[str, ...]]
+SHUNTS = "with shunts"
 
 
 @pytest.fixture
-def near(release: str, tmp_path: Path) -> Iterator[tuple[CharonProcess, Host]]:
-    """Return a host with ten tunnels up, made by swanctl from hand-written files, and its charon."""
+def near(request: pytest.FixtureRequest, release: str, tmp_path: Path) -> Iterator[tuple[CharonProcess, Host]]:
+    """Return a host with ten tunnels up, made by swanctl from hand-written files, and its charon; with `SHUNTS` these too."""
     reason = charon_process.missing()
     if reason:
         pytest.fail(reason)
@@ -33,6 +39,8 @@ def near(release: str, tmp_path: Path) -> Iterator[tuple[CharonProcess, Host]]:
         for process, end in ((there, "there"), (here, "here")):
             directory = tmp_path / end / "etc/swanctl"
             by_hand.write(directory, end)
+            if end == "here" and getattr(request, "param", None) == SHUNTS:
+                by_hand.add_shunts(directory)
             process.swanctl(directory, "--load-all", "--noprompt")
         host = engine_host(tmp_path / "here", here.uri)
         with closing(host.charon):
@@ -104,3 +112,53 @@ def test_some_tunnels_are_taken_over_and_the_others_stay_in_their_file(near: tup
     assert spis(host.charon) == before
     assert len(adopt(host).after.phase1) == by_hand.TUNNELS
     assert spis(host.charon) == before
+
+
+@pytest.mark.parametrize("near", [SHUNTS], indirect=True)
+def test_shunts_beside_tunnels_and_alone_are_taken_over_while_the_tunnels_stay_up(
+    near: tuple[CharonProcess, Host],
+) -> None:
+    process, host = near
+    before = spis(host.charon)
+    assert sorted(host.charon.shunts()) == [("never-out", "never-out"), ("t3", "local"), ("t4", "local")]
+    outcome = adopt(host)
+    assert {name: each.type for name, each in outcome.after.shunts.items()} == {
+        "never-out": "drop", "t3-local": "pass", "t4-local": "pass",
+    }  # fmt: skip
+    # Ours are connections of their own; those with tunnels are not loaded again.
+    assert written(host) == {"load-shared", "unload-shared", "load-conn", "unload-conn", "uninstall"}
+    assert host.charon.commands["load-conn"] == 3
+    held = {child: mode for (_connection, child), mode in host.charon.shunts().items()}
+    assert (held, spis(host.charon)) == ({"never-out": "DROP", "t3-local": "PASS", "t4-local": "PASS"}, before)
+    again = adopt(host)
+    assert (again.changed, written(host)) == (False, set())
+
+    mark = process.mark()
+    told = process.swanctl(Path(host.paths.swanctl), "--load-all", "--noprompt")
+    assert f"loaded {by_hand.TUNNELS + 3} connections, 0 unloaded" in told
+    with unchanged_for(0.5, host.charon, before):
+        assert "replaced vici connection" not in process.log(mark)
+    assert {child: mode for (_connection, child), mode in host.charon.shunts().items()} == held
+    assert adopt(host).changed is False
+
+
+@pytest.mark.parametrize("near", [SHUNTS], indirect=True)
+def test_a_takeover_that_fails_leaves_shunts_as_they_were(near: tuple[CharonProcess, Host]) -> None:
+    process, host = near
+    before = spis(host.charon), host.charon.shunts(), sorted(host.charon.connection_names())
+    # What it cannot do is its last step.
+    shunts = host.charon.uninstall
+
+    def fails(*, ike: str, child: str) -> None:
+        if ike == "t4":
+            raise DaemonRefused("uninstall", "t4/local", "no")
+        shunts(ike=ike, child=child)
+
+    host.charon.uninstall = fails  # type: ignore[method-assign]
+    mark = process.mark()
+    with pytest.raises(ApplyError, match="uninstall shunt local") as failed:
+        adopt(host)
+    assert failed.value.restored
+    assert (spis(host.charon), host.charon.shunts(), sorted(host.charon.connection_names())) == before
+    assert "replaced vici connection" not in process.log(mark)
+    assert "never-out" in (Path(host.paths.swanctl) / "conf.d/shunts.conf").read_text("utf-8")

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import kernel_selectors
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release, pki, roundtrip
 from ansible_collections.swanfleet.ipsec.tests.daemon.by_hand import DIRECTORIES
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
+from ansible_collections.swanfleet.ipsec.tests.daemon.listed import by_number
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
 
@@ -41,6 +43,23 @@ def _with_own_addresses(connections: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def _apart(connections: dict[str, Any]) -> tuple[dict[str, Any], list[Any]]:
+    """Return connections without shunts, and the shunts, which stand in other connections in our text."""
+    found, shunts = copy.deepcopy(connections), []
+    for name, connection in list(found.items()):
+        children = connection["children"]
+        for child in [child for child, each in children.items() if each["mode"] in ("PASS", "DROP")]:
+            gone = children.pop(child)
+            sides = (sorted(part for ts in gone[side] for part in kernel_selectors(by_number(ts))) for side in _SIDES)
+            shunts.append([gone["mode"], *sides, gone.get("priority"), gone.get("interface"), gone.get("mark-in")])
+            if not children:
+                del found[name]
+    return found, sorted(shunts, key=str)
+
+
+_SIDES = ("local-ts", "remote-ts")
+
+
 def test_charon_shows_the_same_connections_of_both_texts(
     charon_daemon: CharonProcess, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
@@ -60,12 +79,13 @@ def test_charon_shows_the_same_connections_of_both_texts(
             except IpsecError:
                 continue
             charon_daemon.swanctl(tmp_path, "--load-all", "--noprompt")
-            by_hand = charon.connections()
+            by_hand, shunts = _apart(charon.connections())
             main.write_text(ours, encoding="utf-8")
             said = charon_daemon.mark()
             charon_daemon.swanctl(tmp_path, "--load-all", "--noprompt")
-            shown = charon.connections()
+            shown, theirs = _apart(charon.connections())
             assert shown == _with_own_addresses(by_hand), file.name
+            assert theirs == shunts, file.name
             # charon's own comparison, which sees the keys that list-conns does not show (vici_config.c, merge_config).
             replaced = "replaced vici connection" in charon_daemon.log(said)
             assert replaced is (shown != by_hand), file.name
@@ -73,4 +93,5 @@ def test_charon_shows_the_same_connections_of_both_texts(
     record_property("files", len(compared))
     by_users = {"client-with-virtual-ip", "two-rounds", "xauth-road-warriors", "certificates", "post-quantum-key"}
     selecting = {"volume-limits", "transport-gre"}
-    assert {"site-psk", "secrets-of-all-forms", "only-remarks", *by_users, *selecting} <= set(compared)
+    shunting = {"shunts", "exceptions"}
+    assert {"site-psk", "secrets-of-all-forms", "only-remarks", *by_users, *selecting, *shunting} <= set(compared)

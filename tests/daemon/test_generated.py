@@ -34,6 +34,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     TokenCertificate,
     User,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
@@ -152,6 +153,12 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         XfrmInterface: {"name": "ipsec0"},
         Pool: {"name": f"pool{number}", "addrs": "10.7.0.0/24"},
         Authority: {"name": f"ca{number}", "ca_certificate": material.AUTHORITY},
+        Shunt: {
+            "name": f"shunt{number}",
+            "type": "drop",
+            "local_networks": ["10.1.0.0/24"],
+            "remote_networks": ["10.2.0.0/24"],
+        },
         Route: {"destination": "10.9.0.0/16"},
         PoolAttribute: {"number": 7, "values": ["x"]},
         Dpd: {},
@@ -166,6 +173,7 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Pool: ("pools", Pool),
         PoolAttribute: ("pools", Pool),
         Authority: ("authorities", Authority),
+        Shunt: ("shunts", Shunt),
         XfrmInterface: ("xfrm_interfaces", XfrmInterface),
         Route: ("xfrm_interfaces", XfrmInterface),
         HostTable: ("firewall", HostTable),

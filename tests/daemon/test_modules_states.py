@@ -86,6 +86,7 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "xfrm_interfaces": [],
         "pools": [],
         "authorities": [],
+        "shunts": [],
     }
 
 

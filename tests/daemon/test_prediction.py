@@ -50,8 +50,7 @@ changed, what the run has foretold is compared with what charon reports, and the
 """
 NetworkPair = tuple[str, str]
 WORDS = ["none", "rekey", "reestablish", "end"]
-PROPOSALS = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"]
-ESP = ["aes256gcm16", "aes128gcm16"]
+PROPOSALS, ESP = ["aes256-sha256-curve25519", "aes128-sha256-curve25519"], ["aes256gcm16", "aes128gcm16"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,8 @@ class Case:
 
     `two` begins with two phase 2s, lan and dmz; `phase2` is what becomes of lan, `dmz` of the other; None takes it away.
     `group` begins with lan and aaa, which have the same local networks and so are one CHILD_SA; `aaa` is what becomes of it.
-    `base` are options of phase 1 before and after. The peer has a certificate too, `certified` says that it takes one.
+    `base` are options of phase 1 before and after, `shunts` those before and those after. The peer has a certificate too,
+    `certified` says that it takes one.
     """
 
     what: str
@@ -75,9 +75,10 @@ class Case:
     key: str = "s3cret"
     base: Config = field(default_factory=dict)
     certified: bool = False
+    shunts: tuple[Sequence[Config], Sequence[Config]] = ((), ())
 
 
-CA = pki.authority("Right CA")
+CA, OTHER_CA = pki.authority("Right CA"), pki.authority("Other CA")
 OURS, RENEWED, THEIRS = (CA.issue(f"gw{number}.example.org") for number in (1, 1, 2))
 
 
@@ -92,6 +93,8 @@ def certificate(holder: pki.Holder, *more: pki.Holder) -> Config:
 DMZ = {"name": "dmz", "local_networks": ["10.1.1.0/24"], "remote_networks": ["10.2.1.0/24"]}
 AAA = {"name": "aaa", "remote_networks": ["10.2.1.0/24"]}
 THIRD = {"name": "third", "local_networks": ["10.1.2.0/24"], "remote_networks": ["10.2.2.0/24"]}
+
+SHUNT = {"name": "s", "type": "pass", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.3.0.0/24"]}
 
 # tests/daemon/test_plain_keys.py shows that charon notices a change of each of these, so that one stands for all.
 OTHER_OF_PHASE1, OTHER_OF_PHASE2 = "phase1, any other option", "phase2, any other option"
@@ -108,12 +111,7 @@ CASES = (
     Case("phase1.psk", {"psk": "another"}, key="another"),
     Case("phase1, certificates in place of a key", certificate(OURS), certified=True),
     Case("phase1, another certificate with its key", certificate(RENEWED), base=certificate(OURS), certified=True),
-    Case(
-        "phase1, one more authority",
-        certificate(OURS, pki.authority("Other CA")),
-        base=certificate(OURS),
-        certified=True,
-    ),
+    Case("phase1, one more authority", certificate(OURS, OTHER_CA), base=certificate(OURS), certified=True),
     Case("phase1.local_id", {"local_id": "gw1b.example.org"}),
     Case("phase1.remote_id", {"remote_id": "gw2b.example.org"}),
     Case("phase1.proposals", {"proposals": PROPOSALS[1:]}),
@@ -156,6 +154,9 @@ CASES = (
     Case("one of two phase 2s in one CHILD_SA goes, the second", phase2=None, group=True, aaa={}),
     Case("phase2, one more that joins its CHILD_SA", aaa={}),
     Case("phase1.split_connections", {"split_connections": True}, group=True, aaa={}),
+    Case("shunts, one more", shunts=((), (SHUNT,))),
+    Case("shunts, any option", shunts=((SHUNT,), ({**SHUNT, "type": "drop"},))),
+    Case("shunts, one that goes", shunts=((SHUNT,), ())),
     Case("phase 1, with two phase 2s", {"lifetime": "4h"}, two=True, dmz={}),
     Case("phase 1 and one of two phase 2s", {"lifetime": "4h"}, phase2={"lifetime": "2h"}, two=True, dmz={}),
 )
@@ -171,7 +172,10 @@ NOT_ALONE = {"phase1.name", "phase2.phase1"} | TOGETHER | LAB
 
 def before(init_type: str, case: Case) -> Config:
     """Return the gateway from which a case begins."""
-    return after(init_type, Case("", dmz={} if case.two else None, aaa={} if case.group else None, base=case.base))
+    was = Case(
+        "", dmz={} if case.two else None, aaa={} if case.group else None, base=case.base, shunts=case.shunts[::-1]
+    )
+    return after(init_type, was)
 
 
 def after(init_type: str, case: Case) -> Config:
@@ -182,18 +186,14 @@ def after(init_type: str, case: Case) -> Config:
         "name": "t2", "interfaces": ["192.0.2.1"], "remote_endpoints": ["192.0.2.2"], "psk": "s3cret",
         "local_id": "gw1.example.org", "remote_id": "gw2.example.org", "proposals": PROPOSALS[:1], "init_type": init_type,
     }  # fmt: skip
-    phase2 = {
-        "name": "lan", "phase1": "t2", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"],
-        "proposals": ESP[:1],
-    }  # fmt: skip
+    sides = {"local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
+    phase2 = {"name": "lan", "phase1": "t2", **sides, "proposals": ESP[:1]}
     children = [{**phase2, **case.phase2}] if case.phase2 is not None else []
     children += [{**phase2, **DMZ, **case.dmz}] if case.dmz is not None else []
     children += [{**phase2, **AAA, **case.aaa}] if case.aaa is not None else []
-    return config(
-        [{**phase1, **case.base, **case.phase1}],
-        [*children, *({**phase2, **each} for each in case.more)],
-        [{"name": "ipsec0"}],
-    )
+    children += [{**phase2, **each} for each in case.more]
+    made = config([{**phase1, **case.base, **case.phase1}], children, [{"name": "ipsec0"}])
+    return {**made, "shunts": list(case.shunts[1])}
 
 
 def connection(identity: str, towards: Sequence[str] = ()) -> dict[str, Any]:
@@ -364,13 +364,13 @@ def _bring_back(host: Host, peer: ViciCharon, case: Case) -> None:
             peer.initiate(ike=name, child="dmz", timeout_ms=5000)
 
 
+def _options(**classes: type) -> set[str]:
+    return {f"{kind}.{opt.name}" for kind, cls in classes.items() for opt in options_of(cls)}
+
+
 def test_every_option_has_a_case() -> None:
-    options = {
-        f"{kind}.{opt.name}" for kind, cls in (("phase1", Phase1), ("phase2", Phase2)) for opt in options_of(cls)
-    }
-    others = {f"phase1.{opt.name}" for opt in options_of(IkeKeys)} | {
-        f"phase2.{opt.name}" for opt in options_of(ChildKeys)
-    }
+    options = _options(phase1=Phase1, phase2=Phase2)
+    others = _options(phase1=IkeKeys, phase2=ChildKeys)
     passed_over = {f"phase1.{each}" for each in UNSEEN} | {f"phase2.{each}" for each in UNSEEN_OF_CHILD}
     cases = {case.what.partition(":")[0] for case in CASES}
     assert options - cases == NOT_ALONE | others - passed_over

@@ -100,7 +100,7 @@ def _inside(root: Section, name: str) -> list[tuple[str, Section]]:
 
 def _tree(section: Section) -> dict[str, Any]:
     values = {
-        key: value.text.split(",") if key in _LISTS else value.text
+        key: [each.strip() for each in value.text.split(",")] if key in _LISTS else value.text
         for key, value in section.values.items()
         if value.text is not None
     }

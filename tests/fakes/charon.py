@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.tests.fakes.authorities import FakeAuthorities
 from ansible_collections.swanfleet.ipsec.tests.fakes.credentials import FakeCredentials
 from ansible_collections.swanfleet.ipsec.tests.fakes.pools import FakePools
+from ansible_collections.swanfleet.ipsec.tests.fakes.shunts import FakePolicies
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _VERSIONS = {"0": "IKEv1/2", "1": "IKEv1", "2": "IKEv2"}
@@ -69,6 +70,8 @@ def _proposal(value: str) -> str:
 
 def _selector(value: str) -> str:
     network, bracket, rest = value.partition("[")
+    if "-" in network:
+        return "..".join(str(ipaddress.ip_address(each)) for each in network.split("-")) + bracket + rest
     return value if network == "dynamic" else str(ipaddress.ip_network(network, strict=False)) + bracket + rest
 
 
@@ -91,6 +94,7 @@ _CHILD = {
     "life_time": _seconds, "rand_time": _seconds, "updown": _any, "priority": _seconds, "policies": _yes_no,
     "if_id_in": _any, "if_id_out": _any, "mark_in": _any, "mark_out": _any, "hw_offload": _any, "replay_window": _any,
     "copy_df": _yes_no, "copy_ecn": _yes_no, "copy_dscp": _any, "ipcomp": _yes_no, "inactivity": _seconds,
+    "interface": _any, "policies_fwd_out": _yes_no,
 }  # fmt: skip
 _CHILD_LISTS = {"local_ts": _selector, "remote_ts": _selector, "esp_proposals": _proposal, "ah_proposals": _proposal}
 _Readers = Mapping[str, Callable[[str], str]]
@@ -100,7 +104,7 @@ def _text(value: str | bytes) -> str:
     return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 
-class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
+class FakeCharon(FakeAuthorities, FakeCredentials, FakePools, FakePolicies):
     """Takes the place of `ViciCharon`.
 
     `reachable` says whether a peer answers an initiation, `declined` names (connection, child) pairs that it does not
@@ -113,6 +117,7 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
         FakeCredentials.__init__(self)
         FakePools.__init__(self)
         FakeAuthorities.__init__(self)
+        FakePolicies.__init__(self)
         self.commands: Counter[str] = Counter()
         self.reachable = True
         self.unavailable: DaemonUnavailable | None = None
@@ -131,7 +136,7 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
         self.loaded, self.secrets, self._shown, self._sas = {}, {}, {}, []
         self.keys, self.held = {}, {}
         self.held_pools, self.leases = {}, {}
-        self.held_authorities = {}
+        self.held_authorities, self.taken_out = {}, set()
         self._start += 1
 
     @property
@@ -170,6 +175,7 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
             if isinstance(section, Mapping):
                 self.hold_all(section)
         before, self.loaded[name] = self.loaded.get(name, {}), tree
+        self.replace_policies(name, before, tree)
         whole = _ike_part(before) != _ike_part(tree)
         children = dict(_sections(tree, "children"))
         for child, what in _sections(before, "children"):
@@ -185,6 +191,7 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
             raise DaemonRefused("unload-conn", name, f"unload: connection '{name}' not found")
         if any(_starts(what) for _child, what in _sections(self.loaded[name], "children")):
             self._sas = [(ike, sa) for ike, sa in self._sas if ike != name]
+        self.replace_policies(name, self.loaded[name], {})
         del self.loaded[name], self._shown[name]
 
     def load_shared(self, *, id: str, kind: str, owners: Sequence[str], data: bytes) -> None:  # noqa: A002  # vici's word
@@ -249,15 +256,6 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools):
             "prf": {"PRF_HMAC_SHA2_256": "openssl"},
         }
 
-    def traps(self) -> frozenset[tuple[str, str]]:
-        self._command("list-policies")
-        return frozenset(
-            (name, child)
-            for name, tree in self.loaded.items()
-            for child, what in _sections(tree, "children")
-            if "trap" in str(what.get("start_action", ""))
-        )
-
     def overheard(self) -> list[tuple[str, str]]:
         said, self.says = self.says, []
         return said
@@ -317,7 +315,7 @@ def _ike_part(tree: Tree) -> dict[str, Any]:
 
 
 def _starts(child: Mapping[str, Any]) -> bool:
-    return child.get("start_action") in ("start", "trap|start")
+    return child.get("start_action") in ("start", "trap|start") and child.get("mode") not in ("pass", "drop")
 
 
 def _need(*criteria: object) -> None:

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host impor
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.sessions import Caller
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
 from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
@@ -30,7 +31,7 @@ CHARON_START = time.mktime((2026, 1, 1, 0, 0, 0, 0, 0, -1))
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.timezone.utc)  # noqa: UP017  # runs on Python 3.9 too
 WRITING = frozenset(
     "replace replace_all append remove make_directory point run load_connection unload_connection load_shared unload_shared "
-    "load_key unload_key load_certificate clear_credentials terminate initiate rekey commit".split()
+    "load_key unload_key load_certificate clear_credentials terminate initiate rekey commit install uninstall".split()
 )
 _ID = re.compile(rb"-[0-9a-f]{16}(?= \{)")
 
@@ -120,6 +121,16 @@ class FakePackages:
 
 
 @dataclass
+class FakeSessions:
+    """Takes the place of `ProcSessions`: who this run comes by."""
+
+    told: Caller | None = None
+
+    def caller(self) -> Caller | None:
+        return self.told
+
+
+@dataclass
 class FakeHost:
     """The fakes of one host. `host` is what the engine takes.
 
@@ -138,6 +149,7 @@ class FakeHost:
     packages: FakePackages = field(default_factory=FakePackages)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
     managers: tuple[str, ...] = ("203.0.113.200",)
+    sessions: FakeSessions = field(default_factory=FakeSessions)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -161,6 +173,7 @@ class FakeHost:
             packages=self.packages,
             firewall=cast(Firewall, wired[3]),
             management=self,
+            sessions=self.sessions,
         )
 
     def load_credentials(self) -> None:
@@ -192,6 +205,7 @@ class FakeHost:
         return {
             "files": {path: (_ID.sub(b"", text), mode) for path, (text, mode) in kept.items() if ours(path)},
             "connections": dict(self.charon.loaded),
+            "shunts": self.charon.held_shunts(),
             "secrets": sorted(self.charon.secrets.values()),
             "keys": sorted(self.charon.keys),
             "certificates": sorted(self.charon.held),

@@ -93,6 +93,10 @@ REOPENED = config(
     [{**PARIS_LAN, "allow": [{"protocol": "icmp"}]}, {**ROME_LAN, "phase1": "oslo", "mss": 1300}],
     [INTERFACE],
 )
+SSH = {"name": "ssh", "type": "pass", "local_networks": ["dynamic[tcp/22]"], "remote_networks": ["192.0.2.0/24"]}
+NOT_OUT = {"name": "not-out", "type": "drop", "local_networks": ["10.1.0.0/16"], "remote_networks": ["0.0.0.0/0"]}
+FILTERED = {**TWO, "shunts": [SSH, NOT_OUT]}
+OTHERWISE = {**SLOWER, "shunts": [{**SSH, "remote_networks": ["192.0.2.9/32"]}, {**NOT_OUT, "name": "never-out"}]}
 # What was there, and what is wanted.
 PLANS: dict[str, tuple[Config | None, Config]] = {
     "first apply": (None, TWO),
@@ -112,6 +116,9 @@ PLANS: dict[str, tuple[Config | None, Config]] = {
     "first rules": (ONE, OPENED),
     "other rules": (OPENED, REOPENED),
     "rules away": (OPENED, TWO),
+    "first shunts": (TWO, FILTERED),
+    "other shunts": (FILTERED, OTHERWISE),
+    "shunts go": (FILTERED, ONE),
 }
 
 
@@ -195,7 +202,7 @@ class World:
         for key, secret in wanted.shared.items():
             data = secret.value.reveal().encode("utf-8", "surrogateescape")
             host.charon.load_shared(id=key, kind=secret.kind, owners=secret.owners, data=data)
-        for name, tree in wanted.connections.items():
+        for name, tree in {**wanted.shunts, **wanted.connections}.items():
             host.charon.load_connection(name, cast(Any, tree))
 
 
@@ -206,7 +213,9 @@ def world(name: str) -> World:
     if before is not None:
         run_transaction(raw(start), to(before), check=False)
     for tunnel, tree in start.charon.loaded.items():
-        for child in cast(Mapping[str, Any], tree["children"]):
+        for child, what in cast(Mapping[str, Any], tree["children"]).items():
+            if what["mode"] in ("pass", "drop"):
+                continue
             start.charon.initiate(ike=tunnel, child=child, timeout_ms=1000)
     done = copy.deepcopy(start)
     wires = Wires(raw(done))
@@ -221,7 +230,7 @@ def world(name: str) -> World:
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
     drivers = host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock
-    return Host(*drivers, names=host.names, firewall=host.firewall, management=host)
+    return Host(*drivers, names=host.names, firewall=host.firewall, management=host, sessions=host.sessions)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

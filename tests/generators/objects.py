@@ -38,6 +38,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     TokenCertificate,
     User,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.tests.generators import values
@@ -56,7 +57,7 @@ Made = dict[str, Any]
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
-    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable),
+    *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User),
 )
 # These are made as a whole, so that they fit each other.
@@ -199,6 +200,11 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Phase1, "ppk_required"): lambda _chance, made: made.get("ppk_id") is not None,
     (Authority, "token_ca_certificate"): lambda chance, _made: token(chance),
     (Phase1, "pools"): lambda _chance, _made: None,
+    (Shunt, "local_networks"): lambda chance, _made: values.shunt_selectors(chance, chance.choice((4, 4, 6))),
+    (Shunt, "remote_networks"): lambda chance, made: values.shunt_selectors(
+        chance, 6 if ":" in str(made.get("local_networks")) else 4
+    ),
+    (Shunt, "interface"): lambda chance, _made: chance.choice([name for name in ADDRESSES if name != "lo"]),
     (Pool, "attributes"): lambda chance, _made: [
         {"number": number, "values": ["some text", "10.9.9.9"]} for number in range(1, chance.randint(2, 4))
     ],
@@ -327,6 +333,7 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
         "phase1": phase1, "phase2": phase2, "xfrm_interfaces": links, "pools": _made_pools(chance, phase1[0]),
         "authorities": [_made_authority(chance, number) for number in range(chance.choice((0, 0, 1)))],
         "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
+        "shunts": [made_object(Shunt, chance, name=f"shunt{number}") for number in range(chance.choice((0, 0, 0, 1, 2)))],
     }  # fmt: skip
 
 

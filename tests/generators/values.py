@@ -116,6 +116,13 @@ def selector(chance: Chance, version: int) -> str:
     return where + (limits if chance.random() < 0.2 else "")
 
 
+def shunt_selectors(chance: Chance, version: int) -> list[str]:
+    """Return one side of a shunt: what the kernel can match, in not too many parts."""
+    found = [selector(chance, version) for _number in range(chance.choice((1, 1, 2)))]
+    kept = [each for each in found if not any(word in each for word in ("opaque", "icmp/"))]
+    return list(dict.fromkeys(kept)) or [network(chance, version)]
+
+
 def endpoint(chance: Chance, version: int, *, single: bool = False) -> str:
     """Return an address or host name, or unless a single peer is asked for, a subnet, a range or anyone."""
     kind = chance.choice(("address", "address", "host") if single else ("address", "host", "subnet", "range", "anyone"))
@@ -260,6 +267,7 @@ MAKERS: dict[Kind, Maker] = {
     kinds.SECRET: _secret,
     key_kinds.BYTES: _bytes,
     key_kinds.MARK: lambda chance: chance.choice((0, "1", "0x2a/0xff", "%unique", "%unique-dir/0xFFFF", 2**32 - 3)),
+    key_kinds.FIXED_MARK: lambda chance: chance.choice((0, "1", "0x2a/0xff", 2**32 - 3)),
     key_kinds.SET_MARK: lambda chance: chance.choice((0, "1/255", "0x2A", 2**32 - 3)),
     key_kinds.IF_ID: lambda chance: chance.choice((1, "0x7", "%unique", "%unique-dir", 2**32 - 3)),
     key_kinds.COMMAND: lambda chance: chance.choice(

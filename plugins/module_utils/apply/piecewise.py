@@ -27,7 +27,17 @@ from .steps import (
     touches_connections,
 )
 
-_TOLD_TO_CHARON = ("secret", "key", "certificate", "trust", "credentials", "pool", "authority", *CONNECTION_LAYERS)
+_TOLD_TO_CHARON = (
+    "secret",
+    "key",
+    "certificate",
+    "trust",
+    "credentials",
+    "pool",
+    "authority",
+    "shunt",
+    *CONNECTION_LAYERS,
+)
 
 
 @dataclass
@@ -43,19 +53,23 @@ class Work:
     warnings: list[str] = field(default_factory=list)
     journalled: bool = True
     unrecorded: bool = False
+    _shunts_lost: bool = False
     _lost: set[tuple[str, str]] = field(default_factory=set)
 
     def lost(self, step: Step) -> bool:
-        """Say whether a step has become pointless by an earlier failure."""
+        """Say whether a step has become pointless, or a danger, by an earlier failure."""
         silent = any(isinstance(failure.cause, DaemonUnavailable) for failure in self.failures)
         pointless = (silent and step.layer in _TOLD_TO_CHARON) or (
             not self.journalled and step.layer in CONNECTION_LAYERS
         )
-        return pointless or _subject(step) in self._lost
+        # One that is not there may be what lets somebody in, so that nothing is dropped after it.
+        unsafe = self._shunts_lost and step.layer == "shunt" and step.verb != "unload"
+        return pointless or unsafe or _subject(step) in self._lost
 
     def fail(self, step: Step, error: Exception) -> None:
         """Note a failure, which takes the later steps on the same object along; or all for a charon that is gone."""
         self.failures.append(StepFailed(str(step), error))
+        self._shunts_lost |= step.layer == "shunt"
         self._lost.add(_subject(step))
 
 

@@ -23,6 +23,7 @@ from ..plan.guard import LAYER as GUARD
 from ..plan.steps import Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
+from .shunts import SHUNT_ACTIONS
 
 KERNEL_LAYERS = (GUARD, "link", "address", "route")
 CONNECTION_LAYERS = ("connection", "sa")
@@ -362,4 +363,5 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("reload", "connection"): _load_connection,
     ("unload", "connection"): _unload_connection,
     ("hold", "connection"): _hold_connection,
+    **SHUNT_ACTIONS,
 }

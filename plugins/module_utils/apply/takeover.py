@@ -26,6 +26,7 @@ from ..errors import Problem, ValidationError
 from ..observed.daemon import record_without
 from ..observed.values import Observed
 from ..plan.takeover import as_on_host
+from .shunts import give_shunts_back, shunts_to_give_back
 
 _MANIFEST = "manifest.json"
 
@@ -105,6 +106,7 @@ def keep(host: Host, number: int, found: TakenOver, observed: Observed) -> None:
         "files": files,
         "links": {name: observed.links[name].alias for name in sorted(found.gateway.xfrm_interfaces)},
         "secrets": list(found.rest.secrets),
+        **shunts_to_give_back(found.rest, observed),
     }
     host.files.replace(f"{directory}/{_MANIFEST}", (json.dumps(manifest, indent=1) + "\n").encode(), 0o600)
 
@@ -195,6 +197,7 @@ def _give_back(host: Host, directory: str, manifest: Mapping[str, Any]) -> None:
     # A charon that is not there loads them from the files when it starts. One that hangs may hold the tunnels without keys.
     with contextlib.suppress(DaemonAbsent):
         _load_secrets(host, manifest["secrets"], edited)
+        give_shunts_back(host, manifest)
     _refuse(host, directory, edited)
 
 

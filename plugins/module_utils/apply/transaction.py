@@ -17,6 +17,7 @@ from ..desired.credentials import check_credentials, date_warnings, with_content
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.guarding import managed_from
 from ..desired.running import OPTIONAL, RunOptions
+from ..desired.shunt_advice import Ends, cut_off
 from ..desired.situation import Situation, interface_problems
 from ..drivers.host import Host
 from ..errors import DependencyMissing, DisruptionRefused, ValidationError
@@ -138,13 +139,17 @@ def _planned(
     if found:
         observed = as_ours(observed, found, wanted)
         if observed.daemon is not None:
-            loaded = sorted(observed.daemon.connections & found.gateway.phase1.keys())
+            named = found.gateway.phase1.keys() | found.rest.emptied.keys()
+            loaded = sorted(observed.daemon.connections & named)
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     observed = with_firewall(host, wanted, observed)
     _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
     _refuse_cut(host, complete, steps, demands)
     _refuse_unmet(steps, wanted, observed)
+    if not found:
+        # What is taken over is in force already.
+        _refuse_lockout(steps, complete, before, observed, host)
     if observed.daemon is None:
         warnings += _for_release(host, steps, wanted, demands.daemon_version)
     warnings += (*wanted.warnings, *found.notes)
@@ -189,6 +194,19 @@ def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
     problems += unmet_by_authorities(authorities, plugins=state.plugins)
     if problems:
         raise ValidationError(problems)
+
+
+def _refuse_lockout(steps: Plan, gateway: Gateway, before: Gateway, observed: Observed, host: Host) -> None:
+    """Raise `ValidationError` where a run would cut the session that it comes by."""
+    loaded = {step.name for step in steps.steps if step.layer == "shunt" and step.verb in ("load", "install")}
+    if observed.daemon is None:
+        # charon loads them when it starts.
+        loaded = {name for name, each in gateway.shunts.items() if before.shunts.get(name) != each}
+    caller = host.sessions.caller() if loaded else None
+    if caller is not None:
+        problems = list(cut_off(gateway, loaded, Ends(*caller), observed.situation.addresses))
+        if problems:
+            raise ValidationError(problems)
 
 
 def _for_release(host: Host, steps: Plan, wanted: Artifacts, version: str | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from ..desired.gateway import Gateway
-from ..desired.situation import Situation, waiting
+from ..desired.situation import Situation, waiting, without_interface
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
@@ -15,6 +15,7 @@ from .guard import guard
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
+from .shunts import shunt_trees
 from .swanctl import render_connections, render_secrets
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
 
@@ -43,17 +44,23 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     warnings += (
         f"phase1 {name} waits: {why}. charon is told of it by the next run after that" for name, why in late.items()
     )
+    warnings += (
+        f"{shunt.where} waits: this host has no interface {shunt.interface} now. charon is told of it by the next run after that"
+        for shunt in without_interface(gateway, situation).values()
+    )
     held = credentials(gateway)
     rules, open_to_anyone = firewall(gateway, situation)
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)
-    text = render_connections(connections, pools, authorities)
+    shunts = shunt_trees(gateway, situation)
+    # What passes by a shunt passes before anything else can catch it.
+    text = render_connections({**shunts, **connections}, pools, authorities)
     return Artifacts(
         connections=connections,
         shared=shared,
         links=found,
         files={
-            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities)),
+            CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities or shunts)),
             SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
             **credential_files(held),
         },
@@ -66,5 +73,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         firewall=rules,
         guard=guard(gateway, situation),
         waiting=waiting_trees(gateway, situation, late),
+        shunts=shunts,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -30,6 +30,7 @@ from .connections import connection_trees
 from .inverse_parts import Part, read_leaf, read_part
 from .inverse_problems import no_value_here, not_kept, not_known, told
 from .inverse_rounds import authentications, certified, read_rounds, unlike_rounds, with_key
+from .inverse_shunts import has_only_shunts, read_shunts, without_shunts
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .page_keys import meaningless, page_options
@@ -101,7 +102,11 @@ def read_gateway(
     if only is None:
         _refuse_others(root, {name.partition(".")[0] for name in referred(text)}, problems)
         problems += no_value_here(sections, "connections")
-    chosen = {name: each for name, each in sections.sections.items() if only is None or name in only}
+    chosen = {
+        name: without_shunts(each)
+        for name, each in sections.sections.items()
+        if (only is None or name in only) and not has_only_shunts(each)
+    }
     found = [_read_connection(name, section, directory, problems) for name, section in chosen.items()]
     of_secrets: list[Problem] = []
     written = root.sections.get("secrets", Section(root.place))
@@ -115,7 +120,12 @@ def read_gateway(
     gateway = _gateway(connections, secrets, users, problems)
     # Nothing refers to an authority, so that one is no part of connections that are asked about.
     of_text = Section(root.place) if only is not None else root.sections.get("authorities", Section(root.place))
-    gateway = dataclasses.replace(gateway, pools=pools, authorities=read_authorities(of_text, directory, problems))
+    gateway = dataclasses.replace(
+        gateway,
+        pools=pools,
+        authorities=read_authorities(of_text, directory, problems),
+        shunts=read_shunts(sections.sections, only, problems),
+    )
     taken = (*secrets.taken, *users.taken)
     problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, taken)]
     _raise(problems)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Set
 from typing import Any, cast
 
+from ..desired.shunt import KEPT_NAMES
 from .values import ChildPart, Parts, Tree
 
 # What charon does not look at when it decides whether a connection that is loaded again is another one (ike_cfg.c,
@@ -58,14 +59,14 @@ def _unseen(tree: Tree, children: Mapping[str, Tree]) -> str:
 
 
 def parts_in_text(text: str) -> dict[str, Parts]:
-    """Return the parts of every connection in the text of a swanctl file of its own; raises `SettingsError`."""
+    """Return the parts of every connection in the text of a swanctl file of ours, without shunts; raises `SettingsError`."""
     # The parser is seldom needed, and each module that is imported costs every run some milliseconds.
     from .references import resolved
     from .settings import parse_settings
 
     connections = resolved(parse_settings(text, file="swanctl.conf")).sections.get("connections")
     found = connections.sections if connections is not None else {}
-    return {name: parts_of(_tree(section)) for name, section in found.items()}
+    return {name: parts_of(_tree(section)) for name, section in found.items() if not name.startswith(KEPT_NAMES)}
 
 
 def _tree(section: Any) -> Tree:

@@ -17,6 +17,7 @@ from typing import Any
 from ..desired.identities import ANY, is_pattern, parse_swanctl_identity
 from ..errors import Problem, ValidationError
 from .inverse import Parsed, read_gateway
+from .inverse_shunts import as_loaded, has_only_shunts, shunt_children, widened
 from .references import referred, resolved
 from .settings import Section, Span, parse_settings
 from .tokens import Include
@@ -80,7 +81,28 @@ def take_over(hand: HandWritten, names: Collection[str], release: Sequence[int] 
     gone = {"connections": frozenset(names), "secrets": frozenset(found.secrets) - staying}
     texts = _texts(hand, root, gone)
     _check(hand, whole, gone, texts)
-    return TakenOver(found.gateway, Rest(texts, tuple(sorted(gone["secrets"]))), tuple(notes))
+    chosen = {name: there[name] for name in sorted(names)}
+    rest = Rest(
+        texts,
+        tuple(sorted(gone["secrets"])),
+        shunts=tuple(
+            (name, child)
+            for name, each in chosen.items()
+            if not has_only_shunts(each)
+            for child in shunt_children(each)
+        ),
+        emptied={name: as_loaded(each) for name, each in chosen.items() if has_only_shunts(each)},
+    )
+    return TakenOver(found.gateway, rest, (*notes, *_narrowed(found)))
+
+
+def _narrowed(found: Parsed) -> Iterator[str]:
+    for name, shunt in sorted(found.gateway.shunts.items()):
+        for network in widened(shunt):
+            yield (
+                f"shunt {name}: to the kernel {network} was more than that, since it has prefixes and masks and no ranges; from "
+                "now on it is just what is written"
+            )
 
 
 def _inside(root: Section, name: str) -> Mapping[str, Section]:

@@ -130,11 +130,14 @@ class FileText:
 class Rest:
     """What is left of hand-written files when connections were taken over from them.
 
-    `texts` by path: None for a file that goes. `secrets` are the ids of shared secrets that go.
+    `texts` by path: None for a file that goes. `secrets` are the ids of shared secrets that go. `shunts` are shunts as
+    (connection, child) that stood beside tunnels, `emptied` connections that had nothing but shunts, as they are loaded.
     """
 
     texts: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = ()
+    shunts: tuple[tuple[str, str], ...] = ()
+    emptied: Mapping[str, Tree] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -178,8 +181,8 @@ class Artifacts:
 
     Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
     `credentials` are keyed by the path below swanctl's directory, which is their role among the files too, `authorities`
-    by the names of their sections. `waiting` are the connections that are loaded and written only when an interface
-    has an address, without it.
+    and `shunts` by the names of their sections; the latter stand in the order in which they are to be loaded. `waiting` are
+    the connections that are loaded and written only when an interface has an address, without it.
     """
 
     connections: Mapping[str, Tree]
@@ -197,3 +200,4 @@ class Artifacts:
     firewall: FirewallArtifact = field(default_factory=FirewallArtifact)
     guard: Guard = field(default_factory=Guard)
     waiting: Mapping[str, Tree] = field(default_factory=dict)
+    shunts: Mapping[str, Tree] = field(default_factory=dict)

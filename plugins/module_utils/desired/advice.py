@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 from .gateway import Gateway
 from .page_settings import PageSettings
 from .phase1 import Phase1
+from .shunt_advice import shunt_advice
 from .strength import weak_keys
 
 _MOST = 5
@@ -37,6 +38,7 @@ def advice(gateway: Gateway) -> list[str]:
         ("phase 1s in aggressive mode", map(_aggressive, filter(lambda item: item.aggressive, connections))),
         ("phase 1s that may have two tunnels for one", _duplicates(connections)),
         ("phase 1s without an end", map(_unbounded, filter(lambda item: not item.rekey, connections))),
+        ("shunts with such effects", shunt_advice(gateway)),
     )
     return [*weak_keys(gateway), *(told for what, found in sorts for told in _few(list(found), what))]
 

@@ -31,6 +31,7 @@ from .phase1 import Phase1
 from .phase2 import Phase2
 from .pool import Pool, missing_pools, pool_problems
 from .secret import LEFT_OUT, Secret
+from .shunt import Shunt, shunt_problems
 from .xfrm_interface import XfrmInterface
 
 # Texts (PEM) by the path that an object names; those of keys are secrets.
@@ -53,9 +54,10 @@ XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface,
 POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
 AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
 FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.family}/{item.table}")
+SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL, SHUNTS)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,9 @@ class Config:
         "When not given, these are all chains of nftables that end packets to the host, or that it forwards.",
         default=(),
     )
+    shunts: tuple[Shunt, ...] = option(
+        list_of(object_of(Shunt)), "Packets that go past IPsec, or are dropped, by policies without an SA.", default=()
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -100,6 +105,7 @@ class Gateway:
     pools: Mapping[str, Pool] = dataclasses.field(default_factory=dict)
     authorities: Mapping[str, Authority] = dataclasses.field(default_factory=dict)
     firewall: Mapping[str, HostTable] = dataclasses.field(default_factory=dict)
+    shunts: Mapping[str, Shunt] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -247,6 +253,7 @@ def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
     """
     problems = [*others, *cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces)]
     problems += pool_problems(gateway.phase1, gateway.pools)
+    problems += shunt_problems(gateway.shunts, gateway.phase1, gateway.xfrm_interfaces)
     if problems:
         raise ValidationError(problems)
 

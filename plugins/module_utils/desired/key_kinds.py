@@ -68,9 +68,8 @@ def parse_padding(value: Any) -> str:
 
 def _mark(*words: str) -> Kind:
     """Return the kind of a mark with an optional mask; charon keeps the highest numbers for its words."""
-    wanted = (
-        f"a mark is needed, a number up to 4294967293 with or without a mask as in 0x2a/0xff, or {' or '.join(words)}"
-    )
+    wanted = "a mark is needed, a number up to 4294967293 with or without a mask as in 0x2a/0xff"
+    wanted += f", or {' or '.join(words)}" if words else ""
 
     def parse(value: Any) -> str:
         if isinstance(value, bool) or not isinstance(value, (int, str)):
@@ -143,6 +142,7 @@ def parse_named(value: Any) -> str:
 IDENTITY = Kind("str", parse_named)
 MARK = _mark("%unique", "%unique-dir")
 SET_MARK = _mark("%same")
+FIXED_MARK = _mark()
 IF_ID = Kind("str", parse_if_id)
 COMMAND = Kind("str", parse_command)
 LABEL = Kind("str", parse_label)

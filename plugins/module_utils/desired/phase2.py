@@ -15,7 +15,7 @@ from .child_keys import ChildKeys
 from .firewall import ALLOW, ALLOW_TEXT, Allow, allow_problems
 from .options import Kind, list_of, option
 from .proposals import AH_PROPOSAL, DEFAULT_ESP, ESP_PROPOSAL
-from .selectors import SELECTOR, selector_of
+from .selectors import SELECTOR, one_sided
 
 # Their number is one octet of the message (RFC 7296, section 3.13); for a trap charon adds that of the packet itself.
 MOST_SELECTORS = 254
@@ -135,18 +135,6 @@ class Phase2(ChildKeys):
         if not self.proposals:
             # To charon an empty list is none, and none means its own choice.
             yield Problem(self.where, "proposals", [], "a proposal is needed")
-        yield from self._one_sided()
-
-    def _one_sided(self) -> Iterator[Problem]:
-        """A packet has one family and one protocol, so that sides without any in common let nothing through."""
-        local, remote = ([selector_of(value) for value in side] for side in (self.local_networks, self.remote_networks))
-        families = [{each.family for each in side} - {0} for side in (local, remote)]
-        wanted = ""
-        if all(families) and not families[0] & families[1]:
-            wanted = f"a network of the family of local_networks is needed (IPv{families[0].pop()}): "
-            wanted += "both sides of a selector have one family"
-        elif local and remote and not any(one.goes_with(other) for one in local for other in remote):
-            wanted = "a network with the protocol of local_networks is needed, or with none: "
-            wanted += "both sides of a selector have one protocol"
+        wanted = one_sided(self.local_networks, self.remote_networks)
         if wanted:
             yield Problem(self.where, "remote_networks", list(self.remote_networks), wanted)

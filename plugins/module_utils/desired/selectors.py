@@ -12,7 +12,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Union
 
 from .kinds import parse_address, parse_network
@@ -108,6 +108,19 @@ def selector_of(text: str) -> Selector:
     return Selector(network.version, int(network.network_address), int(network.broadcast_address), protocol, ports)
 
 
+def one_sided(local: Sequence[str], remote: Sequence[str]) -> str:
+    """Say what is wanted on the remote side where no packet can be of both, as it has one family and one protocol; or nothing."""
+    ours, theirs = ([selector_of(each) for each in side] for side in (local, remote))
+    families = [{each.family for each in side} - {0} for side in (ours, theirs)]
+    if all(families) and not families[0] & families[1]:
+        wanted = f"a network of the family of local_networks is needed (IPv{families[0].pop()}): "
+        return wanted + "both sides of a selector have one family"
+    if ours and theirs and not any(one.goes_with(other) for one in ours for other in theirs):
+        wanted = "a network with the protocol of local_networks is needed, or with none: "
+        return wanted + "both sides of a selector have one protocol"
+    return ""
+
+
 def _addresses(value: Any) -> str:
     if value == DYNAMIC:
         return DYNAMIC
@@ -126,7 +139,7 @@ def _limited(text: str) -> str:
     if not inside.endswith("]"):
         raise ValueError(f"the bracket has to be closed at the end; {_WANTED}")
     protocol, ports = _limits(inside[:-1], addresses)
-    return addresses + _written(protocol, ports)
+    return addresses + limits(protocol, ports)
 
 
 def _range(text: str) -> str:
@@ -143,7 +156,8 @@ def _range(text: str) -> str:
     return str(networks[0]) if len(networks) == 1 else f"{first}-{last}"
 
 
-def _written(protocol: int, ports: tuple[int, int]) -> str:
+def limits(protocol: int, ports: tuple[int, int]) -> str:
+    """Return how a protocol and its ports are written behind addresses; nothing where they are any."""
     what = str(protocol or "any")
     if ports == ANY_PORT:
         return f"[{what}]" if protocol else ""
@@ -160,7 +174,7 @@ def _limits(text: str, where: str) -> tuple[int, tuple[int, int]]:
         return protocol, ports
     turned = _protocol(port), _ports(word, _protocol(port) or 0)
     if port and turned[0] and turned[1]:
-        raise ValueError(f"the protocol stands before the port; did you mean {where}{_written(turned[0], turned[1])}?")
+        raise ValueError(f"the protocol stands before the port; did you mean {where}{limits(turned[0], turned[1])}?")
     if protocol is None:
         only = _ports(word, 0)
         hint = f"; did you mean {where}[tcp/{word}]?" if only is not None and not port else ""

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import Problem
 from .gateway import Gateway
 from .phase1 import Phase1, address_family
+from .shunt import Shunt
 
 FIRST_ALLOTTED_IF_ID = 0x5F000001
 
@@ -24,10 +25,10 @@ class Situation:
 
     `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
-    interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of
-    interfaces by name. `names`: addresses of the host names that the firewall lets
-    in, as they were last told.
-    `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for hashes of secrets.
+    interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of interfaces by name. `names`:
+    addresses of the host names that the firewall lets in, as they were last told. `if_ids`: allotted numbers by XFRM
+    interface name. `host_key`: this host's own key for hashes of secrets. `interfaces`: those that the host has at this
+    moment; None where nobody has looked.
     """
 
     host_key: bytes
@@ -37,6 +38,7 @@ class Situation:
     mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     connected: tuple[str, ...] = ()
+    interfaces: frozenset[str] | None = None
 
     def with_links_of(self, gateway: Gateway) -> Situation:
         """Return this situation with the addresses that XFRM interfaces get before a connection is loaded."""
@@ -129,9 +131,24 @@ def interface_problems(gateway: Gateway, before: Gateway, situation: Situation) 
         for index, entry in enumerate(connection.interfaces):
             if entry == "any" or entry in accepted or address_family(entry) or entry in there:
                 continue
-            known = ", ".join(sorted(there)) or "none"
-            wanted = f"this host has no such interface; it has {known}"
-            yield Problem(connection.where, f"interfaces[{index}]", entry, wanted)
+            yield Problem(connection.where, f"interfaces[{index}]", entry, _no_interface(there))
+    for name, shunt in without_interface(gateway, situation).items():
+        if name not in before.shunts or before.shunts[name].interface != shunt.interface:
+            yield Problem(shunt.where, "interface", shunt.interface, _no_interface(there))
+
+
+def _no_interface(there: Iterable[str]) -> str:
+    return f"this host has no such interface; it has {', '.join(sorted(there)) or 'none'}"
+
+
+def without_interface(gateway: Gateway, situation: Situation) -> dict[str, Shunt]:
+    """Return the shunts whose interface the host does not have now; charon would take any interface for one that is not there."""
+    there = situation.interfaces
+    return {
+        name: shunt
+        for name, shunt in sorted(gateway.shunts.items())
+        if there is not None and shunt.interface is not None and shunt.interface not in there
+    }
 
 
 def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int]) -> dict[str, int]:

@@ -160,6 +160,15 @@ class Charon(Protocol):
     def traps(self) -> frozenset[tuple[str, str]]:
         """Read which (connection, child) have a trap policy, which starts them when traffic flows."""
 
+    def shunts(self) -> dict[tuple[str, str], str]:
+        """Read which (connection, child) have policies without an SA, whoever loaded them: "PASS" or "DROP" of each."""
+
+    def install(self, *, ike: str, child: str) -> None:
+        """Give the kernel the policies of a child again, a trap or a shunt; one that has them is left as it is."""
+
+    def uninstall(self, *, ike: str, child: str) -> None:
+        """Take the policies of a trap or a shunt from the kernel, and leave the connection and its SAs as they are."""
+
     def overheard(self) -> list[tuple[str, str]]:
         """Return what charon has said about its work since the last call, as (connection or empty, text), without waiting.
 
@@ -307,9 +316,21 @@ class ViciCharon:
         return self.session.request("get-algorithms")
 
     def traps(self) -> frozenset[tuple[str, str]]:
-        found = self.session.stream("list-policies", "list-policy", {"trap": "yes"})
+        return frozenset(self._policies({"trap": "yes"}))
+
+    def shunts(self) -> dict[tuple[str, str], str]:
+        return self._policies({"pass": "yes", "drop": "yes"})
+
+    def _policies(self, kinds: Tree) -> dict[tuple[str, str], str]:
+        found = self.session.stream("list-policies", "list-policy", kinds)
         told = [policy for message in found for policy in message.values()]
-        return frozenset((str(policy.get("ike", "")), str(policy.get("child", ""))) for policy in told)
+        return {(str(each.get("ike", "")), str(each.get("child", ""))): str(each.get("mode", "")) for each in told}
+
+    def install(self, *, ike: str, child: str) -> None:
+        self._order("install", f"{ike}/{child}", {"ike": ike, "child": child})
+
+    def uninstall(self, *, ike: str, child: str) -> None:
+        self._order("uninstall", f"{ike}/{child}", {"ike": ike, "child": child})
 
     def overheard(self) -> list[tuple[str, str]]:
         said = self.session.listen(["log"], timeout=0.0)

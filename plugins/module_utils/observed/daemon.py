@@ -37,6 +37,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         certificates=frozenset(_sha(data) for _kind, data in charon.certificates()),
         pools=observe_pools(charon, state, files, paths),
         authorities=charon.authorities(),
+        shunts=charon.shunts(),
     )
 
 

@@ -40,17 +40,19 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
     """
     interfaces = host.kernel.interfaces()
     routes = host.kernel.routes(ROUTE_PROTOCOL)
+    addresses = parse_addresses(interfaces)
     stored = read_stored(host, known=known)
     daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
         stored=stored,
         situation=Situation(
             host_key=host_key,
-            addresses=parse_addresses(interfaces),
+            addresses=addresses,
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
             mtus=parse_mtus(interfaces),
             connected=parse_connected(interfaces),
+            interfaces=frozenset(addresses),
         ).after(stored.situation),
         files=_files(host),
         links=parse_links(interfaces, routes, stored.recorded_links),

@@ -15,6 +15,7 @@ from .authorities import plan_authorities
 from .credentials import fresh_credentials
 from .disruption import NONE, Change, outlook
 from .pools import plan_pools
+from .shunts import plan_shunts
 from .steps import Plan, Settlement, Step
 
 
@@ -33,7 +34,8 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
     steps += fresh_credentials(wanted, daemon)
     add_authorities, drop_authorities = plan_authorities(wanted, daemon)
     add_pools, drop_pools = plan_pools(wanted, observed, daemon)
-    steps += add_authorities + add_pools
+    add_shunts, drop_shunts = plan_shunts(wanted, daemon)
+    steps += add_authorities + add_pools + add_shunts
     disruption: dict[str, str] = {}
     unsettled: list[str] = []
     outdated = {secret_name(key) for key in stale}
@@ -55,7 +57,7 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
         steps += _loading(change, told.settlement, there=there)
         if told.settlement is not None:
             steps.append(Step(told.verb, "sa", change.name, settlement=told.settlement))
-    return Plan(tuple(steps + drop_pools + drop_authorities), disruption, tuple(unsettled))
+    return Plan(tuple(steps + drop_shunts + drop_pools + drop_authorities), disruption, tuple(unsettled))
 
 
 def _changes(

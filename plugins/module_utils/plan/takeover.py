@@ -46,10 +46,19 @@ def as_on_host(found: TakenOver, observed: Observed) -> TakenOver:
 
 
 def _taken_names(found: Gateway, ours: Gateway) -> list[Problem]:
-    wanted = (
-        "this collection manages a connection of this name already: take one of the two away, or give it another name"
-    )
-    return [Problem(f"phase1 {name}", "name", name, wanted) for name in found.phase1 if name in ours.phase1]
+    wanted = "this collection manages a {} of this name already: take one of the two away, or give it another name"
+    return [
+        *(
+            Problem(each.where, "name", name, wanted.format("connection"))
+            for name, each in found.phase1.items()
+            if name in ours.phase1
+        ),
+        *(
+            Problem(each.where, "name", name, wanted.format("shunt"))
+            for name, each in found.shunts.items()
+            if name in ours.shunts
+        ),
+    ]
 
 
 def _without_link(found: Gateway, name: str, wanted: XfrmInterface) -> Problem:
@@ -110,15 +119,21 @@ def refuse_others(wanted: Artifacts, shown: Mapping[str, Mapping[str, Any]]) -> 
     count as loaded, and would be another thing at charon's next start.
     """
     problems = []
+    rest = wanted.taken_over.rest
     for name, listed in sorted(shown.items()):
-        tree = wanted.connections[name]
-        says = {
-            "version": f"IKEv{tree['version']}",
-            "local_addrs": tree.get("local_addrs", ["%any"]),
-            "remote_addrs": tree["remote_addrs"],
-            "children": sorted(cast(Mapping[str, Any], tree["children"])),
-        }
-        holds = {**{key: listed.get(key) for key in says}, "children": sorted(listed.get("children", {}))}
+        if name in rest.emptied:
+            says: dict[str, Any] = {"children": _modes(rest.emptied[name]["children"])}
+            holds: dict[str, Any] = {"children": _modes(listed.get("children", {}))}
+        else:
+            tree = wanted.connections[name]
+            besides = [child for connection, child in rest.shunts if connection == name]
+            says = {
+                "version": f"IKEv{tree['version']}",
+                "local_addrs": tree.get("local_addrs", ["%any"]),
+                "remote_addrs": tree["remote_addrs"],
+                "children": sorted([*cast(Mapping[str, Any], tree["children"]), *besides]),
+            }
+            holds = {**{key: listed.get(key) for key in says}, "children": sorted(listed.get("children", {}))}
         for key, value in says.items():
             if holds[key] != value:
                 wanted_text = (
@@ -128,6 +143,11 @@ def refuse_others(wanted: Artifacts, shown: Mapping[str, Mapping[str, Any]]) -> 
                 problems.append(Problem(f"phase1 {name}", key, value, wanted_text))
     if problems:
         raise ValidationError(problems)
+
+
+def _modes(children: Any) -> list[str]:
+    """Return the names of shunts with what each does."""
+    return sorted(f"{name} ({str(child['mode']).lower()})" for name, child in children.items())
 
 
 def without_abandoned(observed: Observed) -> Observed:

@@ -18,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys imp
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import SINCE, SINCE_OF_CHILD
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.shunts import SHUNT_KEYS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 
@@ -39,7 +40,7 @@ REACHED = {
     "connections.<conn>.dpd_delay": ["phase1.dpd"],
     "connections.<conn>.dpd_timeout": ["phase1.dpd"],
     "connections.<conn>.encap": ["phase1.nat_traversal"],
-    "connections.<conn>.children.<child>.mode": ["phase1.connection_type"],
+    "connections.<conn>.children.<child>.mode": ["phase1.connection_type", "shunt.type"],
     "connections.<conn>.children.<child>.ah_proposals": ["phase2.ah_proposals"],
     "connections.<conn>.children.<child>.close_action": ["phase1.close_action"],
     "connections.<conn>.children.<child>.dpd_action": ["phase1.dpd"],
@@ -49,11 +50,11 @@ REACHED = {
     "connections.<conn>.remote<suffix>": ["phase1.remote_id"],
     "connections.<conn>.remote<suffix>.auth": ["phase1.auth_method"],
     "connections.<conn>.remote<suffix>.id": ["phase1.remote_id"],
-    "connections.<conn>.children.<child>": ["phase2.name"],
-    "connections.<conn>.children.<child>.local_ts": ["phase2.local_networks"],
-    "connections.<conn>.children.<child>.remote_ts": ["phase2.remote_networks"],
+    "connections.<conn>.children.<child>": ["phase2.name", "shunt.name"],
+    "connections.<conn>.children.<child>.local_ts": ["phase2.local_networks", "shunt.local_networks"],
+    "connections.<conn>.children.<child>.remote_ts": ["phase2.remote_networks", "shunt.remote_networks"],
     "connections.<conn>.children.<child>.esp_proposals": ["phase2.proposals"],
-    "connections.<conn>.children.<child>.start_action": ["phase1.init_type"],
+    "connections.<conn>.children.<child>.start_action": ["phase1.init_type", "shunt.type"],
     "connections.<conn>.children.<child>.rekey_time": ["phase2.rekey_time", "phase2.lifetime"],
     "connections.<conn>.children.<child>.life_time": ["phase2.lifetime"],
     "connections.<conn>.children.<child>.rekey_bytes": ["phase2.rekey_bytes", "phase2.life_bytes"],
@@ -113,11 +114,28 @@ OPTIONS = {f"{kind.singular}.{opt.name}" for kind in TYPES for opt in options_of
 
 def options_for(key: str) -> list[str]:
     """Return the options that a key is reached by."""
-    for prefix, kind, plain in ((CHILD, "phase2", PHASE2_KEYS), (CONNECTION, "phase1", PHASE1_KEYS)):
-        name = key.removeprefix(prefix)
-        if name != key and name in plain.names:
-            return [f"{kind}.{name}"]
-    return REACHED.get(key, [])
+    plain = ((CHILD, "phase2", PHASE2_KEYS), (CONNECTION, "phase1", PHASE1_KEYS), (CHILD, "shunt", SHUNT_KEYS))
+    names = ((kind, key.removeprefix(prefix), keys) for prefix, kind, keys in plain if key.startswith(prefix))
+    found = [f"{kind}.{name}" for kind, name, keys in names if name in keys.names]
+    return found or REACHED.get(key, [])
+
+
+# Values that make another object of a child: each must be reached by an option, and be said of that key in swanctl.conf(5).
+MODES = {
+    "tunnel": "phase1.connection_type",
+    "transport": "phase1.connection_type",
+    "pass": "shunt.type",
+    "drop": "shunt.type",
+}
+
+
+@pytest.mark.parametrize(("mode", "option"), MODES.items())
+def test_every_mode_of_a_child_is_a_choice(mode: str, option: str) -> None:
+    [choices] = [
+        opt.kind.choices for kind in TYPES for opt in options_of(kind.cls) if f"{kind.singular}.{opt.name}" == option
+    ]
+    assert mode in choices
+    assert option in options_for("connections.<conn>.children.<child>.mode")
 
 
 def test_the_table_is_whole() -> None:

@@ -33,6 +33,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ONE, PARIS,
 from hypothesis import given
 from hypothesis import strategies as st
 
+LISTS = "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts"
 ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer
 F = FIRST_ALLOTTED_IF_ID
 
@@ -95,7 +96,7 @@ def test_names_that_are_wrong_are_told_together() -> None:
     with pytest.raises(ValidationError) as refused:
         parse_names({"phase1": [{"name": "a b"}, {}, 7], "phase2": [{"name": "lan"}], "tunnels": []})
     assert str(refused.value).splitlines() == [
-        "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities, firewall",
+        f"config: tunnels: there is no such list; there are {LISTS}",
         "phase1 a b: name is 'a b': a name of letters, digits, '_' and '-' is needed, at most 100 characters",
         "phase1[1]: name: is required",
         "config: phase1[2]: a dictionary is needed, this is a number",

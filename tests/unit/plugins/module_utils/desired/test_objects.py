@@ -13,6 +13,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Vali
 
 Config = dict[str, Any]
 
+LISTS = "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts"
 ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer
 P1: Config = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": "s3cret"}
 P2: Config = {"name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
@@ -272,7 +273,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
         pytest.param(
             {"phase1": "paris", "tunnels": []},
             [
-                "config: tunnels: there is no such list; there are phase1, phase2, xfrm_interfaces, pools, authorities, firewall",
+                f"config: tunnels: there is no such list; there are {LISTS}",
                 "config: phase1: a list is needed, this is a text",
             ],
             id="config",

@@ -188,6 +188,7 @@ def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None
         "pools": [],
         "authorities": [],
         "firewall": [],
+        "shunts": [],
     }
 
 
