@@ -20,7 +20,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.swanctl im
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeSessions, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
@@ -62,7 +62,7 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
         swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
         firewall=FakeFirewall(),
         # Whoever runs the tests may have come by ssh.
-        sessions=FakeSessions(),
+        management=wan_host(),
     )
 
 

@@ -84,7 +84,6 @@ class Wires:
             names=host.names,
             management=host.management,
             firewall=cast(Firewall, wired["firewall"]),
-            sessions=host.sessions,
         )
 
     def begin(self, driver: str, name: str) -> Place:

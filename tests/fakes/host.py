@@ -17,9 +17,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_noti
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import Kernel
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.management import Session
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.sessions import Caller
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.files import FakeFiles
 from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
@@ -121,16 +121,6 @@ class FakePackages:
 
 
 @dataclass
-class FakeSessions:
-    """Takes the place of `ProcSessions`: who this run comes by."""
-
-    told: Caller | None = None
-
-    def caller(self) -> Caller | None:
-        return self.told
-
-
-@dataclass
 class FakeHost:
     """The fakes of one host. `host` is what the engine takes.
 
@@ -148,8 +138,7 @@ class FakeHost:
     names: FakeNames = field(default_factory=FakeNames)
     packages: FakePackages = field(default_factory=FakePackages)
     firewall: FakeFirewall = field(default_factory=FakeFirewall)
-    managers: tuple[str, ...] = ("203.0.113.200",)
-    sessions: FakeSessions = field(default_factory=FakeSessions)
+    managers: tuple[Session, ...] = (Session("203.0.113.200", 51234, "192.0.2.1", 22),)
     calls: list[str] = field(default_factory=list)
     fail_at: tuple[int, BaseException] | None = None
     late: bool = False
@@ -173,13 +162,12 @@ class FakeHost:
             packages=self.packages,
             firewall=cast(Firewall, wired[3]),
             management=self,
-            sessions=self.sessions,
         )
 
     def load_credentials(self) -> None:
         """Do nothing in the place of swanctl: there are no files of others here."""
 
-    def addresses(self) -> tuple[str, ...]:
+    def sessions(self) -> tuple[Session, ...]:
         """Return who manages the host."""
         return self.managers
 

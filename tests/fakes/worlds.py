@@ -230,7 +230,7 @@ def world(name: str) -> World:
 def raw(host: FakeHost) -> Host:
     """Return the drivers of a host without any wire."""
     drivers = host.files, host.kernel, host.charon, host.units, host.paths, host, host.clock
-    return Host(*drivers, names=host.names, firewall=host.firewall, management=host, sessions=host.sessions)
+    return Host(*drivers, names=host.names, firewall=host.firewall, management=host)
 
 
 def seen(host: FakeHost) -> dict[str, Any]:

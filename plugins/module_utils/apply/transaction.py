@@ -172,7 +172,8 @@ def _refuse_cut(host: Host, gateway: Gateway, steps: Plan, demands: RunOptions) 
         return
     if any(each.plaintext_guard for each in gateway.phase2.values()):
         known = demands.management
-        addresses = known if known is not None else host.management.addresses()
+        seen = () if known is not None else host.management.sessions()
+        addresses = known if known is not None else tuple(sorted({each.client for each in seen}))
         problems = list(managed_from(addresses, gateway.phase1, gateway.phase2))
         if problems:
             raise ValidationError(problems)
@@ -202,11 +203,13 @@ def _refuse_lockout(steps: Plan, gateway: Gateway, before: Gateway, observed: Ob
     if observed.daemon is None:
         # charon loads them when it starts.
         loaded = {name for name, each in gateway.shunts.items() if before.shunts.get(name) != each}
-    caller = host.sessions.caller() if loaded else None
-    if caller is not None:
-        problems = list(cut_off(gateway, loaded, Ends(*caller), observed.situation.addresses))
-        if problems:
-            raise ValidationError(problems)
+    problems = [
+        problem
+        for each in (host.management.sessions() if loaded else ())
+        for problem in cut_off(gateway, loaded, Ends(*each), observed.situation.addresses)
+    ]
+    if problems:
+        raise ValidationError(problems)
 
 
 def _for_release(host: Host, steps: Plan, wanted: Artifacts, version: str | None) -> tuple[str, ...]:

@@ -18,7 +18,6 @@ from .names import Names, NameService
 from .nftables import Firewall, Nftables
 from .packages import DebianPackages, Packages
 from .paths import Paths
-from .sessions import ProcSessions, Sessions
 from .swanctl import Swanctl, SwanctlProgram
 from .systemd import Systemd, Units
 
@@ -39,7 +38,6 @@ class Host:
     packages: Packages = field(default_factory=DebianPackages)
     firewall: Firewall = field(default_factory=Nftables)
     management: Management = field(default_factory=ParentSockets)
-    sessions: Sessions = field(default_factory=ProcSessions)
 
     @property
     def generations(self) -> GenerationStore:

@@ -10,7 +10,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
 _ESTABLISHED = "01"
@@ -18,11 +18,20 @@ _ESTABLISHED = "01"
 _GENERATIONS = 100
 
 
+class Session(NamedTuple):
+    """Both ends of a connection that the host is managed by: the other one's, and this host's."""
+
+    client: str
+    client_port: int
+    server: str
+    server_port: int
+
+
 class Management(Protocol):
     """Who manages this host just now."""
 
-    def addresses(self) -> tuple[str, ...]:
-        """Return the addresses at the other end of TCP connections that this process, or one it runs below, holds; sorted."""
+    def sessions(self) -> tuple[Session, ...]:
+        """Return the TCP connections to others that this process, or one it runs below, holds; sorted."""
 
 
 class ParentSockets:
@@ -31,10 +40,11 @@ class ParentSockets:
     def __init__(self, proc: str = "/proc") -> None:
         self._proc = proc
 
-    def addresses(self) -> tuple[str, ...]:
+    def sessions(self) -> tuple[Session, ...]:
+        """Return the TCP connections of these processes to other hosts."""
         inodes = {inode for pid in self._ancestors() for inode in self._sockets(pid)}
-        found = {address for inode, address in self._connections() if inode in inodes}
-        return tuple(sorted(address for address in found if not ipaddress.ip_address(address).is_loopback))
+        found = {each for inode, each in self._connections() if inode in inodes}
+        return tuple(sorted(each for each in found if not ipaddress.ip_address(each.client).is_loopback))
 
     def _ancestors(self) -> Iterator[str]:
         pid = str(os.getpid())
@@ -62,13 +72,13 @@ class ParentSockets:
             if found:
                 yield found.group(1)
 
-    def _connections(self) -> Iterator[tuple[str, str]]:
-        """Yield the inode and the other end's address of every established connection (proc_net_tcp.txt of the kernel)."""
+    def _connections(self) -> Iterator[tuple[str, Session]]:
+        """Yield the inode and both ends of every established connection (proc_net_tcp.txt of the kernel)."""
         for table in ("net/tcp", "net/tcp6"):
             for line in self._read(table).splitlines()[1:]:
                 words = line.split()
                 if len(words) > 9 and words[3] == _ESTABLISHED:
-                    yield words[9], _address(words[2].partition(":")[0])
+                    yield words[9], Session(*_end(words[2]), *_end(words[1]))
 
     def _read(self, path: str) -> str:
         try:
@@ -76,6 +86,11 @@ class ParentSockets:
                 return file.read()
         except OSError:
             return ""
+
+
+def _end(text: str) -> tuple[str, int]:
+    address, _colon, port = text.partition(":")
+    return _address(address), int(port, 16)
 
 
 def _address(text: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import run_transaction
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.management import Session
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
@@ -59,13 +60,13 @@ def test_a_guard_by_default_needs_no_nftables_and_no_more_reading() -> None:
 
 def test_a_guard_by_default_never_asks_who_manages_the_host() -> None:
     host = wan_host()
-    host.managers = ("10.2.0.7",)
+    host.managers = (Session("10.2.0.7", 51234, "10.1.0.1", 22),)
     apply(host, BY_DEFAULT)
 
 
 def test_a_guard_that_would_cut_off_who_manages_the_host_is_refused_before_anything_is_touched() -> None:
     host = wan_host()
-    host.managers = ("10.3.0.7",)
+    host.managers = (Session("10.3.0.7", 51234, "10.1.0.1", 22),)
     before = host.state()
     with pytest.raises(ValidationError, match=r"phase2 rome/lan: .* managed from 10\.3\.0\.7"):
         apply(host, STRICT)

@@ -13,7 +13,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.advice imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonAbsent
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.sessions import Caller
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.management import Session
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import apply, steps, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
@@ -115,7 +115,7 @@ def test_of_many_some_are_told_and_the_rest_counted() -> None:
 
 
 # Who runs Ansible here, and where the host is.
-ADMIN = Caller("203.0.113.9", 51234, "192.0.2.1", 22)
+ADMIN = Session("203.0.113.9", 51234, "192.0.2.1", 22)
 CUT = (
     r"shunt out: remote_networks is \['0.0.0.0/0'\]: it would drop the packets of the very session that this run comes by, from "
     r"203.0.113.9 to port 22 of 192.0.2.1, and nobody would hear how it ended. Leave that out, or let it through by a shunt of "
@@ -130,7 +130,7 @@ def wanted(*shunts: Made, **more: Any) -> Made:
 @pytest.fixture
 def host() -> FakeHost:
     made = wan_host()
-    made.sessions.told = ADMIN
+    made.managers = (ADMIN,)
     return made
 
 
@@ -178,9 +178,9 @@ def test_a_session_through_a_tunnel_is_what_the_tunnel_is_for(host: FakeHost) ->
 
 
 def test_one_that_is_in_force_already_cuts_nobody(host: FakeHost) -> None:
-    host.sessions.told = None
+    host.managers = ()
     apply(host, wanted(shunt("drop", ALL, ALL)))
-    host.sessions.told = ADMIN
+    host.managers = (ADMIN,)
     tunnel = [{"name": "big", "remote_endpoints": ["198.51.100.2"], "psk": "x"}]
     assert "load connection big" in steps(apply(host, wanted(shunt("drop", ALL, ALL), phase1=tunnel)))
 

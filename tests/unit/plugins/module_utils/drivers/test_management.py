@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.management import ParentSockets
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.management import ParentSockets, Session
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
 
@@ -47,13 +47,15 @@ def proc(tmp_path: Path) -> Path:
 
 
 def test_the_other_ends_of_the_sessions_above_are_found(proc: Path) -> None:
-    assert ParentSockets(str(proc)).addresses() == ("198.51.100.7", "2001:db8::5", "203.0.113.9")
+    assert ParentSockets(str(proc)).sessions() == tuple(
+        Session(client, 0xD431, "10.0.0.1", 22) for client in ("198.51.100.7", "2001:db8::5", "203.0.113.9")
+    )
 
 
 def test_where_nothing_can_be_read_nobody_is_known(tmp_path: Path) -> None:
-    assert ParentSockets(str(tmp_path)).addresses() == ()
+    assert ParentSockets(str(tmp_path)).sessions() == ()
 
 
 def test_a_connection_of_this_computer_to_itself_is_nobody() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
-        assert all(not address.startswith("127.") for address in ParentSockets().addresses())
+        assert all(not each.client.startswith("127.") for each in ParentSockets().sessions())
