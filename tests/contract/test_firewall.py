@@ -111,7 +111,9 @@ table ip nat {
 
 
 def table_of(wanted: Config) -> NftTable:
-    return firewall(parse_gateway(wanted), SITUATION)[0].table
+    found = firewall(parse_gateway(wanted), SITUATION)[0].table
+    assert found is not None
+    return found
 
 
 def nft(*arguments: str, text: str = "") -> str:
@@ -237,6 +239,7 @@ def test_each_change_of_our_table_is_seen(host_rules: Firewall, change: str) -> 
     handle = next(e["rule"]["handle"] for e in told if "rule" in e and e["rule"]["table"] == "swanfleet")
     if change.startswith("delete chain"):
         nft("flush chain inet swanfleet input_after")
+    assert found.table is not None
     nft(change.format(rule=handle, set=next(iter(found.table.sets))))
     first, last = plan_firewall(
         firewall(parse_gateway(GATEWAYS["one peer"]), SITUATION)[0], parse_ruleset(host_rules.ruleset())

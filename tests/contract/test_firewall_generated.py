@@ -14,13 +14,14 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall, uses_firewall
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import FAMILY, TABLE, commands, parse_table
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
     Gateway,
     check_gateway,
     parse_gateway,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rules import uses_firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
@@ -82,6 +83,7 @@ def test_what_validation_takes_is_what_the_kernel_has(record_property: Any) -> N
             tally["refused" if found is None else "without rules"] += 1
             continue
         table = firewall(found, SITUATION)[0].table
+        assert table is not None
         rules.commit(commands(table))
         told = rules.ruleset()
         assert parse_table(told) == table, f"gateway {number}"

@@ -87,6 +87,7 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "pools": [],
         "authorities": [],
         "shunts": [],
+        "firewall": [],
     }
 
 

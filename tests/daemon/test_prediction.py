@@ -98,6 +98,7 @@ SHUNT = {"name": "s", "type": "pass", "local_networks": ["10.1.0.0/24"], "remote
 
 # tests/daemon/test_plain_keys.py shows that charon notices a change of each of these, so that one stands for all.
 OTHER_OF_PHASE1, OTHER_OF_PHASE2 = "phase1, any other option", "phase2, any other option"
+RULES: Config = {"plaintext_guard": True, "allow": [{"protocol": "icmp"}], "nat_exemption": True, "mss": "auto"}
 CASES = (
     Case("nothing"),
     Case("phase1.interfaces", {"interfaces": ["192.0.2.11"]}),
@@ -133,10 +134,7 @@ CASES = (
     Case("phase2.proposals", phase2={"proposals": ESP[1:]}),
     Case("phase2.lifetime", phase2={"lifetime": "2h"}),
     Case("phase2.install_routes", phase2={"install_routes": False}),
-    Case("phase2.plaintext_guard", phase2={"plaintext_guard": True}),
-    Case("phase2.allow", phase2={"allow": [{"protocol": "icmp"}]}),
-    Case("phase2.nat_exemption", phase2={"nat_exemption": True}),
-    Case("phase2.mss", phase2={"mss": "auto"}),
+    *(Case(f"phase2.{name}", phase2={name: value}) for name, value in RULES.items()),
     Case(OTHER_OF_PHASE2, phase2={"inactivity": "1h"}),
     Case("phase2.name", phase2={"name": "renamed"}),
     Case("phase2, one more", dmz={}),

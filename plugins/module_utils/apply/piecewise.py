@@ -13,8 +13,7 @@ from ..drivers.host import Host
 from ..drivers.iproute2 import KernelRefused
 from ..errors import IpsecError
 from ..observed.values import Observed
-from ..plan.guard import LAYER as GUARD
-from ..plan.steps import Plan, Step
+from ..plan.steps import GUARD, Plan, Step
 from .steps import (
     CONNECTION_LAYERS,
     KERNEL_LAYERS,

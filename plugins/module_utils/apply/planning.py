@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 
-from ..artifacts.firewall import followed_names, uses_firewall
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
+from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, allot_if_ids, differs, dump_situation
 from ..desired.xfrm_interface import GUARD_PRIORITY
 from ..drivers.host import Host
 from ..errors import DependencyMissing
-from ..observed.firewall import parse_ruleset
 from ..observed.sas import live_sas
 from ..observed.values import Observed, ObservedFirewall
 from ..plan.difference import plan
@@ -81,6 +80,8 @@ def with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> Observed
         observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed
+    from ..observed.firewall import parse_ruleset
+
     try:
         return dataclasses.replace(observed, firewall=parse_ruleset(host.firewall.ruleset()))
     except DependencyMissing:

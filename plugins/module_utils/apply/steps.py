@@ -18,9 +18,7 @@ from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
-from ..plan.firewall import LAYER as FIREWALL
-from ..plan.guard import LAYER as GUARD
-from ..plan.steps import Plan, Step
+from ..plan.steps import FIREWALL, GUARD, Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
 from .shunts import SHUNT_ACTIONS

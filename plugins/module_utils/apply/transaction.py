@@ -24,10 +24,7 @@ from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
 from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
-from ..plan.firewall import LAYER as FIREWALL
-from ..plan.firewall import firewall_problems
-from ..plan.guard import LAYER as GUARD
-from ..plan.steps import Plan
+from ..plan.steps import FIREWALL, GUARD, Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .planning import planned, remember, situation_of, with_firewall
 from .steps import CONNECTION_LAYERS
@@ -161,7 +158,11 @@ def _planned(
 
 def _refuse_closed(wanted: Artifacts, observed: Observed) -> None:
     """Raise `ValidationError` where the host's firewall cannot be opened in the way that is wanted."""
-    problems = firewall_problems(wanted.firewall, observed.firewall) if observed.firewall is not None else []
+    if observed.firewall is None:
+        return
+    from ..plan.firewall import firewall_problems
+
+    problems = firewall_problems(wanted.firewall, observed.firewall)
     if problems:
         raise ValidationError(problems)
 

@@ -6,24 +6,33 @@
 from __future__ import annotations
 
 from ..desired.gateway import Gateway
+from ..desired.rules import uses_firewall
 from ..desired.situation import Situation, waiting, without_interface
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
-from .firewall import firewall
 from .guard import guard
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
 from .shunts import shunt_trees
 from .swanctl import render_connections, render_secrets
-from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText
+from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText, FirewallArtifact
+
+
+def _firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact, list[str]]:
+    if not uses_firewall(gateway):
+        return FirewallArtifact(), []
+    # To load this takes a twentieth of a run's start, and most gateways have no rules.
+    from .firewall import firewall
+
+    return firewall(gateway, situation)
 
 
 def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
     """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces and its firewall."""
     found, warnings = links(gateway, situation)
-    rules, _open_to_anyone = firewall(gateway, situation)
+    rules, _open_to_anyone = _firewall(gateway, situation)
     return Artifacts(
         connections={},
         shared={},
@@ -49,7 +58,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         for shunt in without_interface(gateway, situation).values()
     )
     held = credentials(gateway)
-    rules, open_to_anyone = firewall(gateway, situation)
+    rules, open_to_anyone = _firewall(gateway, situation)
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)
     shunts = shunt_trees(gateway, situation)

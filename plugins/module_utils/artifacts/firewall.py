@@ -19,7 +19,7 @@ from ..desired.selectors import selector_of
 from ..desired.situation import Situation
 from .allowing import allowing
 from .boxes import Box, disjoint
-from .guard import guard_table
+from .guard_table import guard_table
 from .marks import AFTER, BEFORE, MARKING, unmark
 from .nft import ADDRESS, NftChain, NftRule, NftSet, NftTable, rule, table_in_order
 from .translation import clamping, exempting
@@ -61,27 +61,6 @@ def firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact, 
     return FirewallArtifact(
         table_in_order(table.sets, table.chains, table.rules), tuple(hooks), _named(gateway)
     ), warnings
-
-
-def uses_firewall(gateway: Gateway) -> bool:
-    """Say whether anything of a gateway has to do with the host's firewall."""
-    children = (
-        each.allow or each.nat_exemption or each.mss is not None or each.plaintext_guard
-        for each in gateway.phase2.values()
-    )
-    allowed = (each.allow for each in gateway.xfrm_interfaces.values())
-    return any(each.firewall_rule for each in gateway.phase1.values()) or any(children) or any(allowed)
-
-
-def followed_names(gateway: Gateway) -> frozenset[str]:
-    """Return the host names whose addresses the firewall lets in."""
-    return frozenset(
-        endpoint
-        for each in gateway.phase1.values()
-        if each.firewall_rule
-        for endpoint in each.remote_endpoints
-        if address_family(endpoint) is None
-    )
 
 
 def _named(gateway: Gateway) -> tuple[HostTable, ...]:

@@ -6,38 +6,34 @@
 Three layers, each for what the others cannot do. Lasting routes of the highest metric say "unreachable" where the route
 through an XFRM interface is gone, and lose to any other route for the network. For policy-based tunnels a policy of the
 kernel of the lowest priority blocks what no policy of charon takes; it outlives charon and a flush of nftables. A rule
-of nftables drops what another route would carry away, or the host has given another source.
+of nftables (artifacts/guard_table.py) drops what another route would carry away, or the host has given another source.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.guarding import Endpoints, guarded_networks
-from ..desired.phase1 import address_family
+from ..desired.phase1 import ANYONE, address_family
 from ..desired.selectors import Selector, selector_of
 from ..desired.situation import Situation
-from .boxes import Range, taken_out
-from .nft import ADDRESS, IFNAME, NftChain, NftRule, NftSet, NftTable, rule
 from .values import Guard
 
-# Behind the host's own translation ("srcnat", at 100), which may choose another policy.
-AFTER_SOURCE_NAT = 110
-_CHAIN = "guard"
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class _Networks:
+class Guarded:
     """What is guarded: networks of routes; and by whether they are reached by a route, and family, those of `true`."""
 
     routes: frozenset[str]
     strict: Mapping[bool, Mapping[int, list[Range]]]
 
 
-def _networks(gateway: Gateway) -> _Networks:
+def guarded_by(gateway: Gateway) -> Guarded:
+    """Return what a gateway guards."""
     routes: set[str] = set()
     strict: dict[bool, dict[int, list[Range]]] = {True: {4: [], 6: []}, False: {4: [], 6: []}}
     endpoints = Endpoints(gateway.phase1)
@@ -49,53 +45,43 @@ def _networks(gateway: Gateway) -> _Networks:
                 routes.update(str(network) for network in each.networks())
             if child.plaintext_guard:
                 strict[by_route][each.family].append((each.low, each.high))
-    return _Networks(frozenset(routes), strict)
+    return Guarded(frozenset(routes), strict)
 
 
 def guard(gateway: Gateway, situation: Situation) -> Guard:
     """Return the routes and policies of the guard."""
-    found = _networks(gateway)
+    found = guarded_by(gateway)
+    if not any(found.strict[False].values()):
+        return Guard(found.routes)
+    from .boxes import taken_out
+
     blocks = frozenset(
         str(network)
         for family, ranges in found.strict[False].items()
-        for low, high in taken_out(ranges, [*_spared(gateway, situation, family), *found.strict[True][family]])
+        for low, high in taken_out(ranges, [*spared(gateway, situation, family), *found.strict[True][family]])
         for network in Selector(family, low, high).networks()
     )
     return Guard(found.routes, blocks)
 
 
-def _spared(gateway: Gateway, situation: Situation, family: int) -> Iterator[Range]:
-    """Yield what is never stopped: endpoints, networks that the host is in, and those that it protects for others."""
-    endpoints = (each for phase1 in gateway.phase1.values() for each in phase1.remote_endpoints)
-    fixed = (each for each in endpoints if address_family(each) == family)
-    here = (each for child in gateway.phase2.values() for each in child.local_networks)
-    names = (each for found in situation.names.values() for each in found)
-    for each in (*fixed, *here, *situation.connected, *names):
-        selector = selector_of(each)
-        if selector.family == family:
-            yield selector.low, selector.high
+def spared(gateway: Gateway, situation: Situation, family: int) -> list[Range]:
+    """Return what is never stopped: endpoints of peers, and networks of this end within larger guarded ones.
+
+    As for routes, the smaller network counts: one of this end that holds a guarded one is no exception to it.
+    """
+    strict = guarded_by(gateway).strict
+    guarded = sorted((*strict[True][family], *strict[False][family]))
+    endpoints = {each for phase1 in gateway.phase1.values() for each in phase1.remote_endpoints}.difference(ANYONE)
+    names = {each for found in situation.names.values() for each in found}
+    here = {each for child in gateway.phase2.values() for each in child.local_networks}.union(situation.connected)
+    fixed = _ranges((each for each in endpoints | names if address_family(each)), family)
+    return [*fixed, *(each for each in _ranges(here, family) if not _holds_one(each, guarded))]
 
 
-def guard_table(gateway: Gateway, situation: Situation) -> NftTable:
-    """Return the guard's part of our table."""
-    strict = _networks(gateway).strict
-    sets: dict[str, NftSet] = {}
-    rules: list[NftRule] = []
-    links = tuple((name,) for name in sorted(gateway.xfrm_interfaces))
-    for family, ip in ((4, "ip"), (6, "ip6")):
-        ranges = taken_out([*strict[True][family], *strict[False][family]], _spared(gateway, situation, family))
-        if not ranges:
-            continue
-        sets[f"guard{family}"] = NftSet((ADDRESS[family],), tuple((each,) for each in ranges))
-        rules.append(rule(_CHAIN, *_leaving(ip, f"@guard{family}", bool(links)), {"counter": None}, {"drop": None}))
-    if rules and links:
-        sets["guard_links"] = NftSet((IFNAME,), links)
-    return NftTable(sets, {_CHAIN: NftChain("filter", "postrouting", AFTER_SOURCE_NAT)} if rules else {}, tuple(rules))
+def _ranges(texts: Iterable[str], family: int) -> Iterator[Range]:
+    return ((each.low, each.high) for each in map(selector_of, texts) if each.family == family)
 
 
-def _leaving(ip: str, name: str, by_links: bool) -> list[Any]:
-    """Return what a packet is that leaves in the clear: one that goes into an XFRM interface has its policy there."""
-    found = [{"match": {"op": "==", "left": {"payload": {"protocol": ip, "field": "daddr"}}, "right": name}}]
-    if by_links:
-        found.append({"match": {"op": "!=", "left": {"meta": {"key": "oifname"}}, "right": "@guard_links"}})
-    return [*found, {"match": {"op": "==", "left": {"rt": {"key": "ipsec"}}, "right": False}}]
+def _holds_one(whole: Range, guarded: list[Range]) -> bool:
+    low, high = whole
+    return any(low <= first and last <= high for first, last in guarded)

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 from ..desired.firewall import HostTable
 from ..desired.gateway import Gateway
 from ..desired.secret import Secret
-from .nft import NftTable
+
+if TYPE_CHECKING:
+    from .nft import NftTable
 
 Tree = Mapping[str, Union[str, Sequence[str], "Tree"]]
 
@@ -164,10 +166,10 @@ class Guard:
 class FirewallArtifact:
     """What must be of the host's firewall: our table, the hooks at which a host that drops must accept what it marks.
 
-    `named` are tables of the host with the chains that do; none named are all that do.
+    Without a table of ours there is nothing. `named` are tables of the host with the chains that do; none named are all that do.
     """
 
-    table: NftTable = field(default_factory=NftTable)
+    table: NftTable | None = None
     hooks: tuple[str, ...] = ()
     named: tuple[HostTable, ...] = ()
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..artifacts.nft import NftTable
 from ..artifacts.values import Parts
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
 from ..drivers.charon import DaemonState
 from ..drivers.files import FileState
+
+if TYPE_CHECKING:
+    from ..artifacts.nft import NftTable
 
 
 @dataclass(frozen=True)
@@ -150,7 +152,7 @@ class HostRule:
 class ObservedFirewall:
     """What nftables has: our table, chains of others, our rules in them; and whether firewalld has a table."""
 
-    table: NftTable = dataclasses.field(default_factory=NftTable)
+    table: NftTable | None = None
     chains: tuple[HostChain, ...] = ()
     rules: tuple[HostRule, ...] = ()
     firewalld: bool = False

@@ -9,7 +9,6 @@ from ..artifacts.values import Artifacts
 from ..observed.values import LiveSas, Observed
 from .connections import plan_daemon
 from .credentials import stale_credentials
-from .firewall import plan_firewall
 from .guard import plan_guard
 from .kernel import plan_links
 from .links import renewed_numbers, tunnels_of, with_links_anew
@@ -37,6 +36,8 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
     guarded, freed = plan_guard(wanted.guard, observed.guard)
     build, remove = guarded + build, remove + freed
     if observed.firewall is not None:
+        from .firewall import plan_firewall
+
         opened, closed = plan_firewall(wanted.firewall, observed.firewall)
         steps, remove = opened + steps, remove + closed
     return Plan(tuple(steps + build) + at_charon.steps + tuple(remove), disruption, unsettled)

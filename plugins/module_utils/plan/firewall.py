@@ -8,14 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..artifacts.marks import ACCEPTING, COMMENT
-from ..artifacts.nft import FAMILY, TABLE, Command, commands
+from ..artifacts.nft import FAMILY, TABLE, Command, NftTable, commands
 from ..artifacts.values import FirewallArtifact
 from ..desired.firewall import FIREWALLD, FIREWALLD_REASON
 from ..errors import Problem
 from ..observed.values import HostRule, ObservedFirewall, Place
-from .steps import Step
+from .steps import FIREWALL, Step
 
-LAYER = "firewall"
 _OWN = f"table {FAMILY} {TABLE}"
 
 
@@ -30,16 +29,17 @@ def plan_firewall(wanted: FirewallArtifact, found: ObservedFirewall) -> tuple[li
 
 
 def _own_table(wanted: FirewallArtifact, found: ObservedFirewall) -> tuple[list[Step], list[Step]]:
-    table = wanted.table.with_followed(found.table)
-    if table.is_like(found.table):
+    there = found.table or NftTable()
+    table = (wanted.table or NftTable()).with_followed(there)
+    if table.is_like(there):
         return [], []
-    both = table.merged(found.table)
+    both = table.merged(there)
     first, last = [], []
-    if not both.is_like(found.table):
-        first.append(Step("write", LAYER, _OWN, nft=tuple(commands(both))))
+    if not both.is_like(there):
+        first.append(Step("write", FIREWALL, _OWN, nft=tuple(commands(both))))
     if not table.is_like(both):
         verb = "write" if table else "remove"
-        last.append(Step(verb, LAYER, _OWN, nft=tuple(commands(table))))
+        last.append(Step(verb, FIREWALL, _OWN, nft=tuple(commands(table))))
     return first, last
 
 
@@ -91,13 +91,13 @@ def firewall_problems(wanted: FirewallArtifact, found: ObservedFirewall) -> list
 def _accept(place: Place) -> Step:
     family, table, chain = place
     added = {"family": family, "table": table, "chain": chain, "expr": list(ACCEPTING), "comment": COMMENT}
-    return Step("add", LAYER, _told(place), nft=({"insert": {"rule": added}},))
+    return Step("add", FIREWALL, _told(place), nft=({"insert": {"rule": added}},))
 
 
 def _unaccept(each: HostRule) -> Step:
     family, table, chain = each.place
     command: Command = {"delete": {"rule": {"family": family, "table": table, "chain": chain, "handle": each.handle}}}
-    return Step("remove", LAYER, _told(each.place), nft=(command,))
+    return Step("remove", FIREWALL, _told(each.place), nft=(command,))
 
 
 def _told(place: Place) -> str:

@@ -11,9 +11,8 @@ from ..artifacts.links import MAIN_TABLE
 from ..artifacts.values import Guard
 from ..desired.xfrm_interface import GUARD_METRIC, GUARD_PRIORITY, ROUTE_PROTOCOL
 from ..observed.values import ObservedGuard
-from .steps import Step
+from .steps import GUARD, Step
 
-LAYER = "guard"
 _ROUTE = ("table", str(MAIN_TABLE), "metric", str(GUARD_METRIC), "proto", str(ROUTE_PROTOCOL))
 
 
@@ -41,4 +40,4 @@ def _block(verb: str, network: str) -> Step:
 
 
 def _step(verb: str, name: str, command: tuple[str, ...]) -> Step:
-    return Step("remove" if verb == "delete" else verb, LAYER, name, commands=(command,))
+    return Step("remove" if verb == "delete" else verb, GUARD, name, commands=(command,))

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+# The layers of what passes the host's firewall, and of what is stopped beside it.
+FIREWALL, GUARD = "firewall", "guard"
 Commands = tuple[tuple[str, ...], ...]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import Restored, restore, restore_firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import commands
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import NftTable, commands
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import FirewallRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
@@ -292,6 +292,12 @@ def test_addresses_of_names_are_followed_and_what_more_is_there_stays() -> None:
     assert steps(apply(host, named)) == []
 
 
+def table_of(gateway: Gateway) -> NftTable:
+    found = firewall(gateway, Situation(b"k" * 32))[0].table
+    assert found is not None
+    return found
+
+
 def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
     def rules(count: int) -> int:
         phase1 = [
@@ -305,7 +311,7 @@ def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
             }
             for n in range(count)
         ]  # fmt: skip
-        table = firewall(parse_gateway(config(phase1, phase2)), Situation(b"k" * 32))[0].table
+        table = table_of(parse_gateway(config(phase1, phase2)))
         assert sum(len(each.boxes) for each in table.sets.values()) >= count
         return len(table.rules)
 
@@ -315,5 +321,5 @@ def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
 def test_the_same_gateway_in_another_order_is_the_same_transaction() -> None:
     one = parse_gateway(config([OPEN_PARIS, {**ROME, "firewall_rule": True}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     other = parse_gateway(config([{**ROME, "firewall_rule": True}, OPEN_PARIS], [ROME_LAN, PARIS_LAN], [INTERFACE]))
-    tables = [firewall(each, Situation(b"k" * 32))[0].table for each in (one, other)]
+    tables = [table_of(each) for each in (one, other)]
     assert commands(tables[0]) == commands(tables[1])
