@@ -58,6 +58,7 @@ options:
         has for its name, keys, passwords and texts of private keys, as long as both ends prove who they are as before. So
         O(config) needs no secrets after V(adopted) or V(gathered).
       - A pre-shared key, and the password of an EAP or XAuth user, is kept in the short form whatever else has changed.
+      - A private key of O(config.private_keys) keeps its text, passphrase and PIN while it is where it was.
       - A secret that is given is taken, so that secrets can come from a vault one after the other.
     type: bool
     default: false
@@ -74,7 +75,7 @@ options:
         charon.
       - Nothing of the text is passed over. A section or key that no option stands for, and a value that no option can keep,
         is an error with file, line and key. A key that says its default is understood.
-      - Pre-shared keys of the text may be in it, and are not returned.
+      - Secrets of the text may be in it, and are not returned.
     type: str
 seealso:
   - module: swanfleet.ipsec.ipsec_info
@@ -135,6 +136,18 @@ EXAMPLES = r"""
           type: drop
           local_networks: [10.1.0.0/24]
           remote_networks: [10.2.0.0/16]
+
+- name: A certificate with its key in a container, and a key that stays on a token
+  swanfleet.ipsec.ipsec_gateway:
+    config:
+      private_keys:
+        - name: berlin
+          pkcs12: /root/berlin.p12
+          passphrase: "{{ vault_passphrase }}"
+        - name: card
+          handle: "45"
+          module: opensc
+          pin: "{{ vault_pin }}"
 
 - name: Without the tunnel to Paris
   swanfleet.ipsec.ipsec_gateway:

@@ -44,6 +44,18 @@ EXAMPLES = r"""
     init_type: on_demand
     psk: "{{ vault_psk_paris }}"
 
+- name: With a certificate whose key is encrypted
+  swanfleet.ipsec.ipsec_phase1:
+    name: oslo
+    remote_endpoints: [198.51.100.4]
+    auth_method: certificate
+    certificate: /etc/ssl/berlin.pem
+    private_key: /etc/ssl/private/berlin.key
+    passphrase: "{{ vault_passphrase }}"
+    ca_certificates: [/etc/ssl/fleet-ca.pem]
+    local_id: fqdn:berlin.example.com
+    remote_id: fqdn:oslo.example.com
+
 - name: No connection to Paris
   swanfleet.ipsec.ipsec_phase1:
     name: paris

@@ -341,6 +341,12 @@ def test_traps_are_those_of_children_that_start_with_traffic(charon: Charon) -> 
     assert charon.traps() == frozenset()
 
 
+def test_a_key_on_a_token_that_is_not_there_is_refused(charon: Charon) -> None:
+    with pytest.raises(DaemonRefused, match="loading private key from token failed"):
+        charon.load_token({"handle": "0a", "pin": "1234"})
+    assert charon.key_ids() == []
+
+
 def test_authorities_are_shown_replaced_and_unloaded_with_their_certificates(charon: Charon) -> None:
     assert charon.authorities() == {}
     tree: Tree = {"cacert": material.AUTHORITY, "crl_uris": ["http://a/", "file:///b"], "cert_uri_base": "http://c/"}

@@ -29,11 +29,13 @@ class Canary:
     """
 
     name: str
+    ascii: bool = False
 
     @property
     def text(self) -> str:
         """Return the secret itself."""
-        return f"{self.name}{_ENDS[0]}{_ESCAPED}{self.name}{_ENDS[1]}"
+        inside = "".join(each for each in _ESCAPED if each.isascii() or not self.ascii)
+        return f"{self.name}{_ENDS[0]}{inside}{self.name}{_ENDS[1]}"
 
     def traces(self) -> Iterator[bytes]:
         """Yield what stands in any data that holds either end of the secret in one of the encodings."""

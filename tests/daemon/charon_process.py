@@ -12,8 +12,9 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
@@ -25,9 +26,10 @@ _numbers = itertools.count(1)
 Mark = tuple[int, int]
 
 # Enough for every way to authenticate. kernel-libipsec does ESP in user space, so that CHILD_SAs come up on kernels
-# without ESP; kernel-netlink, behind it, still does addresses and routes.
+# without ESP; kernel-netlink, behind it, still does addresses and routes. Certificates are read by x509, as on a target, and
+# not by openssl, which knows nothing of policies.
 PLUGINS = (
-    "random nonce openssl pem pkcs1 pkcs8 x509 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
+    "random nonce x509 openssl pem pkcs1 pkcs7 pkcs8 pkcs12 rc2 revocation constraints pubkey sha1 sha2 aes hmac kdf drbg gcm "
     "curve25519 md5 eap-identity eap-md5 eap-mschapv2 eap-tls xauth-generic curl "
     "kernel-libipsec kernel-netlink socket-default vici updown error-notify"
 )
@@ -48,7 +50,7 @@ charon-systemd {{
     plugins {{ vici {{ socket = {uri} }} error-notify {{ socket = unix://{alerts} }} }}
     {extra}
 }}
-swanctl {{ load = pem pkcs1 pkcs8 x509 openssl random }}
+swanctl {{ load = pem pkcs1 pkcs7 pkcs8 pkcs12 rc2 sha1 sha2 hmac x509 openssl random }}
 """
 
 
@@ -108,13 +110,24 @@ def _from(path: Path, start: int) -> str:
         return handle.read().decode("utf-8", "replace")
 
 
+@dataclass(frozen=True)
+class Extra:
+    """What a charon of some tests has beside the others: settings, plugins, variables of its environment."""
+
+    settings: str = ""
+    plugins: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
 class CharonProcess:
     """One charon in `netns`, of the Debian release named (see `releases`).
 
     `directory` lies below /tmp, which all releases see, and is short: a unix socket's path has at most 107 bytes.
     """
 
-    def __init__(self, *, directory: Path, netns: str, extra: str = "", release: str = HOST) -> None:
+    def __init__(self, *, directory: Path, netns: str, extra: str | Extra = "", release: str = HOST) -> None:
+        more = extra if isinstance(extra, Extra) else Extra(extra)
+        self.environment = more.environment
         self.release = release
         self.directory = directory
         self.netns = netns
@@ -126,7 +139,13 @@ class CharonProcess:
         self.process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
         self.settings_path.write_text(
-            SETTINGS.format(plugins=PLUGINS, directory=directory, uri=self.uri, alerts=self.alerts, extra=extra),
+            SETTINGS.format(
+                plugins=f"{PLUGINS} {more.plugins}",
+                directory=directory,
+                uri=self.uri,
+                alerts=self.alerts,
+                extra=more.settings,
+            ),
             encoding="utf-8",
         )
 
@@ -141,7 +160,7 @@ class CharonProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env={**ENVIRONMENT, "STRONGSWAN_CONF": str(self.settings_path)},
+                env={**ENVIRONMENT, **self.environment, "STRONGSWAN_CONF": str(self.settings_path)},
             )
         deadline = time.monotonic() + timeout
         while not self._answers():
@@ -247,7 +266,7 @@ def clean(charon: ViciCharon) -> None:
 
 
 @contextmanager
-def running(extra: str = "", *, netns: str | None = None, release: str = HOST) -> Iterator[CharonProcess]:
+def running(extra: str | Extra = "", *, netns: str | None = None, release: str = HOST) -> Iterator[CharonProcess]:
     """Run a charon, in a namespace of its own unless one is named; nothing of it is left at the end."""
     if netns is None:
         with namespace() as made, running(extra, netns=made, release=release) as process:
@@ -264,7 +283,9 @@ def running(extra: str = "", *, netns: str | None = None, release: str = HOST) -
 
 
 @contextmanager
-def wired(extra: str = "", *, release: str = HOST, networks: int = 1) -> Iterator[tuple[CharonProcess, CharonProcess]]:
+def wired(
+    extra: str | Extra = "", *, release: str = HOST, networks: int = 1
+) -> Iterator[tuple[CharonProcess, CharonProcess]]:
     """Run two charons with a cable between them: 192.0.2.1 with 10.1.0.1 behind it, 192.0.2.2 with 10.2.0.1.
 
     With more `networks` 10.1.1.1, 10.1.2.1 … too. All addresses are there before a charon starts: of many that come at

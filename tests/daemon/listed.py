@@ -153,13 +153,15 @@ def _expected_round(each: LocalRound | RemoteRound) -> Shown:
 
 
 def without_tokens(config: Any) -> Any:
-    """Return a configuration without certificates on tokens, of which there are none here."""
+    """Return a configuration without keys and certificates on tokens, of which there are none here."""
     if isinstance(config, dict):
         return {key: without_tokens(value) for key, value in config.items() if not str(key).startswith("token_")}
     if not isinstance(config, list):
         return config
     # An authority has no other certificate then.
-    kept = [each for each in config if not isinstance(each, dict) or "token_ca_certificate" not in each]
+    kept = [
+        each for each in config if not isinstance(each, dict) or not {"token_ca_certificate", "handle"} & each.keys()
+    ]
     return [without_tokens(each) for each in kept]
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
@@ -33,6 +34,12 @@ def key_pem(key: Key, *, passphrase: str = "", traditional: bool = False) -> str
     if passphrase:
         encryption = serialization.BestAvailableEncryption(passphrase.encode())
     return key.private_bytes(serialization.Encoding.PEM, form, encryption).decode()
+
+
+def container(holder: Holder, *, passphrase: str) -> bytes:
+    """Return a PKCS#12 container with a certificate and its key."""
+    encryption = serialization.BestAvailableEncryption(passphrase.encode())
+    return pkcs12.serialize_key_and_certificates(b"own", holder.key, holder.certificate, None, encryption)
 
 
 def public_pem(key: Key) -> str:
@@ -75,12 +82,18 @@ class Authority(Holder):
         ca: bool = False,
         crl_uri: str = "",
         ocsp_uri: str = "",
+        names: Sequence[str] = (),
+        policies: Sequence[str] = (),
     ) -> Holder:
-        """Issue a certificate with the subject "CN=name", and the name as a subjectAltName."""
+        """Issue a certificate with the subject "CN=name", and the name as a subjectAltName, before any others.
+
+        `policies` are object identifiers.
+        """
         holder = key or new_key()
         extensions: list[x509.ExtensionType] = [x509.BasicConstraints(ca=ca, path_length=None)]
         if not ca:
-            extensions.append(x509.SubjectAlternativeName([x509.DNSName(name)]))
+            extensions.append(x509.SubjectAlternativeName([x509.DNSName(each) for each in (name, *names)]))
+        extensions += _policies(policies)
         if crl_uri:
             where = [x509.UniformResourceIdentifier(crl_uri)]
             extensions.append(x509.CRLDistributionPoints([x509.DistributionPoint(where, None, None, None)]))
@@ -108,11 +121,16 @@ class Authority(Holder):
         return builder.sign(self.key, _hash(self.key)).public_bytes(serialization.Encoding.PEM).decode()
 
 
-def authority(name: str = "Test CA", kind: str = "ec") -> Authority:
-    """Return a new authority that nobody but itself has certified."""
+def _policies(policies: Sequence[str]) -> list[x509.ExtensionType]:
+    told = [x509.PolicyInformation(x509.ObjectIdentifier(each), None) for each in policies]
+    return [x509.CertificatePolicies(told)] if told else []
+
+
+def authority(name: str = "Test CA", kind: str = "ec", policies: Sequence[str] = ()) -> Authority:
+    """Return a new authority that nobody but itself has certified; it may certify by some policies, or says nothing of any."""
     key = new_key(kind)
     subject = _name(name)
-    extensions: list[x509.ExtensionType] = [x509.BasicConstraints(ca=True, path_length=None)]
+    extensions: list[x509.ExtensionType] = [x509.BasicConstraints(ca=True, path_length=None), *_policies(policies)]
     return Authority(key, _signed(name, key, subject, key, (NOW - 2 * DAY, NOW + 60 * DAY), extensions))
 
 

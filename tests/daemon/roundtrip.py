@@ -18,6 +18,7 @@ from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.inverse import Parsed, read_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.key_sections import KEY_KINDS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys import (
     ANY_ADDRESS,
     CHILD_KEYS,
@@ -28,11 +29,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.keys imp
     value_of,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
-    render_connections,
-    render_secrets,
-)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import render_connections
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SECRETS_FILE
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities import ANY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import HANDLE
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import kernel_selectors
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
@@ -88,7 +88,7 @@ def rendered(found: Parsed) -> str:
     """Return the text that a run would write for what was read, secrets included."""
     numbers = {name: each.if_id for name, each in found.gateway.xfrm_interfaces.items() if each.if_id is not None}
     wanted = artifacts(found.gateway, Situation(b"roundtrip", if_ids=numbers))
-    return render_connections({**wanted.shunts, **wanted.connections}) + render_secrets(wanted.shared)
+    return render_connections({**wanted.shunts, **wanted.connections}) + wanted.files[SECRETS_FILE].text
 
 
 def verdict(file: Path) -> Verdict:
@@ -208,9 +208,23 @@ def _section(prefix: str, tree: Tree, keys: Mapping[str, Key]) -> Iterator[tuple
 
 def _secrets(before: Tree, after: Tree) -> Iterator[str]:
     """Yield secrets that come up on one side only; whose they are is another matter, see `desired/owners.py`."""
-    olds, news = ({_value(each["secret"]): name for name, each in tree.items()} for tree in (before, after))
+    olds, news = ({_opened(name, each): name for name, each in tree.items()} for tree in (before, after))
+    olds.pop(None, None)
+    news.pop(None, None)
     yield from (f"secrets.{olds[each]}: its value is lost" for each in olds.keys() - news.keys())
     yield from (f"secrets.{news[each]}: its value is not in the file" for each in news.keys() - olds.keys())
+
+
+def _opened(name: str, tree: Tree) -> Any:
+    """Return what a section of secrets says: a shared secret itself, or what opens which private key; None for nothing."""
+    kind = next((each for each in KEY_KINDS if name.startswith(each)), "")
+    if kind == "token":
+        return kind, HANDLE.parse(tree["handle"]), int(tree.get("slot", "-1"), 0), tree.get("module"), tree.get("pin")
+    if kind and "secret" not in tree:
+        # swanctl loads all files of its directories, whether a section speaks of them or not.
+        return None
+    # In our text the path of a file that nobody has read stands for it.
+    return (str(Path("/etc/swanctl") / kind / tree["file"]), tree["secret"]) if kind else _value(tree["secret"])
 
 
 def _value(text: str) -> bytes:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 import sys
@@ -29,7 +30,10 @@ FIRST, SECOND = Canary("first3f0c"), Canary("second8a71")
 AUTHORITY = pki.authority("Authority of the canary")
 HOLDER = AUTHORITY.issue("gw.example.org")
 KEY = KeyCanary(HOLDER.key_pem)
-SEARCH = Search([FIRST, SECOND, KEY])
+# What opens a container is of ASCII alone. The keys that passphrases open are open in no file at all.
+WORD = Canary("third5b2e", ascii=True)
+LOCKED, BOXED = AUTHORITY.issue("locked.example.org"), AUTHORITY.issue("boxed.example.org")
+SEARCH = Search([FIRST, SECOND, WORD, KEY, KeyCanary(LOCKED.key_pem), KeyCanary(BOXED.key_pem)])
 PROGRAMS = Path(sys.executable).parent
 
 
@@ -42,7 +46,9 @@ class Gateway:
         self.log = sandbox.directory / "ansible.log"
         self.results = sandbox.directory / "results"
         self.remote_tmp = sandbox.directory / "home" / "remote-tmp"
-        secrets = {"first": FIRST.text, "second": SECOND.text, "key": KEY.text}
+        secrets = {"first": FIRST.text, "second": SECOND.text, "word": WORD.text, "key": KEY.text}
+        secrets["locked"] = pki.key_pem(LOCKED.key, passphrase=FIRST.text)
+        secrets["box"] = base64.b64encode(pki.container(BOXED, passphrase=WORD.text)).decode()
         host = {"ansible_connection": "local", "ansible_python_interpreter": TARGET_PYTHON, **secrets}
         self.inventory = sandbox.directory / "inventory.json"
         self.inventory.touch(0o600)
@@ -113,11 +119,16 @@ class Gateway:
 
 
 def _inner(call: SystemCall, run: Traced) -> bool:
-    """Say whether a write leads from a worker of Ansible to its main process or to the module, or from the module to charon."""
+    """Say whether a write leads from a worker of Ansible to its main process or to the module, or to charon.
+
+    charon is told by the module, or by a swanctl that gives it what files hold, in pieces of its own.
+    """
     if call.target.startswith("pipe:"):
         # Workers are forked from ansible-playbook; all others that write were started as programs of their own.
         return call.process not in {start.process for start in run.programs()}
-    return call.target.startswith("socket:") and any(word in call.arguments for word in ("load-shared", "load-key"))
+    swanctls = {start.process for start in run.programs() if start.arguments.startswith('"/usr/sbin/swanctl"')}
+    told = any(word in call.arguments for word in ("load-shared", "load-key", "load-token"))
+    return call.target.startswith("socket:") and (told or call.process in swanctls)
 
 
 @contextmanager

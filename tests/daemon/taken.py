@@ -14,6 +14,8 @@ from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.authorities import for_vici, says
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.credentials import credential_files
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.key_sections import key_sections
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.rounds import with_contents
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.shunts import shunt_name
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.swanctl import (
@@ -60,6 +62,7 @@ def taken(config: Made, *, starting: bool = False) -> Taken:
     # On this host there is no file of a certificate or key.
     gateway, _warnings = credentials.with_contents(parse_gateway(config), lambda _path: None, Gateway())
     check_gateway(gateway)
+    credentials.check_credentials(gateway)
     return made(config, gateway, starting=starting)
 
 
@@ -153,7 +156,8 @@ def _in_batches(all_taken: Sequence[Taken], size: int) -> Iterator[list[Taken]]:
 
 
 def _held(charon: ViciCharon) -> list[Any]:
-    return [charon.connections(), charon.pools(), charon.authorities(), sorted(charon.shared_ids())]
+    held = [sorted(charon.shared_ids()), sorted(charon.key_ids()), sorted(charon.certificates())]
+    return [charon.connections(), charon.pools(), charon.authorities(), *held]
 
 
 def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken]) -> str:
@@ -166,10 +170,11 @@ def _by_swanctl(process: CharonProcess, directory: Path, batch: Sequence[Taken])
         (directory / f"conf.d/{number}.conf").write_text(
             render_connections({**each.shunts, **each.connections}, each.pools, each.authorities), encoding="utf-8"
         )
-        for role, held in each.credentials.items():
+        for role, file in credential_files(each.credentials).items():
             (directory / role).parent.mkdir(exist_ok=True)
-            (directory / role).write_text(held.text.reveal(), encoding="utf-8")
-        (directory / f"conf.d/{number}-secrets.conf").write_text(render_secrets(each.shared), encoding="utf-8")
+            (directory / role).write_bytes(file.encoded)
+        secrets = render_secrets(each.shared, key_sections(each.gateway, each.credentials, {}))
+        (directory / f"conf.d/{number}-secrets.conf").write_text(secrets, encoding="utf-8")
     with process.client() as charon:
         for each in batch:
             load(charon, each)

@@ -51,6 +51,7 @@ USERS = {
     " remote {{ cacerts = ca.pem\n id = vpn.example.org }}\n" + CHILD + " }}\n",
 }  # fmt: skip
 ANNA, BERT = "eap-anna { id = anna\n secret = of-anna-7c1d }\n", "eap-bert { id = bert\n secret = of-bert-88f0 }\n"
+LOCKED = "private-here { file = here.pem\n secret = of-here-5d20 }\n"
 ENDS = {
     "here": {"end": "here", "peer": "there", "mine": "192.0.2.1", "theirs": "192.0.2.2", "own": 1, "other": 2},
     "there": {"end": "there", "peer": "here", "mine": "192.0.2.2", "theirs": "192.0.2.1", "own": 2, "other": 1},
@@ -65,7 +66,7 @@ def write(directory: Path, end: str) -> None:
         text.format(**ENDS[end], name=name, net=net)
         for net, (name, text) in enumerate((("gate", GATE), ("users", USERS[end])), start=1)
     ]
-    secrets = ANNA + (BERT if end == "here" else "")
+    secrets = ANNA + (BERT + LOCKED if end == "here" else "")
     text = f"connections {{\n{''.join(connections)}}}\nsecrets {{\n{secrets}}}\ninclude conf.d/*.conf\n"
     files = {
         "swanctl.conf": text,
@@ -73,6 +74,8 @@ def write(directory: Path, end: str) -> None:
         **{f"x509/{name}.pem": holder.pem for name, holder in HOLDERS.items()},
         **{f"private/{name}.pem": holder.key_pem for name, holder in HOLDERS.items()},
     }
+    if end == "here":
+        files["private/here.pem"] = pki.key_pem(HOLDERS["here"].key, passphrase="of-here-5d20")
     for name, content in files.items():
         (directory / name).touch(0o600)
         (directory / name).write_text(content, encoding="utf-8")
@@ -112,9 +115,12 @@ def test_certificates_and_users_are_taken_over_while_their_tunnels_are_up(near: 
     assert "of-anna-7c1d" not in (Path(host.paths.swanctl) / "swanctl.conf").read_text(encoding="utf-8")
     assert (adopt(host).changed, written(host)) == (False, set())
 
+    # What opens a key stays where it was, and so the key comes back whenever charon starts.
+    assert "of-here-5d20" in (Path(host.paths.swanctl) / "swanctl.conf").read_text(encoding="utf-8")
+    keys = sorted(host.charon.key_ids())
     told = process.swanctl(Path(host.paths.swanctl), "--load-all", "--noprompt")
     assert "loaded 2 connections, 0 unloaded" in told
-    assert spis(host.charon) == before
+    assert (spis(host.charon), sorted(host.charon.key_ids()), len(keys)) == (before, keys, 3)
 
 
 def test_what_was_adopted_is_applied_again_with_the_secrets_that_the_host_has(near: tuple[CharonProcess, Host]) -> None:

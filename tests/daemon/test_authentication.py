@@ -43,9 +43,9 @@ class Ends:
             root.mkdir()
             self.hosts[number] = engine_host(root, process.uri)
 
-    def apply(self, number: int, **options: Any) -> Any:
-        """Make one end a gateway with the tunnel, and return what the run found and did."""
-        return run(self.hosts[number], tunnel(number, **options))
+    def apply(self, number: int, *keys: Config, **options: Any) -> Any:
+        """Make one end a gateway with the tunnel and private keys, and return what the run found and did."""
+        return run(self.hosts[number], {**tunnel(number, **options), **({"private_keys": list(keys)} if keys else {})})
 
     def up(self, initiator: int) -> dict[str, Any]:
         """Bring the tunnel up from one end, and return the IKE_SA as that end shows it; end it again."""
@@ -200,7 +200,8 @@ def fields(way: str) -> list[pytest.MarkDecorator]:
     """Return what a way proves: the fields of the page that its name speaks of."""
     option = "phase1.second_authentication" if "then" in way else "phase1.auth_method"
     proven = [field for word, field in FIELDS.items() if word in re.split(r"[ ,]+", way)]
-    return [pytest.mark.proves(*proven, option=option)] if proven else []
+    marks = [pytest.mark.proves(*proven, option=option)] if proven else []
+    return [*marks, pytest.mark.proves(key="secrets.xauth<suffix>", option=option)] if "xauth" in way else marks
 
 
 PROVEN = {

@@ -91,7 +91,14 @@ def test_charon_shows_the_same_connections_of_both_texts(
             assert replaced is (shown != by_hand), file.name
             compared.append(file.stem)
     record_property("files", len(compared))
-    by_users = {"client-with-virtual-ip", "two-rounds", "xauth-road-warriors", "certificates", "post-quantum-key"}
+    by_users = {
+        "client-with-virtual-ip",
+        "two-rounds",
+        "xauth-road-warriors",
+        "certificates",
+        "post-quantum-key",
+        "locked-keys",
+    }
     selecting = {"volume-limits", "transport-gre"}
     shunting = {"shunts", "exceptions"}
     assert {"site-psk", "secrets-of-all-forms", "only-remarks", *by_users, *selecting, *shunting} <= set(compared)

@@ -28,6 +28,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_setti
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pool import Pool, PoolAttribute
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.private_key import PrivateKey
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import (
     LocalRound,
     RemoteRound,
@@ -53,6 +54,12 @@ GATEWAYS = 1500
 KNOWN_GOOD = yaml.safe_load(Path(__file__).with_name("known_good.yml").read_text("utf-8"))
 PHASE1: Made = {"name": "paris", "remote_endpoints": ["198.51.100.7"], "psk": "s3cret"}
 PHASE2: Made = {"name": "lan", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}
+ON_TOKEN: Made = {"handle": "0a"}
+WHERE_A_KEY_IS: dict[str, Made] = {
+    "private_key": {"private_key": material.OTHER_LOCKED_KEY, "passphrase": material.PASSPHRASE},
+    "pkcs12": {"pkcs12": material.CONTAINER, "passphrase": material.PASSPHRASE},
+    **dict.fromkeys(("handle", "slot", "module", "pin"), ON_TOKEN),
+}
 # Numbers of types in an ID payload (RFC 7296, section 3.5).
 TYPES = {"address": {1, 5}, "fqdn": {2}, "email": {3}, "dn": {9}, "keyid": {11}}
 
@@ -159,13 +166,14 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
             "local_networks": ["10.1.0.0/24"],
             "remote_networks": ["10.2.0.0/24"],
         },
+        PrivateKey: {"name": f"key{number}", **WHERE_A_KEY_IS.get(name, WHERE_A_KEY_IS["private_key"])},
         Route: {"destination": "10.9.0.0/16"},
         PoolAttribute: {"number": 7, "values": ["x"]},
         Dpd: {},
         Allow: {"protocol": "tcp"},
         HostTable: {"family": "inet", "table": "filter"},
     }
-    if cls not in given or name in {opt.name for opt in options_of(Authentication)} - {"psk"}:
+    if cls not in given or (cls is Phase1 and name in {opt.name for opt in options_of(Authentication)} - {"psk"}):
         given[Phase1].update(way_with(cls, name, value))
     else:
         given[cls][name] = value
@@ -174,6 +182,7 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         PoolAttribute: ("pools", Pool),
         Authority: ("authorities", Authority),
         Shunt: ("shunts", Shunt),
+        PrivateKey: ("private_keys", PrivateKey),
         XfrmInterface: ("xfrm_interfaces", XfrmInterface),
         Route: ("xfrm_interfaces", XfrmInterface),
         HostTable: ("firewall", HostTable),

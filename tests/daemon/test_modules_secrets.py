@@ -15,6 +15,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon import secret_plays
 from ansible_collections.swanfleet.ipsec.tests.daemon.secret_plays import (
     AUTHORITY,
     HOLDER,
+    LOCKED,
     SEARCH,
     Call,
     Gateway,
@@ -48,7 +49,29 @@ CERTIFIED: dict[str, Any] = {
     "ppk": "{{ first }}",
     "init_type": "none",
 }
+IN_PHASE1: dict[str, Any] = {
+    **{name: CERTIFIED[name] for name in ("auth_method", "ca_certificates", "remote_id", "init_type")},
+    "name": "locked",
+    "remote_endpoints": ["198.51.100.5"],
+    "certificate": LOCKED.pem,
+    "private_key": "{{ locked }}",
+    "passphrase": "{{ first }}",
+}
+IN_BOX = {"name": "box", "pkcs12": "{{ box }}", "passphrase": "{{ word }}"}
+# There is no token here, so that charon refuses it; what it is told of the PIN is in the trace all the same.
+ON_TOKEN = {"name": "card", "handle": "0a", "pin": "{{ second }}"}
+WRONG_KEYS: list[dict[str, Any]] = [
+    {**IN_BOX, "passphrase": "{{ word }}x"},
+    {**IN_BOX, "pkcs12": "{{ locked }}"},
+    {**IN_BOX, "pin": "{{ second }}"},
+    {"name": "own", "private_key": "{{ key }}", "passphrase": "{{ first }}"},
+    {"name": "own", "private_key": "{{ locked }}"},
+    {**ON_TOKEN, "passphrase": "{{ first }}"},
+]
 WRONG: list[dict[str, Any]] = [
+    {**IN_PHASE1, "passphrase": "{{ second }}"},
+    {**IN_PHASE1, "private_key": "{{ key }}"},
+    {**ONE, "passphrase": "{{ first }}"},
     {**ONE, "name": "a b"},
     {**ONE, "pskk": "{{ second }}"},
     {**ONE, "psk": "{{ first }}\nx"},
@@ -69,6 +92,8 @@ BYHAND = """connections {{ rome {{
     local {{ auth = psk }}\n remote {{ auth = psk }}
 }} }} secrets {{ ike-1 {{ secret = {} }} }}""".format
 BROKEN = "connections {{ }} secrets {{ ike-1 {{ secret = {} }} }}".format
+PLAIN_WORD = "{{ word | regex_replace('[^A-Za-z0-9]', '_') }}"
+OPENERS = f"secrets {{ private-a {{ file = a.pem\n secret = {PLAIN_WORD} }}\ntoken-b {{ handle = 0a\n pin = {PLAIN_WORD} }} }}"
 RIGHT: list[Call] = [
     ("ipsec_phase1", ONE, "ok"),
     ("ipsec_gateway", {"config": CONFIG, "state": "overridden"}, "ok"),
@@ -85,6 +110,11 @@ RIGHT: list[Call] = [
     ("ipsec_gateway", {"config": {"phase1": [CERTIFIED]}, "state": "rendered"}, "ok"),
     ("ipsec_gateway", {"state": "gathered"}, "ok"),
     ("ipsec_phase1", {"name": "paris", "state": "absent"}, "ok"),
+    ("ipsec_phase1", IN_PHASE1, "ok"),
+    ("ipsec_gateway", {"config": {"private_keys": [IN_BOX]}, "state": "merged"}, "ok"),
+    ("ipsec_gateway", {"config": {"private_keys": [IN_BOX], "phase1": [IN_PHASE1]}, "state": "rendered"}, "ok"),
+    ("ipsec_gateway", {"state": "gathered"}, "ok"),
+    ("ipsec_gateway", {"state": "parsed", "running_config": OPENERS}, "ok"),
 ]
 TEXTS: list[Any] = [
     BROKEN('"{{ first }}'),
@@ -98,6 +128,7 @@ ALL = told(
     *(("ipsec_phase1", each, "failed") for each in WRONG),
     *(("ipsec_gateway", {"config": {"phase1": [each]}}, "failed") for each in WRONG),
     *(("ipsec_gateway", {"config": each}, "failed") for each in MISPLACED),
+    *(("ipsec_gateway", {"config": {"private_keys": [each]}}, "failed") for each in [*WRONG_KEYS, ON_TOKEN]),
     *(("ipsec_gateway", {"state": "parsed", "running_config": each}, "failed") for each in TEXTS),
 )
 
@@ -122,8 +153,12 @@ def test_a_run_shows_no_secret_and_keeps_it_in_private_files_of_the_target(gatew
     assert gateway.leaks(run) == []
     swanctl = gateway.sandbox.swanctl / "conf.d" / "swanfleet-secrets.conf"
     generations = set((gateway.sandbox.state / "generations").glob("*/secrets.json"))
-    [key] = (gateway.sandbox.swanctl / "private").iterdir()
+    [key] = [path for path in (gateway.sandbox.swanctl / "private").iterdir() if SEARCH.found_in(path.read_bytes())]
     assert gateway.files().keys() - generations == {swanctl, key}
+    # A key that a passphrase opens is open to charon alone.
+    assert len(list((gateway.sandbox.swanctl / "private").iterdir())) == 2
+    assert len(list((gateway.sandbox.swanctl / "pkcs12").iterdir())) == 1
+    assert [call for call in run.carrying(SEARCH) if "load-token" in call.arguments]
 
 
 def test_a_check_shows_no_secret_and_writes_none(gateway: Gateway) -> None:

@@ -88,6 +88,7 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "authorities": [],
         "shunts": [],
         "firewall": [],
+        "private_keys": [],
     }
 
 

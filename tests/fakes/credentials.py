@@ -14,11 +14,15 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 
 
 class FakeCredentials:
-    """Holds keys by what charon calls them, and certificates by their DER, with their type."""
+    """Holds keys by what charon calls them, and certificates by their DER, with their type.
+
+    `tokens` is what there is beside it: what charon calls the key of a handle, empty where it cannot tell, and the PIN.
+    """
 
     def __init__(self) -> None:
         self.keys: dict[str, bytes] = {}
         self.held: dict[bytes, str] = {}
+        self.tokens: dict[str, tuple[str, str | None]] = {}
         self.secrets: dict[str, tuple[str, tuple[str, ...], bytes]] = {}
 
     def _command(self, command: str, subject: str = "") -> None:
@@ -49,6 +53,15 @@ class FakeCredentials:
     def unload_key(self, id: str) -> None:  # noqa: A002  # vici's word
         self._command("unload-key", id)
         self.keys.pop(id, None)
+
+    def load_token(self, place: Mapping[str, str]) -> str:
+        self._command("load-token", "a private key on a token")
+        name, pin = self.tokens.get(place["handle"], ("", None))
+        if pin != place.get("pin", ""):
+            raise DaemonRefused("load-token", "a private key on a token", "loading private key from token failed")
+        if name:
+            self.keys[name] = b""
+        return name
 
     def load_certificate(self, *, kind: str, flag: str, data: bytes) -> None:
         self._command("load-cert", f"a certificate ({kind}, {flag})")

@@ -14,11 +14,15 @@ from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance, 
 Made = dict[str, Any]
 
 OWN: Made = {"certificate": material.CERTIFICATE, "private_key": material.PRIVATE_KEY}
+LOCKED: Made = {**OWN, "private_key": material.LOCKED_KEY, "passphrase": material.PASSPHRASE}
 AUTHORITIES = (material.AUTHORITY, material.OTHER_AUTHORITY, material.AUTHORITY + material.OTHER_AUTHORITY)
 USERS = ("alice", "bob@example.org", "CORP\\carol", "gw 7", "x" * 200)
 CERTIFIED: Made = {"local_id": "fqdn:gw.example.org", "remote_id": "any"}
 NO_SHORT_FORM: Made = dict.fromkeys(
-    ("auth_method", "eap_role", "psk", "certificate", "private_key", "ca_certificates", "username", "password")
+    (
+        *("auth_method", "eap_role", "psk", "certificate", "private_key", "passphrase", "ca_certificates", "username"),
+        "password",
+    )
 )
 
 
@@ -31,7 +35,8 @@ def _user(chance: Chance) -> Made:
 
 
 def _certificate(chance: Chance) -> Made:
-    return {"auth_method": "certificate", **OWN, "ca_certificates": _trusted(chance), **CERTIFIED}
+    own = LOCKED if chance.random() < 0.3 else OWN
+    return {"auth_method": "certificate", **own, "ca_certificates": _trusted(chance), **CERTIFIED}
 
 
 def _eap_tls(chance: Chance) -> Made:
@@ -68,7 +73,7 @@ def _then_key(chance: Chance) -> Made:
 
 def _then_tls(chance: Chance) -> Made:
     server = chance.random() < 0.5
-    proof = {**_SERVER, "ca_certificates": _trusted(chance)} if server else OWN
+    proof = {**_SERVER, "ca_certificates": _trusted(chance)} if server else chance.choice((OWN, LOCKED))
     second = {name: value for name, value in proof.items() if name != "init_type"}
     return {
         "psk": "the first key", "second_authentication": {"auth_method": "eap_tls", **second}, **CERTIFIED,
@@ -93,11 +98,28 @@ def token(chance: Chance) -> Made:
     return {**found, **chance.choice(({}, {"slot": 3}, {"module": "opensc"}, {"slot": "0x4", "module": "opensc"}))}
 
 
+def private_key(chance: Chance) -> Made:
+    """Return what there is to a private key beside its name: a text, a container, or a place on a token."""
+    opened = {"passphrase": material.PASSPHRASE}
+    ways: tuple[Made, ...] = (
+        {"private_key": material.OTHER_PRIVATE_KEY},
+        {"private_key": material.OTHER_LOCKED_KEY, **opened},
+        {"pkcs12": chance.choice((material.CONTAINER, material.OLD_CONTAINER)), **opened},
+        {"handle": "0a1b", **chance.choice(({}, {"pin": "1234"}, {"slot": 3, "pin": "1234"}, {"module": "opensc"}))},
+    )
+    return chance.choice(ways)
+
+
 def local_round(chance: Chance) -> Made:
     """Return a round of this end."""
     found: Made = {"auth": chance.choice(("pubkey", "rsa-sha256", "eap-tls", "ecdsa-sha384"))}
     ways: tuple[Made, ...] = (
         {"certificates": [material.CERTIFICATE], "private_keys": [material.PRIVATE_KEY]},
+        {
+            "certificates": [material.CERTIFICATE],
+            "private_keys": [material.LOCKED_KEY],
+            "passphrase": material.PASSPHRASE,
+        },
         {"token_certificates": [token(chance)]},
         {"public_keys": [material.PUBLIC_KEY], "private_keys": [material.PRIVATE_KEY], "id": "fqdn:gw.example.org"},
     )

@@ -32,6 +32,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_setti
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pool import ATTRIBUTES, Pool, PoolAttribute
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.private_key import PrivateKey
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import (
     LocalRound,
     RemoteRound,
@@ -45,6 +46,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators import values
 from ansible_collections.swanfleet.ipsec.tests.generators.authentication import (
     authentication,
     local_round,
+    private_key,
     remote_round,
     token,
     user,
@@ -58,7 +60,7 @@ ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113
 SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
-    *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User),
+    *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User, PrivateKey),
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
@@ -262,9 +264,12 @@ _MADE_AS_A_WHOLE = {
     User: user,
     TokenCertificate: token,
     SecondAuthentication: _second,
+    PrivateKey: private_key,
 }
 for _cls, _maker in _MADE_AS_A_WHOLE.items():
-    FITTING.update({(_cls, each.name): _entry_of(_maker, each.name) for each in options_of(_cls)})
+    FITTING.update(
+        {(_cls, each.name): _entry_of(_maker, each.name) for each in options_of(_cls) if not each.identifies}
+    )
 FITTING.update({(Phase1, name): _entry_of(authentication, name) for name in _TOGETHER})
 
 
@@ -334,6 +339,7 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
         "authorities": [_made_authority(chance, number) for number in range(chance.choice((0, 0, 1)))],
         "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
         "shunts": [made_object(Shunt, chance, name=f"shunt{number}") for number in range(chance.choice((0, 0, 0, 1, 2)))],
+        "private_keys": [{"name": f"key{number}", **private_key(chance)} for number in range(chance.choice((0, 0, 0, 1, 2)))],
     }  # fmt: skip
 
 

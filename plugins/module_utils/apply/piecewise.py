@@ -29,6 +29,7 @@ from .steps import (
 _TOLD_TO_CHARON = (
     "secret",
     "key",
+    "token",
     "certificate",
     "trust",
     "credentials",

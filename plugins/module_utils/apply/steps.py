@@ -22,6 +22,7 @@ from ..plan.steps import FIREWALL, GUARD, Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
 from .shunts import SHUNT_ACTIONS
+from .tokens import load_token, unload_token
 
 KERNEL_LAYERS = (GUARD, "link", "address", "route")
 CONNECTION_LAYERS = ("connection", "sa")
@@ -273,6 +274,15 @@ def _unload_key(step: Step, _wanted: Artifacts, host: Host) -> None:
     host.charon.unload_key(step.key)
 
 
+def _load_token(step: Step, wanted: Artifacts, host: Host) -> None:
+    load_token(step.key, wanted, host)
+
+
+def _unload_token(step: Step, wanted: Artifacts, host: Host) -> None:
+    _owe_credentials(host)
+    unload_token(step.key, wanted, host)
+
+
 def _load_certificate(step: Step, wanted: Artifacts, host: Host) -> None:
     found = wanted.credentials[step.name]
     host.charon.load_certificate(kind="X509", flag=found.flag, data=found.text.reveal().encode())
@@ -293,6 +303,8 @@ def _forget(group: list[Step], wanted: Artifacts, host: Host) -> None:
         if each.layer == "public key":
             continue
         _ACTIONS[("load", each.layer)](Step("load", each.layer, role), wanted, host)
+    for section in wanted.tokens:
+        load_token(section, wanted, host)
     # A bare public key is known with the connection alone, which is the same as before, and so are its SAs.
     for name, tree in wanted.connections.items():
         if any("pubkeys" in section for section in tree.values() if isinstance(section, Mapping)):
@@ -353,6 +365,8 @@ _ACTIONS: dict[tuple[str, str], Callable[[Step, Artifacts, Host], None]] = {
     ("unload", "secret"): _unload_secret,
     ("load", "key"): _load_key,
     ("unload", "key"): _unload_key,
+    ("load", "token"): _load_token,
+    ("unload", "token"): _unload_token,
     ("load", "certificate"): _load_certificate,
     ("reload", "credentials"): _reload_credentials,
     ("load", "authority"): _load_authority,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
-from ..artifacts.releases import too_new, unmet, unmet_by_authorities
+from ..artifacts.releases import too_new, unmet, unmet_by_authorities, unmet_by_keys
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
@@ -194,6 +194,10 @@ def _refuse_unmet(steps: Plan, wanted: Artifacts, observed: Observed) -> None:
     loaded = {step.name: step.key for step in steps.steps if (step.verb, step.layer) == ("load", "authority")}
     authorities = {name: wanted.authorities[section] for name, section in loaded.items()}
     problems += unmet_by_authorities(authorities, plugins=state.plugins)
+    touched = {step.key or step.name for step in steps.steps if step.layer in ("file", "key", "token")}
+    held = {role: each for role, each in wanted.credentials.items() if role in touched}
+    tokens = {section: each for section, each in wanted.tokens.items() if section in touched}
+    problems += unmet_by_keys(held, tokens, plugins=state.plugins)
     if problems:
         raise ValidationError(problems)
 

@@ -12,6 +12,7 @@ from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
 from .guard import guard
+from .key_sections import key_sections, token_keys
 from .links import links
 from .parts import parts_of
 from .pools import pool_trees
@@ -62,6 +63,8 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     pools = pool_trees(gateway)
     authorities = authority_trees(gateway)
     shunts = shunt_trees(gateway, situation)
+    tokens = token_keys(gateway, situation.host_key)
+    of_keys = key_sections(gateway, held, tokens)
     # What passes by a shunt passes before anything else can catch it.
     text = render_connections({**shunts, **connections}, pools, authorities)
     return Artifacts(
@@ -70,7 +73,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         links=found,
         files={
             CONNECTIONS_FILE: FileText(0o600, text, needed=bool(connections or pools or authorities or shunts)),
-            SECRETS_FILE: FileText(0o600, render_secrets(shared), needed=bool(shared)),
+            SECRETS_FILE: FileText(0o600, render_secrets(shared, of_keys), needed=bool(shared or of_keys)),
             **credential_files(held),
         },
         warnings=(*warnings, *open_to_anyone),
@@ -83,5 +86,6 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         guard=guard(gateway, situation),
         waiting=waiting_trees(gateway, situation, late),
         shunts=shunts,
+        tokens=tokens,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )

@@ -9,22 +9,27 @@ connection. charon's name of a key is the SHA-1 of its public key, which shows n
 
 from __future__ import annotations
 
+import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar, Union
 
-from ..desired.certificates import key_id_of, public_key_id, read_certificate
-from ..desired.credentials import is_unread, plain_text, split, text_of
+from ..desired.certificates import is_encrypted, key_id_of, public_key_id, read_certificate
+from ..desired.credentials import container_of, is_unread, plain_text, split, text_of
 from ..desired.gateway import Gateway
+from ..desired.locked_keys import key_plugins, open_key
+from ..desired.pem import Material
 from ..desired.phase1 import Phase1
+from ..desired.private_key import PrivateKey
 from ..desired.proving import by_key_alone, rounds_of
 from ..desired.secret import LEFT_OUT, Secret
-from .values import Credential, FileText
+from .values import Credential, FileText, Lock
 
-CERTIFICATES, AUTHORITIES, KEYS, PUBLIC_KEYS = "x509", "x509ca", "private", "pubkey"
+CERTIFICATES, AUTHORITIES, KEYS, PUBLIC_KEYS, CONTAINERS = "x509", "x509ca", "private", "pubkey", "pkcs12"
 _BEGIN = "swanfleet-"
+_READS_CONTAINERS = frozenset({("pkcs12", "openssl")})
 M = TypeVar("M", str, Union[str, Secret])
-_OURS = re.compile(r"swanfleet-([0-9a-f]{16}|[0-9a-f]{40}|key)\.pem")
+_OURS = re.compile(r"swanfleet-([0-9a-f]{16}|[0-9a-f]{40}|key)\.(?:pem|p12)")
 
 
 def is_our_file(name: str) -> bool:
@@ -36,7 +41,7 @@ def key_id_in(role: str) -> str:
     """Return charon's name of the key in a file of ours; empty for other files."""
     directory, _slash, name = role.partition("/")
     found = _OURS.fullmatch(name)
-    return found[1] if directory == KEYS and found is not None else ""
+    return found[1] if directory in (KEYS, CONTAINERS) and found is not None else ""
 
 
 def certificate_in(content: bytes) -> str:
@@ -71,6 +76,8 @@ def credentials(gateway: Gateway) -> dict[str, Credential]:
     ]
     for material in _read(gateway, named):
         _add_certificate(plain_text(gateway, material), AUTHORITIES, found)
+    for _name, key in sorted(gateway.private_keys.items()):
+        _add_private_key(gateway, key, found)
     return dict(sorted(found.items()))
 
 
@@ -83,10 +90,8 @@ def _add(gateway: Gateway, connection: Phase1, found: dict[str, Credential]) -> 
         ids = [read_certificate(text).key_id for text in own]
         _add_public_keys(gateway, mine.public_keys, found)
         for material in _read(gateway, mine.private_keys):
-            key = text_of(gateway, material)
-            secret = key if isinstance(key, Secret) else Secret(key)
-            key_id = _key_id(secret, ids)
-            found[f"{KEYS}/{_BEGIN}{key_id}.pem"] = Credential("key", key_id, secret)
+            key = _key(gateway, material, mine.passphrase, owner=connection.where, certified=ids)
+            found[_key_role(key)] = key
     for theirs in rounds.remote:
         for each in _read(gateway, theirs.ca_certificates):
             for text in split(plain_text(gateway, each)):
@@ -112,12 +117,47 @@ def _add_certificate(text: str, directory: str, found: dict[str, Credential]) ->
     found[f"{directory}/{file_of(text)}"] = Credential("certificate", read_certificate(text).digest, Secret(text), flag)
 
 
-def _key_id(key: Secret, certified: list[str]) -> str:
-    """Return charon's name of a key, by the key itself or by the only certificate beside it."""
-    told = None if key is LEFT_OUT else key_id_of(key.reveal())
-    return told or (certified[0] if certified else "key")
+def _key(
+    gateway: Gateway, material: Material, passphrase: Secret | None, *, owner: str, certified: Sequence[str] = ()
+) -> Credential:
+    """Return a key as charon takes it, whose name follows from the key itself, or from the certificates beside it."""
+    text = text_of(gateway, material)
+    secret = text if isinstance(text, Secret) else Secret(text)
+    otherwise = certified[0] if certified else "key"
+    if LEFT_OUT in (secret, passphrase):
+        lock = None if passphrase is None else Lock(secret, passphrase, owner, "private_key")
+        return Credential("key", otherwise, secret, lock=lock)
+    plain = open_key(secret.reveal(), passphrase)
+    lock = None
+    if passphrase is not None and is_encrypted(secret.reveal()):
+        needed = key_plugins(secret.reveal())
+        lock = Lock(secret, passphrase, owner, "private_key", frozenset({needed} if needed else ()))
+    return Credential("key", key_id_of(plain) or otherwise, Secret(plain), lock=lock)
+
+
+def _key_role(key: Credential) -> str:
+    return f"{KEYS}/{_BEGIN}{key.identity}.pem"
+
+
+def _add_private_key(gateway: Gateway, item: PrivateKey, found: dict[str, Credential]) -> None:
+    for material in _read(gateway, [] if item.private_key is None else [item.private_key]):
+        key = _key(gateway, material, item.passphrase, owner=item.where)
+        found[_key_role(key)] = key
+    container = container_of(gateway, item)
+    if container is not None and item.pkcs12 is not None and item.passphrase is not None:
+        role = f"{CONTAINERS}/{_BEGIN}{container.key_id}.p12"
+        raw = base64.b64decode(plain_text(gateway, item.pkcs12)).decode("utf-8", "surrogateescape")
+        lock = Lock(Secret(raw), item.passphrase, item.where, "pkcs12", container.plugins | _READS_CONTAINERS)
+        found[role] = Credential("key", container.key_id, container.key, lock=lock)
+        for text in container.certificates:
+            digest = read_certificate(text).digest
+            found[f"{role} {digest[:16]}"] = Credential("certificate", digest, Secret(text), "NONE", filed=False)
 
 
 def credential_files(found: Mapping[str, Credential]) -> dict[str, FileText]:
     """Return the files of credentials; those of keys are readable for root only."""
-    return {role: FileText(0o600 if each.layer == "key" else 0o644, each.text.reveal()) for role, each in found.items()}
+    return {
+        role: FileText(0o600 if each.layer == "key" else 0o644, each.content.reveal())
+        for role, each in found.items()
+        if each.filed
+    }

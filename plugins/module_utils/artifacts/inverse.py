@@ -31,6 +31,7 @@ from .inverse_parts import Part, read_leaf, read_part
 from .inverse_problems import no_value_here, not_kept, not_known, told
 from .inverse_rounds import authentications, certified, read_rounds, unlike_rounds, with_key
 from .inverse_shunts import has_only_shunts, read_shunts, without_shunts
+from .key_sections import read_private_keys
 from .keys import ANY_ADDRESS, CHILD_KEYS, CONNECTION_KEYS, as_before_5_9_9, value_of
 from .owned_secrets import OwnedSecrets, read_secrets
 from .page_keys import meaningless, page_options
@@ -50,7 +51,8 @@ _ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "0.0.0.0"}  # noqa: S104  # t
 class Parsed:
     """What a text says: the gateway, with a placeholder for a secret that is not in the text, and which connections had one.
 
-    `secrets` are the names of the sections that these secrets stand in.
+    `secrets` are the names of the sections that these secrets stand in, `opened_keys` the private keys that come with a
+    passphrase or a PIN.
     """
 
     gateway: Gateway
@@ -58,6 +60,7 @@ class Parsed:
     without_secret: tuple[str, ...]
     made_up_interfaces: tuple[str, ...]
     secrets: tuple[str, ...] = ()
+    opened_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,9 @@ def read_gateway(
         authorities=read_authorities(of_text, directory, problems),
         shunts=read_shunts(sections.sections, only, problems),
     )
+    if only is None:
+        # Nor does anything refer to a private key; charon goes on having those of other files.
+        gateway = dataclasses.replace(gateway, private_keys=read_private_keys(written, directory, problems))
     taken = (*secrets.taken, *users.taken)
     problems += of_secrets if only is None else [each for each in of_secrets if _is_about(each, taken)]
     _raise(problems)
@@ -143,6 +149,7 @@ def read_gateway(
         with_secret=tuple(name for name, one in had.items() if one),
         without_secret=tuple(name for name, one in had.items() if not one),
         made_up_interfaces=tuple(gateway.xfrm_interfaces),
+        opened_keys=tuple(name for name, each in gateway.private_keys.items() if any(secrets_in(each))),
         secrets=taken,
     )
 

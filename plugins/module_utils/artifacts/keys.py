@@ -272,7 +272,7 @@ REMOTE_KEYS: dict[str, Key] = {
 }
 # Sections in these whose names begin so: certificates that charon reads itself.
 TOKEN_KEYS: dict[str, Key] = {
-    "handle": Key(_word),
+    "handle": Key(rounds.HANDLE.parse),
     "slot": Key(_number),
     "module": Key(str),
     "file": Key(str),

@@ -22,6 +22,7 @@ from ..desired.rounds import NT_HASH
 from ..desired.secret import Secret
 from ..errors import Problem
 from .inverse_problems import no_value_here, not_known
+from .key_sections import KEY_KINDS
 from .settings import Section, Value
 from .tokens import Place
 from .values import SharedSecret
@@ -30,7 +31,8 @@ _KIND = "ike"
 # Those of users are read elsewhere; names that begin otherwise may be the rest of a secret that had a brace.
 _OF_USERS = ("eap", "xauth", "ntlm")
 _POSTQUANTUM = "ppk"
-_OTHER_KINDS = ("private", "rsa", "ecdsa", "bliss", "pkcs8", "pkcs12", "token")
+# No strongSwan that this is for knows such keys any more.
+_GONE = "bliss"
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,14 @@ def read_secrets(section: Section, problems: list[Problem], *, kept: bool = Fals
     postquantum: list[_Owned] = []
     for name, inner in section.sections.items():
         path = f"secrets.{name}"
-        if name.startswith(_OF_USERS):
+        if name.startswith((*_OF_USERS, *KEY_KINDS)):
             continue
         if not name.startswith((_KIND, _POSTQUANTUM)):
-            shown = path if name.startswith(_OTHER_KINDS) else "secrets"
-            wanted = "only secrets in sections whose names begin with ike, eap, xauth, ntlm or ppk have an option yet"
+            shown = path if name.startswith(_GONE) else "secrets"
+            kinds = ("ike", *_OF_USERS, "ppk", *KEY_KINDS)
+            wanted = (
+                f"only secrets in sections whose names begin with {', '.join(kinds[:-1])} or {kinds[-1]} have an option"
+            )
             problems.append(Problem(str(inner.place), shown, None, wanted))
             continue
         problems += (not_known(each, f"{path}.{key}", ()) for key, each in inner.sections.items())

@@ -9,12 +9,12 @@ Source: the releases' own swanctl.conf(5), as far as they are newer than 5.9.8, 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import cast
 
 from ..desired.pool import BACKENDS
 from ..errors import Problem
-from .values import Tree
+from .values import Credential, TokenKey, Tree
 
 # Of a key, or of one of its values.
 SINCE: dict[str, str] = {"ocsp": "5.9.14", "childless=prefer": "5.9.10"}
@@ -22,11 +22,15 @@ SINCE_OF_CHILD: dict[str, str] = {"per_cpu_sas": "6.0.2", "icmp": "6.0.5", "hw_o
 PLUGIN_OF_CHILD: dict[str, str] = {"updown": "updown"}
 # Of a way to authenticate: the plugin that charon has it from, and the package of Debian that has the plugin.
 PLUGIN_OF_METHOD: dict[str, tuple[str, str]] = {
-    "eap-md5": ("eap-md5", "libcharon-extra-plugins"),
-    "eap-tls": ("eap-tls", "libcharon-extra-plugins"),
+    **{
+        method: (method, "libcharon-extra-plugins")
+        for method in ("eap-aka", "eap-gtc", "eap-md5", "eap-radius", "eap-tls", "eap-ttls", "xauth-eap", "xauth-pam")
+    },
     "eap-mschapv2": ("eap-mschapv2", "libcharon-extauth-plugins"),
-    "xauth": ("xauth-generic", "libcharon-extauth-plugins"),
+    **dict.fromkeys(("xauth", "xauth-generic"), ("xauth-generic", "libcharon-extauth-plugins")),
 }
+# Of something on a token, given by a slot or a module, or by its handle alone.
+_TOKENS = {True: ("pkcs11",), False: ("pkcs11", "tpm")}
 # By the beginning of a URI: the plugins that charon may fetch it with.
 PLUGINS_OF_URI: dict[str, tuple[str, ...]] = {
     "file": ("files", "curl"),
@@ -75,12 +79,41 @@ def unmet_by_authorities(authorities: Mapping[str, Tree], *, plugins: Collection
             for index, uri in enumerate(map(str, tree.get(key, ()))):
                 able = PLUGINS_OF_URI[uri.partition(":")[0]]
                 if not set(able) & set(plugins):
-                    wanted = (
-                        f"it needs charon's plugin {' or '.join(able)}, which is not loaded on this host: on Debian it is in the "
-                        "package libstrongswan-extra-plugins, and charon loads it when it starts"
-                    )
-                    found.append(Problem(f"authority {name}", f"{key}[{index}]", uri, wanted))
+                    found.append(Problem(f"authority {name}", f"{key}[{index}]", uri, _one_needed(able)))
+        found += _without_token(f"authority {name}", "token_ca_certificate", tree, plugins)
     return found
+
+
+def unmet_by_keys(
+    held: Mapping[str, Credential], tokens: Mapping[str, TokenKey], *, plugins: Collection[str]
+) -> list[Problem]:
+    """Return a problem for every private key that could not be opened with these plugins, or not be reached on its token.
+
+    What opens a file is swanctl at charon's start, which has the same plugins.
+    """
+    found = []
+    for each in held.values():
+        for able in sorted(each.lock.plugins) if each.lock is not None else ():
+            if each.lock is not None and not set(able) & set(plugins):
+                wanted = _one_needed(able, "libstrongswan or libstrongswan-standard-plugins")
+                found.append(Problem(each.lock.owner, each.lock.option, None, wanted))
+    for token in tokens.values():
+        found += _without_token(f"private_key {token.name}", "handle", token.place, plugins)
+    return found
+
+
+def _one_needed(able: Sequence[str], package: str = "libstrongswan-extra-plugins") -> str:
+    return (
+        f"it needs charon's plugin {' or '.join(able)}, which is not loaded on this host: on Debian it is in the "
+        f"package {package}, and charon loads it when it starts"
+    )
+
+
+def _without_token(where: str, option: str, place: Mapping[str, object], plugins: Collection[str]) -> Iterator[Problem]:
+    if "handle" in place:
+        able = _TOKENS["slot" in place or "module" in place]
+        if not set(able) & set(plugins):
+            yield Problem(where, option, place["handle"], _one_needed(able))
 
 
 def _too_new(where: str, tree: Tree, since: Mapping[str, str], version: str, whose: str) -> Iterator[Problem]:
@@ -105,11 +138,10 @@ def _without_method(where: str, tree: Tree, plugins: Collection[str]) -> Iterato
             needed += [_ASKS_FOR_NAMES] if section.get("eap_id") == "%any" else []
             for plugin, package in needed:
                 if plugin not in plugins:
-                    wanted = (
-                        f"it needs charon's plugin {plugin}, which is not loaded on this host: on Debian it is in the package "
-                        f"{package}, and charon loads it when it starts"
-                    )
-                    yield Problem(where, f"{key}.auth", method, wanted)
+                    yield Problem(where, f"{key}.auth", method, _one_needed((plugin,), package))
+            for name, inner in section.items():
+                if isinstance(inner, Mapping):
+                    yield from _without_token(where, f"{key}.{name}.handle", inner, plugins)
 
 
 def _release(version: str) -> tuple[int, ...]:

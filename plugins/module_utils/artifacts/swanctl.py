@@ -49,9 +49,13 @@ def render_connections(
     return _HEADER + "\n".join(lines) + "\n"
 
 
-def render_secrets(shared: Mapping[str, SharedSecret]) -> str:
-    """Return the file with all secrets; values as base64 (`0s`), since swanctl decodes what looks like hexadecimal."""
+def render_secrets(shared: Mapping[str, SharedSecret], of_keys: Mapping[str, Tree] | None = None) -> str:
+    """Return the file with all secrets; shared ones as base64 (`0s`), since swanctl decodes what looks like hexadecimal.
+
+    Sections `of_keys` are written as they are, for there it decodes nothing.
+    """
     section: Tree = {secret_id: _secret(secret) for secret_id, secret in sorted(shared.items())}
+    section = {**section, **dict(sorted((of_keys or {}).items()))}
     return _HEADER + "\n".join(render_section("secrets", section)) + "\n"
 
 

@@ -80,16 +80,53 @@ class SharedSecret:
 
 
 @dataclass(frozen=True)
+class Lock:
+    """What a file has in the place of a key that a passphrase opens, and that passphrase.
+
+    `owner` is how messages name the object, `option` its option. `plugins` are those that must be there to open it, one
+    of each tuple.
+    """
+
+    content: Secret
+    passphrase: Secret
+    owner: str
+    option: str
+    plugins: frozenset[tuple[str, ...]] = frozenset()
+
+
+@dataclass(frozen=True)
 class Credential:
     """What charon holds: a "certificate", "key" or "public key", its identity there, its text, and a certificate's flag.
 
-    A certificate's identity is the SHA-256 of its DER, a key's is what charon calls it.
+    A certificate's identity is the SHA-256 of its DER, a key's is what charon calls it. What lies in the file of another
+    one is not `filed`.
     """
 
     layer: str
     identity: str
     text: Secret
     flag: str = ""
+    lock: Lock | None = None
+    filed: bool = True
+
+    @property
+    def content(self) -> Secret:
+        """Return what its file holds."""
+        return self.text if self.lock is None else self.lock.content
+
+
+@dataclass(frozen=True)
+class TokenKey:
+    """A private key that stays on a token: how people call it, where it is (as vici's `load-token` takes it), the PIN."""
+
+    name: str
+    place: Mapping[str, str]
+    pin: Secret | None
+
+    @property
+    def tree(self) -> dict[str, str]:
+        """Return all of it, as a section of secrets says it too."""
+        return {**self.place, **({"pin": self.pin.reveal()} if self.pin is not None else {})}
 
 
 @dataclass(frozen=True)
@@ -183,8 +220,8 @@ class Artifacts:
 
     Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
     `credentials` are keyed by the path below swanctl's directory, which is their role among the files too, `authorities`
-    and `shunts` by the names of their sections; the latter stand in the order in which they are to be loaded. `waiting` are
-    the connections that are loaded and written only when an interface has an address, without it.
+    `tokens` and `shunts` by the names of their sections; the last stand in the order in which they are to be loaded.
+    `waiting` are the connections that are loaded and written only when an interface has an address, without it.
     """
 
     connections: Mapping[str, Tree]
@@ -203,3 +240,4 @@ class Artifacts:
     guard: Guard = field(default_factory=Guard)
     waiting: Mapping[str, Tree] = field(default_factory=dict)
     shunts: Mapping[str, Tree] = field(default_factory=dict)
+    tokens: Mapping[str, TokenKey] = field(default_factory=dict)

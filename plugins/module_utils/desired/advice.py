@@ -37,6 +37,7 @@ def advice(gateway: Gateway) -> list[str]:
         ("objects with such algorithms", _algorithms(gateway)),
         ("phase 1s in aggressive mode", map(_aggressive, filter(lambda item: item.aggressive, connections))),
         ("phase 1s that may have two tunnels for one", _duplicates(connections)),
+        ("rounds that name an authority for nothing", _needless_names(connections)),
         ("phase 1s without an end", map(_unbounded, filter(lambda item: not item.rekey, connections))),
         ("shunts with such effects", shunt_advice(gateway)),
     )
@@ -95,6 +96,16 @@ def _unbounded(connection: Phase1) -> str:
         f"{connection.where}: rekey is false, so charon sets the IKE SA no end: it is not over after lifetime "
         f"({connection.lifetime} s) unless the peer renews it"
     )
+
+
+def _needless_names(connections: Iterable[Phase1]) -> Iterator[str]:
+    for connection in connections:
+        for index, each in enumerate(connection.remote_auth or ()):
+            if each.ca_id is not None and (each.ca_certificates or each.token_ca_certificates):
+                yield (
+                    f"{connection.where}: remote_auth[{index}].ca_id: it demands nothing beside ca_certificates, as charon takes "
+                    "a certificate that fits one of the two; leave out those of other authorities, or all of them"
+                )
 
 
 def _duplicates(connections: Iterable[Phase1]) -> Iterator[str]:

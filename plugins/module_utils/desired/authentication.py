@@ -48,6 +48,11 @@ class Proof:
         pem.PRIVATE_KEY,
         "The private key of O(certificate): its text (PEM), or an absolute path on the target. RSA, ECDSA, Ed25519 or Ed448.",
     )
+    passphrase: Secret | None = option(
+        kinds.SECRET,
+        "What opens O(private_key), where that is encrypted. The key stays encrypted on the target, and the passphrase lies"
+        " beside it, so that charon gets the key whenever it starts.",
+    )
     ca_certificates: tuple[str, ...] | None = option(
         list_of(pem.CERTIFICATES),
         "Certificates of the authorities that a peer of this connection may have its certificate from, and no others:"

@@ -13,14 +13,17 @@ from typing import Any, Callable, Union
 
 from ..errors import Problem, ValidationError
 from .authority import Authority
-from .certificates import Certificate, key_id_of, public_key_id, read_certificate
+from .certificates import Certificate, is_encrypted, key_id_of, public_key_id, read_certificate
+from .encryption import WrongPassphrase
 from .gateway import TYPES, Gateway
 from .holding import options_with
 from .identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from .locked_keys import NOT_ENCRYPTED, Container, open_container, open_key
 from .options import Kind
 from .owners import remote_identity
 from .pem import FORMS, Material, is_path
 from .phase1 import Phase1
+from .private_key import PrivateKey
 from .proving import by_key_alone, rounds_of
 from .rounds import LocalRound, RemoteRound
 from .secret import LEFT_OUT, Secret
@@ -94,9 +97,18 @@ def is_unread(gateway: Gateway, material: Material) -> bool:
 
 
 def plain_text(gateway: Gateway, material: Material) -> str:
-    """Return the text (PEM) of what is no secret."""
+    """Return the text (PEM, or base64) itself, as charon or a file is to have it."""
     found = text_of(gateway, material)
     return found.reveal() if isinstance(found, Secret) else found
+
+
+def container_of(gateway: Gateway, item: PrivateKey) -> Container | None:
+    """Return what is in the container of a key; None where it has none, or that is not known. Raises `ValueError`."""
+    if item.pkcs12 is None or item.passphrase is None or is_unread(gateway, item.pkcs12):
+        return None
+    if LEFT_OUT in (text_of(gateway, item.pkcs12), item.passphrase):
+        return None
+    return open_container(plain_text(gateway, item.pkcs12), item.passphrase)
 
 
 def check_credentials(gateway: Gateway) -> None:
@@ -104,6 +116,8 @@ def check_credentials(gateway: Gateway) -> None:
     problems = [each for item in _certified(gateway) for each in _problems(gateway, item)]
     for item, text in _authorities(gateway):
         problems += _authority_problems(item, "ca_certificate", text)
+    for _name, key in sorted(gateway.private_keys.items()):
+        problems += _private_key_problems(gateway, key)
     if problems:
         raise ValidationError(problems)
 
@@ -179,6 +193,10 @@ class _Names:
         begin = f"{self._place}.{long}" if self._place else name
         return [(f"{begin}[{index}]", value) for index, value in enumerate(values)]
 
+    def single(self, name: str) -> str:
+        """Return how an option of one value is called."""
+        return f"{self._place}.{name}" if self._place else name
+
 
 def split(text: str) -> list[str]:
     """Return the blocks of a canonical PEM text."""
@@ -202,17 +220,19 @@ def _key_problems(
     gateway: Gateway, item: Phase1, mine: LocalRound, names: _Names, own: list[Certificate]
 ) -> Iterator[Problem]:
     held = set()
-    unknown = bool(mine.token_certificates)
+    # A key may be one of the gateway as a whole.
+    unknown = bool(mine.token_certificates or gateway.private_keys)
     bare = _bare_keys(gateway, mine)
     for option, material in names.of("private_key", mine.private_keys):
-        text = text_of(gateway, material)
-        if text is LEFT_OUT:
+        if LEFT_OUT in (text_of(gateway, material), mine.passphrase):
             unknown = True
             continue
         try:
-            found = key_id_of(text.reveal() if isinstance(text, Secret) else text)
+            found = key_id_of(open_key(plain_text(gateway, material), mine.passphrase))
         except ValueError as error:
-            yield Problem(item.where, option, None, str(error))
+            wrong = isinstance(error, WrongPassphrase)
+            yield Problem(item.where, names.single("passphrase") if wrong else option, None, _told(error, option))
+            unknown = True
             continue
         unknown = unknown or found is None
         if found is not None and (own or bare) and found not in {*bare, *(each.key_id for each in own)}:
@@ -221,6 +241,49 @@ def _key_problems(
         held.add(found)
     if any(each.key_id not in held for each in own) and not unknown and len(own) > 1:
         yield Problem(item.where, names.of("private_key", (None,))[0][0], None, "one is needed for each certificate")
+    texts = [text_of(gateway, each) for each in mine.private_keys]
+    if (
+        mine.passphrase is not None
+        and LEFT_OUT not in texts
+        and not any(is_encrypted(_revealed(each)) for each in texts)
+    ):
+        yield Problem(item.where, names.single("passphrase"), None, NOT_ENCRYPTED)
+
+
+def _revealed(text: Material) -> str:
+    return text.reveal() if isinstance(text, Secret) else text
+
+
+def _told(error: ValueError, option: str) -> str:
+    """Return what is wrong about an option; of a wrong passphrase, what it does not open."""
+    return f"{option} does not open with it, or is damaged" if isinstance(error, WrongPassphrase) else str(error)
+
+
+def _private_key_problems(gateway: Gateway, item: PrivateKey) -> Iterator[Problem]:
+    option = "pkcs12" if item.pkcs12 is not None else "private_key"
+    try:
+        if item.private_key is not None:
+            yield from _own_key_problems(gateway, item, item.private_key)
+        else:
+            container_of(gateway, item)
+    except ValueError as error:
+        yield Problem(
+            item.where, "passphrase" if isinstance(error, WrongPassphrase) else option, None, _told(error, option)
+        )
+
+
+def _own_key_problems(gateway: Gateway, item: PrivateKey, material: Material) -> Iterator[Problem]:
+    text = text_of(gateway, material)
+    if LEFT_OUT in (text, item.passphrase):
+        return
+    if item.passphrase is not None and not is_encrypted(_revealed(text)):
+        yield Problem(item.where, "passphrase", None, NOT_ENCRYPTED)
+    elif key_id_of(open_key(_revealed(text), item.passphrase)) is None:
+        wanted = (
+            "of a key by Ed25519 or Ed448 charon's name follows from its certificate: give it as private_key of the phase 1 "
+            "with that certificate, or as pkcs12 with the certificate in it"
+        )
+        yield Problem(item.where, "private_key", None, wanted)
 
 
 def _bare_keys(gateway: Gateway, mine: LocalRound) -> set[str]:
@@ -264,4 +327,10 @@ def date_warnings(gateway: Gateway, now: dt.datetime) -> list[str]:
         trouble = read_certificate(text).trouble(now)
         if trouble:
             found[f"{authority.where}: ca_certificate: {trouble}, and with it all that it has certified"] = None
+    for name, key in sorted(gateway.private_keys.items()):
+        container = container_of(gateway, key)
+        for text in container.certificates if container is not None else ():
+            trouble = read_certificate(text).trouble(now)
+            if trouble:
+                found[f"private_key {name}: pkcs12: of a certificate in it, {trouble}, and peers refuse it then"] = None
     return list(found)

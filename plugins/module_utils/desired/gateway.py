@@ -30,6 +30,7 @@ from .options import (
 from .phase1 import Phase1
 from .phase2 import Phase2
 from .pool import Pool, missing_pools, pool_problems
+from .private_key import PrivateKey
 from .secret import LEFT_OUT, Secret
 from .shunt import Shunt, shunt_problems
 from .xfrm_interface import XfrmInterface
@@ -55,9 +56,10 @@ POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
 AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
 FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.family}/{item.table}")
 SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
+PRIVATE_KEYS = ObjectType("private_keys", "private_key", PrivateKey, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL, SHUNTS)
+TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL, SHUNTS, PRIVATE_KEYS)
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,12 @@ class Config:
     shunts: tuple[Shunt, ...] = option(
         list_of(object_of(Shunt)), "Packets that go past IPsec, or are dropped, by policies without an SA.", default=()
     )
+    private_keys: tuple[PrivateKey, ...] = option(
+        list_of(object_of(PrivateKey)),
+        "Private keys that belong to no phase 1 by themselves: with passphrases of their own, in PKCS#12 containers, and on"
+        " tokens. charon takes the one that fits the certificate which it shows.",
+        default=(),
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -106,6 +114,7 @@ class Gateway:
     authorities: Mapping[str, Authority] = dataclasses.field(default_factory=dict)
     firewall: Mapping[str, HostTable] = dataclasses.field(default_factory=dict)
     shunts: Mapping[str, Shunt] = dataclasses.field(default_factory=dict)
+    private_keys: Mapping[str, PrivateKey] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:

@@ -11,10 +11,11 @@ from typing import Any
 
 from ..errors import Problem, ValidationError
 from .authentication import PASSWORD_METHODS, Authentication
-from .gateway import PHASE1, Gateway, parse_gateway, parse_one
+from .gateway import PHASE1, PRIVATE_KEYS, Gateway, ObjectType, parse_gateway, parse_one
 from .holding import secrets_in, with_secret, with_secrets
 from .options import dump_object, options_of
 from .phase1 import Phase1
+from .private_key import PrivateKey
 from .secret import LEFT_OUT
 
 _INSTEAD = {"password": "nt_hash", "nt_hash": "password"}
@@ -23,21 +24,24 @@ _INSTEAD = {"password": "nt_hash", "nt_hash": "password"}
 def with_kept_secrets(config: Mapping[str, Any], before: Gateway) -> Gateway:
     """Return what `config` says, with the secrets that it leaves out and the gateway in force has.
 
-    Where both ends prove who they are as before, every secret is kept for which `config` gives no other. Else a key or a
-    password is, without which the method is none. Raises `ValidationError`, as `parse_gateway` does, and where a secret is
-    needed that `before` has not.
+    Where both ends prove who they are as before, every secret is kept for which `config` gives no other, and so it is with
+    a private key that is where it was. Else a key or a password is, without which the method is none. Raises
+    `ValidationError`, as `parse_gateway` does, and where a secret is needed that `before` has not.
     """
-    listed = config.get("phase1")
-    if not isinstance(listed, (list, tuple)):
-        return parse_gateway(config)
-    filled = [_with_placeholder(_as_before(raw, before)) for raw in listed]
-    return _with_needed(parse_gateway({**config, "phase1": filled}), before)
+    filled = {}
+    for kind in (PHASE1, PRIVATE_KEYS):
+        listed = config.get(kind.plural)
+        if isinstance(listed, (list, tuple)):
+            filled[kind.plural] = [_as_before(kind, raw, before) for raw in listed]
+    if "phase1" in filled:
+        filled["phase1"] = [_with_placeholder(raw) for raw in filled["phase1"]]
+    return _with_needed(parse_gateway({**config, **filled}), before)
 
 
-def _as_before(raw: Any, before: Gateway) -> Any:
-    """Return the plain data of a phase 1 with all that it leaves out, if that makes it prove the same as before."""
+def _as_before(kind: ObjectType, raw: Any, before: Gateway) -> Any:
+    """Return the plain data of an object with all that it leaves out, if that makes it prove the same as before."""
     name = raw.get("name") if isinstance(raw, Mapping) else None
-    other = before.phase1.get(name) if isinstance(name, str) else None
+    other = before.of(kind).get(name) if isinstance(name, str) else None
     if other is None:
         return raw
     left_out = {place: held.reveal() for place, held in secrets_in(other) if not _is_given(raw, place)}
@@ -49,7 +53,7 @@ def _as_before(raw: Any, before: Gateway) -> Any:
     except (AttributeError, KeyError, TypeError, ValueError):
         # It has not the form of what is in force.
         return raw
-    item = parse_one(PHASE1, found, where=other.where, problems=[])
+    item = parse_one(kind, found, where=other.where, problems=[])
     return found if item is not None and _alike(item, other) else raw
 
 
@@ -103,6 +107,7 @@ def _with_needed(wanted: Gateway, before: Gateway) -> Gateway:
     return dataclasses.replace(wanted, phase1=phase1)
 
 
-def _alike(one: Phase1, other: Phase1) -> bool:
+def _alike(one: Phase1 | PrivateKey, other: Phase1 | PrivateKey) -> bool:
     first, second = (dump_object(each, with_secrets=False) for each in (one, other))
-    return all(first.get(opt.name) == second.get(opt.name) for opt in options_of(Authentication))
+    decisive = options_of(Authentication if isinstance(one, Phase1) else PrivateKey)
+    return all(first.get(opt.name) == second.get(opt.name) for opt in decisive)

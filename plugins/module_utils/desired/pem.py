@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Certificates, keys and revocation lists as people give them: a path on the target, or the text itself (PEM, RFC 7468)."""
+"""Certificates, keys and containers as people give them: a path on the target, or the text itself (PEM, RFC 7468; base64)."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import binascii
 import re
 from typing import Any, NamedTuple, Union
 
+from . import der
 from .options import Kind
 from .secret import Secret
 
 CERTIFICATE_LABELS = ("CERTIFICATE", "X509 CERTIFICATE")
-KEY_LABELS = ("PRIVATE KEY", "ENCRYPTED PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY")
+_ENCRYPTED = "ENCRYPTED PRIVATE KEY"
+KEY_LABELS = ("PRIVATE KEY", _ENCRYPTED, "RSA PRIVATE KEY", "EC PRIVATE KEY")
 PUBLIC_KEY_LABELS = ("PUBLIC KEY",)
 _BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s*?\n(.*?)-----END \1-----", re.DOTALL)
 _BODY = re.compile(r"(?P<headers>(?:[A-Za-z-]+:[^\n]*\n)*)\s*(?P<data>[A-Za-z0-9+/=\s]+)")
@@ -54,6 +56,16 @@ def blocks(text: str, labels: tuple[str, ...], what: str) -> list[str]:
     return found
 
 
+def canonical(label: str, data: bytes) -> str:
+    """Return the canonical PEM text of DER."""
+    return _text(label, [], base64.b64encode(data).decode("ascii"))
+
+
+def _text(label: str, headers: list[str], data: str) -> str:
+    lines = [data[start : start + 64] for start in range(0, len(data), 64)]
+    return "\n".join((f"-----BEGIN {label}-----", *headers, *lines, f"-----END {label}-----", ""))
+
+
 def _canonical(label: str, inside: str, what: str) -> str:
     body = _BODY.fullmatch(inside)
     data = "".join(body["data"].split()) if body else ""
@@ -63,9 +75,7 @@ def _canonical(label: str, inside: str, what: str) -> str:
         data = ""
     if body is None or not data:
         raise ValueError(f"{what} in PEM is needed, and this one is damaged")
-    lines = [data[start : start + 64] for start in range(0, len(data), 64)]
-    headers = [*body["headers"].splitlines(), ""] if body["headers"] else []
-    return "\n".join((f"-----BEGIN {label}-----", *headers, *lines, f"-----END {label}-----", ""))
+    return _text(label, [*body["headers"].splitlines(), ""] if body["headers"] else [], data)
 
 
 def from_bytes(content: bytes, labels: tuple[str, ...], what: str) -> list[str]:
@@ -74,7 +84,16 @@ def from_bytes(content: bytes, labels: tuple[str, ...], what: str) -> list[str]:
         return blocks(content.decode("utf-8", "surrogateescape"), labels, what)
     if content[:1] != b"\x30":
         raise ValueError(f"{what} is needed, in PEM or DER")
-    return [_canonical(labels[0], base64.b64encode(content).decode("ascii"), what)]
+    label = _ENCRYPTED if _ENCRYPTED in labels and _begins_with_algorithm(content) else labels[0]
+    return [canonical(label, content)]
+
+
+def _begins_with_algorithm(data: bytes) -> bool:
+    """Say whether DER begins as an EncryptedPrivateKeyInfo does (RFC 5958, section 3), which of keys only that does."""
+    try:
+        return der.one(data, der.SEQUENCE).inner[0].tag == der.SEQUENCE
+    except (ValueError, IndexError):
+        return False
 
 
 def single(found: list[str], what: str) -> str:
@@ -118,6 +137,34 @@ PRIVATE_KEY = _kind(KEY_LABELS, KEY_TOLD, secret=True)
 PUBLIC_KEY = _kind(PUBLIC_KEY_LABELS, PUBLIC_KEY_TOLD)
 
 
+_CONTAINER_NEEDED = (
+    "a PKCS#12 container is needed: an absolute path of the target, or its bytes in base64, as the filter b64encode writes "
+    "them"
+)
+
+
+def _parse_container(value: Any) -> Material:
+    text = value.reveal() if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        raise ValueError(_CONTAINER_NEEDED)
+    if is_path(text):
+        return _path(text)
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        raise ValueError(_CONTAINER_NEEDED) from None
+    return Secret(_container(data))
+
+
+def _container(content: bytes) -> str:
+    if content[:1] != b"\x30":
+        raise ValueError(_CONTAINER_NEEDED)
+    return base64.b64encode(content).decode("ascii")
+
+
+CONTAINER = Kind("str", _parse_container, secret=True, hides=True)
+
+
 class Form(NamedTuple):
     """What a file at a path must hold: labels of its PEM blocks, what it is in words, and whether it may be several."""
 
@@ -131,9 +178,18 @@ class Form(NamedTuple):
         return "".join(found) if self.many else single(found, self.what)
 
 
-FORMS: dict[Kind, Form] = {
+class Whole(NamedTuple):
+    """What a file at a path must hold that is no PEM: a PKCS#12 container."""
+
+    def read(self, content: bytes) -> str:
+        """Return a file's content in base64; raises `ValueError` that says what would be right."""
+        return _container(content)
+
+
+FORMS: dict[Kind, Form | Whole] = {
     CERTIFICATE: Form(CERTIFICATE_LABELS, CERTIFICATE_TOLD),
     CERTIFICATES: Form(CERTIFICATE_LABELS, CERTIFICATE_TOLD, many=True),
     PRIVATE_KEY: Form(KEY_LABELS, KEY_TOLD),
     PUBLIC_KEY: Form(PUBLIC_KEY_LABELS, PUBLIC_KEY_TOLD),
+    CONTAINER: Whole(),
 }

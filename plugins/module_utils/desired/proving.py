@@ -15,7 +15,16 @@ from .rounds import LocalRound, RemoteRound
 from .secret import Secret
 
 _CERTIFIED = ("certificate", "eap_tls")
-_SHORT = ("psk", "certificate", "private_key", "ca_certificates", "username", "password", "second_authentication")
+_SHORT = (
+    "psk",
+    "certificate",
+    "private_key",
+    "passphrase",
+    "ca_certificates",
+    "username",
+    "password",
+    "second_authentication",
+)
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,9 @@ def _own(proof: Proof) -> LocalRound:
     if proof.psk is not None:
         # With EAP it is ours alone; otherwise it stands in the peer's round.
         return LocalRound(auth="psk", psk=None if proof.auth_method == "psk" else proof.psk)
-    return LocalRound(certificates=_one(proof.certificate), private_keys=_one(proof.private_key))
+    return LocalRound(
+        certificates=_one(proof.certificate), private_keys=_one(proof.private_key), passphrase=proof.passphrase
+    )
 
 
 def _peers(proof: Proof) -> RemoteRound:
@@ -88,6 +99,7 @@ def _client(proof: Proof) -> LocalRound:
         password=proof.password,
         certificates=_one(proof.certificate),
         private_keys=_one(proof.private_key),
+        passphrase=proof.passphrase,
     )
 
 
@@ -180,6 +192,8 @@ def _needed(proof: Proof, where: str, prefix: str) -> Iterator[Problem]:
         "psk": needs["psk"] or (eap and not second),
         "username": method in PASSWORD_METHODS or method == "eap_tls",
     }
+    if proof.passphrase is not None and proof.private_key is None:
+        yield Problem(where, prefix + "passphrase", None, "has no meaning without private_key, which it opens")
     for name, needed in needs.items():
         given = getattr(proof, name)
         if needed and (given is None or given == ()):
@@ -227,6 +241,8 @@ def _round_problems(each: LocalRound | RemoteRound, where: str, option: str) -> 
         yield Problem(where, f"{option}.psk", None, f"has no meaning, as auth is {each.auth}")
     if each.password is not None and not each.auth.startswith(("eap", "xauth")):
         yield Problem(where, f"{option}.password", None, f"has no meaning, as auth is {each.auth}")
+    if isinstance(each, LocalRound) and each.passphrase is not None and not each.private_keys:
+        yield Problem(where, f"{option}.passphrase", None, "has no meaning without private_keys, which it opens")
     if isinstance(each, RemoteRound) and each.users:
         yield from _user_problems(each, where, option)
     tokens = [*each.token_certificates, *getattr(each, "token_ca_certificates", ())]

@@ -19,7 +19,7 @@ _SIGNATURE = r"(?:(?:rsa|ecdsa|ed25519|ed448)(?:/pss)?(?:-(?:\d{3,5}|sha1|sha224
 _CONSTRAINED = re.compile(rf"(?:pubkey(?:-(?:sha1|sha224|sha256|sha384|sha512))*|{_SIGNATURE}(?:-{_SIGNATURE})*)")
 _EAP = re.compile(r"eap(?:-[a-z0-9]+)?(?::.*)?")
 _XAUTH = re.compile(r"xauth(?:-[a-z0-9]+)?")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,64}")
+_HEX = re.compile(r"(?:0x)?([0-9a-f]{1,2}(?::?[0-9a-f]{2}){0,63})")
 _NT_HASH = re.compile(r"[0-9a-fA-F]{32}")
 _OID = re.compile(r"[0-2](?:\.\d{1,10}){1,20}")
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9_./-]{1,200}")
@@ -56,6 +56,17 @@ def _group(value: Any) -> str:
     return text
 
 
+def _handle(value: Any) -> str:
+    # As charon reads it: 0x in front, colons in between, and a first digit alone are all the same to it (chunk.c).
+    found = _HEX.fullmatch(str(value).lower()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError(
+            "the id of an object of a token is needed, in hexadecimal (in quotes where it has digits alone)"
+        )
+    digits = found[1].replace(":", "")
+    return digits if len(digits) % 2 == 0 else f"0{digits}"
+
+
 def _nt_hash(value: Any) -> Secret:
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str) or not _NT_HASH.fullmatch(text):
@@ -64,7 +75,7 @@ def _nt_hash(value: Any) -> Secret:
 
 
 AUTH = Kind("str", _auth)
-HANDLE = _matching(_HEX, "the id of an object of a token is needed, in hexadecimal")
+HANDLE = Kind("str", _handle)
 OBJECT_ID = _matching(_OID, "an object identifier is needed, such as 1.3.6.1.4.1.36906.1")
 WORD = _matching(_TOKEN_TEXT, "a name of letters, digits, '_', '.', '/' and '-' is needed")
 GROUP = Kind("str", _group)
@@ -130,6 +141,11 @@ class LocalRound:
     private_keys: tuple[str | Secret, ...] = option(
         list_of(pem.PRIVATE_KEY), "The private keys of these: texts (PEM), or absolute paths on the target.", default=()
     )
+    passphrase: Secret | None = option(
+        kinds.SECRET,
+        "What opens those of O(private_keys) that are encrypted. Keys with passphrases of their own, PKCS#12 containers and"
+        " keys on tokens are objects of a gateway (C(private_keys)).",
+    )
     psk: Secret | None = option(
         kinds.SECRET, "The pre-shared key, with V(psk), where the peer's round has another one."
     )
@@ -157,7 +173,9 @@ class RemoteRound:
     )
     eap_id: str | None = option(kinds.EAP_IDENTITY, "Who the peer must be to EAP; V(any) asks for its name.")
     ca_id: str | None = option(
-        REMOTE_IDENTITY, "Identity that one of the authorities above the peer's certificate must have."
+        REMOTE_IDENTITY,
+        "Identity that one of the authorities above the peer's certificate must have, among all that charon trusts. Beside"
+        " O(ca_certificates) it demands nothing: one of the two is enough to charon.",
     )
     certificates: tuple[str, ...] = option(
         list_of(pem.CERTIFICATE), "The peer's own certificates: with them only these are taken.", default=()
@@ -184,7 +202,10 @@ class RemoteRound:
         default=(),
     )
     cert_policies: tuple[str, ...] = option(
-        list_of(OBJECT_ID), "Policies that the peer's certificate must have, by their object identifiers.", default=()
+        list_of(OBJECT_ID),
+        "Policies that the peer's certificate must have, all of them, by their object identifiers. Its authorities must have"
+        " them too, or say that any will do; before strongSwan 6.0 the root as well.",
+        default=(),
     )
     revocation: str = option(
         kinds.choice(("relaxed", "strict", "ifuri")),

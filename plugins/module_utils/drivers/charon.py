@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -111,6 +111,9 @@ class Charon(Protocol):
 
     def unload_key(self, id: str) -> None:  # noqa: A002  # vici's word
         """Drop a private key; one that is not loaded is no error."""
+
+    def load_token(self, place: Mapping[str, str]) -> str:
+        """Load a private key that stays on a token (handle, slot, module, pin), and return what charon calls it."""
 
     def load_certificate(self, *, kind: str, flag: str, data: bytes) -> None:
         """Load a certificate (X509, with the flag CA or NONE) or a revocation list (X509_CRL); there is no unloading."""
@@ -264,6 +267,10 @@ class ViciCharon:
     def unload_key(self, id: str) -> None:  # noqa: A002  # vici's word
         if id in self.key_ids():
             self._order("unload-key", id, {"id": id})
+
+    def load_token(self, place: Mapping[str, str]) -> str:
+        # Without one charon cannot tell the key's public part, as where the token has neither that nor a certificate.
+        return str(self._order("load-token", "a private key on a token", place).get("id", ""))
 
     def load_certificate(self, *, kind: str, flag: str, data: bytes) -> None:
         self._order("load-cert", f"a certificate ({kind}, {flag})", {"type": kind, "flag": flag, "data": data})

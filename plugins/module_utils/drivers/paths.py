@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Where swanctl looks for certificates and keys, below its own directory.
-CREDENTIAL_DIRECTORIES = ("x509", "x509ca", "private", "pubkey")
+CREDENTIAL_DIRECTORIES = ("x509", "x509ca", "private", "pubkey", "pkcs12")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ class Paths:
     def pools_record(self) -> str:
         """Return the file that records which pools were loaded into which start of charon."""
         return f"{self.state}/pools.json"
+
+    @property
+    def tokens_record(self) -> str:
+        """Return the file that records what charon calls the keys on tokens that it was given."""
+        return f"{self.state}/tokens.json"
 
     @property
     def lock(self) -> str:

@@ -155,6 +155,11 @@ def _parsed(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]]:
             f"secrets are left out of the result, since no result shows them: {_names(found.with_secret)}. Add them before "
             "using the result as config; where the text has them in the form 0s… or 0x…, decoded"
         )
+    if found.opened_keys:
+        warnings.append(
+            "passphrases and PINs are left out of the result too, those of private_key "
+            f"{', '.join(found.opened_keys)}; add them before using it as config"
+        )
     if found.without_secret:
         warnings.append(f"the text has no pre-shared key for these: {_names(found.without_secret)}")
     if found.made_up_interfaces:

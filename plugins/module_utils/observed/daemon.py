@@ -18,6 +18,7 @@ from ..drivers.files import Files, FileState
 from ..drivers.paths import Paths
 from .pools import observe_pools
 from .starts import was_there
+from .tokens import recorded_tokens
 from .values import ObservedDaemon
 
 
@@ -38,6 +39,7 @@ def observe_daemon(charon: Charon, files: Files, paths: Paths) -> ObservedDaemon
         pools=observe_pools(charon, state, files, paths),
         authorities=charon.authorities(),
         shunts=charon.shunts(),
+        tokens=recorded_tokens(files.read(paths.tokens_record)),
     )
 
 

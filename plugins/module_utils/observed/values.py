@@ -64,7 +64,8 @@ class ObservedDaemon:
 
     A connection that is not in `loaded` was loaded by somebody else, or by a run that did not end well. Those in
     `unloaded` such a run has unloaded; their SAs may be up, with nothing that they belong to. `keys` are what charon calls
-    its private keys, `certificates` the SHA-256 of the DER of each, `authorities` what charon shows of each by its section.
+    its private keys, `certificates` the SHA-256 of the DER of each, `authorities` what charon shows of each by its section,
+    `tokens` what it calls the keys on tokens by their sections, as far as that is recorded.
     `shunts` are the children, as (connection, child), whose policies it says to have installed: "PASS" or "DROP" of each.
     """
 
@@ -78,6 +79,7 @@ class ObservedDaemon:
     pools: ObservedPools = dataclasses.field(default_factory=ObservedPools)
     authorities: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
     shunts: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
+    tokens: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from ..artifacts.credentials import AUTHORITIES, certificate_in, key_id_in
 from ..artifacts.values import Artifacts
 from ..observed.values import Observed, ObservedDaemon
 from .steps import Step
+from .tokens import fresh_tokens, stale_tokens
 
 
 def fresh_credentials(wanted: Artifacts, daemon: ObservedDaemon) -> list[Step]:
@@ -18,7 +19,7 @@ def fresh_credentials(wanted: Artifacts, daemon: ObservedDaemon) -> list[Step]:
         Step("load", each.layer, role)
         for role, each in wanted.credentials.items()
         if each.layer != "public key" and each.identity not in held
-    ]
+    ] + fresh_tokens(wanted, daemon)
 
 
 def stale_credentials(wanted: Artifacts, observed: Observed) -> list[Step]:
@@ -30,7 +31,8 @@ def stale_credentials(wanted: Artifacts, observed: Observed) -> list[Step]:
     """
     needed = {each.identity for each in wanted.credentials.values()}
     daemon = observed.daemon
-    keys, files, trust = [], [], []
+    keys: list[Step] = [] if daemon is None else stale_tokens(wanted, daemon)
+    files, trust = [], []
     for role, file in sorted(observed.files.items()):
         if "/" not in role or file is None or role in wanted.files:
             continue

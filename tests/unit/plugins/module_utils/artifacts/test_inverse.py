@@ -182,9 +182,9 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
              "text:29: pool rw: addrs: is required"], id="a key of a pool without an option",
         ),
         pytest.param(
-            "secrets {", "secrets {\npkcs12-x {\nsecret = hunter2\n}",
-            [("text:29: secrets.pkcs12-x: only secrets in sections whose names begin with ike, eap, xauth, ntlm or ppk have an "
-              "option yet")],
+            "secrets {", "secrets {\nbliss-x {\nsecret = hunter2\n}",
+            [("text:29: secrets.bliss-x: only secrets in sections whose names begin with ike, eap, xauth, ntlm, ppk, private, rsa, "
+              "ecdsa, pkcs8, pkcs12 or token have an option")],
             id="another kind of secret",
         ),
         pytest.param(
@@ -243,7 +243,10 @@ def test_what_options_cannot_say_is_told(old: str, new: str, messages: list[str]
         (
             "x}hunter2{a=b\n}}\n",
             [
-                "text:31: secrets: only secrets in sections whose names begin with ike, eap, xauth, ntlm or ppk have an option yet"
+                (
+                    "text:31: secrets: only secrets in sections whose names begin with ike, eap, xauth, ntlm, ppk, private, rsa, "
+                    "ecdsa, pkcs8, pkcs12 or token have an option"
+                )
             ],
         ),
         ("x}}hunter2=y\n", ["text:31: outside of any section: a value stands here, and only sections can"]),

@@ -119,3 +119,21 @@ def test_many_of_a_sort_are_counted() -> None:
     found = told({}, *many)
     assert len(found) == 6
     assert found[-1] == "and 3 more phase 1s without an end"
+
+
+@pytest.mark.parametrize(
+    ("remote", "found"),
+    [
+        ({"ca_id": "dn:CN=CA"}, 0),
+        ({"ca_certificates": ["/etc/ca.pem"]}, 0),
+        ({"ca_id": "dn:CN=CA", "ca_certificates": ["/etc/ca.pem"]}, 1),
+        ({"ca_id": "dn:CN=CA", "token_ca_certificates": [{"handle": "0a"}]}, 1),
+    ],
+)
+def test_the_name_of_an_authority_beside_certificates_demands_nothing(remote: dict[str, Any], found: int) -> None:
+    rounds = {"local_auth": [{"id": "gw.example.org"}], "remote_auth": [remote]}
+    item = {"name": "t", "remote_endpoints": ["198.51.100.2"], "remote_id": "any", **rounds}
+    said = advice(parse_gateway({"phase1": [item]}))
+    assert (
+        len([each for each in said if each.startswith("phase1 t: remote_auth[0].ca_id: it demands nothing")]) == found
+    )

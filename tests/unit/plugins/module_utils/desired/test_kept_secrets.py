@@ -99,6 +99,26 @@ def test_a_gateway_as_gathered_is_the_gateway() -> None:
     assert held > 100
 
 
+KEYS: list[Config] = [
+    {"name": "file", "private_key": "/etc/own.pem", "passphrase": material.PASSPHRASE},
+    {"name": "text", "private_key": material.LOCKED_KEY, "passphrase": material.PASSPHRASE},
+    {"name": "box", "pkcs12": material.CONTAINER, "passphrase": material.PASSPHRASE},
+    {"name": "card", "handle": "0a", "slot": 3, "pin": "1234"},
+]
+
+
+@pytest.mark.parametrize("key", KEYS, ids=lambda key: str(key["name"]))
+def test_what_opens_a_key_is_kept_while_the_key_is_where_it_was(key: Config) -> None:
+    before = parse_gateway({"private_keys": [key]})
+    raw = without(before)
+    assert material.PASSPHRASE not in str(raw)
+    assert "1234" not in str(raw)
+    assert kept(raw, before) == before
+    elsewhere = {**raw["private_keys"][0], **({"slot": 4} if "handle" in key else {"private_key": "/etc/other.pem"})}
+    found = kept({"private_keys": [elsewhere]}, before).private_keys[key["name"]]
+    assert (found.passphrase, found.pin) == (None, None)
+
+
 def test_a_new_secret_stands_beside_those_that_are_kept() -> None:
     before = parse_gateway(config(EAP_BY_KEY))
     new = without(before)

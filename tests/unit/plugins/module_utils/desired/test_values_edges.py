@@ -9,7 +9,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals, rounds
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.holding import secrets_in
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import (
     Kind,
@@ -24,6 +24,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
 
+ON_TOKEN = "the id of an object of a token is needed, in hexadecimal (in quotes where it has digits alone)"
 LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
 
 
@@ -36,6 +37,10 @@ LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
         pytest.param(kinds.ENDPOINT, "gw-1-a.example.org", "gw-1-a.example.org", id="a host name with two dashes"),
         pytest.param(kinds.ENDPOINT, "192.0.2.1-192.0.2.1", "192.0.2.1-192.0.2.1", id="a range of one address"),
         pytest.param(kinds.ENDPOINT, "2001:DB8::1-2001:DB8::9", "2001:db8::1-2001:db8::9", id="a range of IPv6"),
+        pytest.param(rounds.HANDLE, "0x81010003", "81010003", id="a handle of a TPM"),
+        pytest.param(rounds.HANDLE, "0A:1b:2C", "0a1b2c", id="a handle with colons"),
+        pytest.param(rounds.HANDLE, "abc", "0abc", id="a handle with an odd number of digits"),
+        pytest.param(rounds.HANDLE, "00" * 64, "00" * 64, id="the longest handle"),
         pytest.param(kinds.DURATION, 2147483647, 2147483647, id="the longest time"),
         pytest.param(kinds.INTERFACE_NAME, "a" * 15, "a" * 15, id="an interface of 15 characters"),
         pytest.param(kinds.LOCAL_INTERFACE, "a" * 15, "a" * 15, id="here too"),
@@ -66,6 +71,11 @@ LOCAL = "an interface name (at most 15 characters), an address of this host, or 
         pytest.param(kinds.LOCAL_INTERFACE, "..", LOCAL, id="the directory above"),
         pytest.param(kinds.DURATION, "2147483648", "at most 2147483647 seconds are possible", id="a second too long"),
         pytest.param(kinds.DURATION, "9999999999d", "at most 2147483647 seconds are possible", id="ages"),
+        *(
+            pytest.param(rounds.HANDLE, text, ON_TOKEN, id=f"the handle {text!r}")
+            for text in ("", "0x", "a:", "::", 45)
+        ),
+        pytest.param(rounds.HANDLE, "00" * 65, ON_TOKEN, id="a handle too long"),
     ],
 )
 def test_refused(kind: Kind, written: Any, message: str) -> None:

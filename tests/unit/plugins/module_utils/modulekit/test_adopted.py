@@ -20,9 +20,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit import d
 
 Call = Callable[..., dict[str, Any]]
 SECRETS = ("s3cret", "another", "czNjcmV0", "YW5vdGhlcg")
-NOTHING: dict[str, Any] = {
-    "phase1": [], "phase2": [], "xfrm_interfaces": [], "pools": [], "authorities": [], "firewall": [], "shunts": [],
-}  # fmt: skip
+LISTS = ("phase1", "phase2", "xfrm_interfaces", "pools", "authorities", "firewall", "shunts", "private_keys")
+NOTHING: dict[str, Any] = {name: [] for name in LISTS}
 
 
 @pytest.fixture

@@ -73,10 +73,11 @@ def test_every_option_is_described(name: str) -> None:
     check(documentation(name), "")
 
 
-SECRET = {"psk", "password", "nt_hash", "ppk", "private_key", "private_keys"}
+SECRET = {"psk", "password", "nt_hash", "ppk", "private_key", "private_keys", "passphrase"}
+OF_GATEWAY = {*SECRET, "pkcs12", "pin", "running_config"}
 
 
-@pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", SECRET), ("ipsec_gateway", {*SECRET, "running_config"})])
+@pytest.mark.parametrize(("name", "secret"), [("ipsec_phase1", SECRET), ("ipsec_gateway", OF_GATEWAY)])
 def test_secrets_are_known_to_ansible(name: str, secret: set[str]) -> None:
     assert secret_options(spec_of(name)) == secret
 

@@ -189,6 +189,7 @@ def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None
         "authorities": [],
         "firewall": [],
         "shunts": [],
+        "private_keys": [],
     }
 
 
