@@ -235,34 +235,26 @@ def test_a_shared_secret_is_listed_by_id_until_unloaded(charon: Charon) -> None:
     assert charon.shared_ids() == ["ike-b"]
 
 
-def unload_unknown(charon: Charon) -> None:
-    charon.unload_connection("no")
-
-
-def initiate_of_unknown(charon: Charon) -> None:
-    charon.initiate(ike="no", child="lan", timeout_ms=1000)
-
-
-def initiate_unknown_child(charon: Charon) -> None:
-    charon.initiate(ike="berlin", child="x", timeout_ms=1000)
-
-
-def load_unknown_kind(charon: Charon) -> None:
-    charon.load_shared(id="s", kind="foo", owners=[], data=b"x")
-
-
-def load_empty_secret(charon: Charon) -> None:
-    charon.load_shared(id="s", kind="ike", owners=[], data=b"")
-
-
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (unload_unknown, ("unload-conn", "no", "unload: connection 'no' not found")),
-        (initiate_of_unknown, ("initiate", "no/lan", "CHILD_SA config 'lan' not found")),
-        (initiate_unknown_child, ("initiate", "berlin/x", "CHILD_SA config 'x' not found")),
-        (load_unknown_kind, ("load-shared", "s", "invalid shared key type: foo")),
-        (load_empty_secret, ("load-shared", "s", "shared key data missing")),
+        (lambda charon: charon.unload_connection("no"), ("unload-conn", "no", "unload: connection 'no' not found")),
+        (
+            lambda charon: charon.initiate(ike="no", child="lan", timeout_ms=1000),
+            ("initiate", "no/lan", "CHILD_SA config 'lan' not found"),
+        ),
+        (
+            lambda charon: charon.initiate(ike="berlin", child="x", timeout_ms=1000),
+            ("initiate", "berlin/x", "CHILD_SA config 'x' not found"),
+        ),
+        (
+            lambda charon: charon.load_shared(id="s", kind="foo", owners=[], data=b"x"),
+            ("load-shared", "s", "invalid shared key type: foo"),
+        ),
+        (
+            lambda charon: charon.load_shared(id="s", kind="ike", owners=[], data=b""),
+            ("load-shared", "s", "shared key data missing"),
+        ),
     ],
 )
 def test_what_charon_refuses(charon: Charon, call: Callable[[Charon], None], said: tuple[str, str, str]) -> None:
