@@ -142,10 +142,10 @@ def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], hear
     name = connection.name
     if sight.trouble:
         return WhyDown(name, None, "daemon_down" if sight.down else "daemon_silent", "vici", sight.trouble)
+    if name not in sight.loaded and not _waits(connection, sight):
+        return WhyDown(name, None, "not_loaded", "list-conns")
     if name in sight.standby:
         return WhyDown(name, None, "standby", "addresses", f"its interfaces: {', '.join(connection.interfaces)}")
-    if name not in sight.loaded:
-        return WhyDown(name, None, "not_loaded", "list-conns")
     told = _telling(connection, heard)
     if told is not None:
         return _as_told(name, None, told)
@@ -162,7 +162,7 @@ def _of_child(
 ) -> WhyDown:
     """Return the reason of a phase 2; `above` is that of its phase 1, None where it is up."""
     name = connection.name
-    if not sight.trouble and name not in sight.standby and child not in sight.loaded.get(name, ()):
+    if not sight.trouble and not _waits(connection, sight) and child not in sight.loaded.get(name, ()):
         return WhyDown(name, child, "not_loaded", "list-conns")
     of_this = [each for each in heard if each.child in ("", child) and REASONS[each.reason].child]
     told = _telling(connection, of_this)
@@ -173,6 +173,14 @@ def _of_child(
     if above is None and any(sa.busy for sa in sas):
         return WhyDown(name, child, "connecting", "list-sas")
     return WhyDown(name, child, *_at_rest(connection, (name, child) in sight.traps))
+
+
+def _waits(connection: Phase1, sight: Sight) -> bool:
+    """Say whether charon may not have been told of a connection: its interfaces are names, and none has an address.
+
+    One with an address of its own, such as a VIP, is loaded wherever the address is.
+    """
+    return connection.name in sight.standby and not any(map(address_family, connection.interfaces))
 
 
 def _underway(sas: Sequence[LiveSa]) -> tuple[str, str, str]:

@@ -75,6 +75,11 @@ RESTING: dict[str, tuple[dict[str, Any], Sight, Told]] = {
         [(None, "waiting_for_traffic"), ("dmz", "not_loaded"), ("lan", "waiting_for_traffic")],
     ),
     "no-address-of-its-own": ({}, Sight(LOADED, traps=TRAPS, standby={"paris"}), all_of("standby")),
+    "it-waits-for-an-address-and-is-not-loaded": ({}, Sight(standby={"paris"}), all_of("standby")),
+    "the-address-is-elsewhere-and-it-is-not-loaded": (
+        {"interfaces": ["192.0.2.200"]}, Sight(standby={"paris"}), all_of("not_loaded")
+    ),
+    "the-address-is-elsewhere": ({"interfaces": ["192.0.2.200"]}, Sight(LOADED, standby={"paris"}), all_of("standby")),
     "standby-outweighs-what-was-heard-before": (
         {}, Sight(LOADED, standby={"paris"}, heard=[heard("authentication_failed")]), all_of("standby")
     ),
