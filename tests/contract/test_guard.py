@@ -213,6 +213,36 @@ def test_a_guard_stops_what_another_route_would_carry_away(uplink: Uplink) -> No
 
 
 @pytest.mark.root
+@pytest.mark.parametrize(
+    ("shunt", "passes"),
+    [
+        ({}, True),
+        ({"type": "drop"}, False),
+        ({"remote_networks": ["10.2.8.0/24"]}, False),
+        ({"local_networks": ["10.1.0.0/24"]}, False),
+        ({"local_networks": ["dynamic"]}, True),
+        ({"remote_networks": ["10.2.7.0/24[udp/9]"]}, True),
+        ({"remote_networks": ["10.2.7.0/24[udp/10]"]}, False),
+        ({"remote_networks": ["10.2.7.0/24[tcp/9]"]}, False),
+        ({"remote_networks": ["10.2.7.0/24[udp]"]}, True),
+        ({"mark_out": "7"}, False),
+    ],
+)
+def test_what_a_shunt_lets_pass_is_not_stopped_by_nftables(uplink: Uplink, shunt: Config, passes: bool) -> None:
+    made = {
+        "name": "x",
+        "type": "pass",
+        "local_networks": ["192.0.2.0/24"],
+        "remote_networks": ["10.2.7.0/24"],
+        **shunt,
+    }
+    # A policy that lets it pass, which charon makes, wins over one that blocks.
+    put_up({**POLICY_BASED, "shunts": [made]}, blocks=False)
+    assert uplink.leaves("10.2.7.7") == passes
+    assert not uplink.leaves("10.2.9.9")
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("parent", [PARIS, ROME])
 def test_networks_that_the_host_is_in_are_not_cut_off_by_a_larger_one(uplink: Uplink, parent: Config) -> None:
     links = [INTERFACE] if parent is PARIS else []
