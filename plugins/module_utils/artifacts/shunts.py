@@ -5,7 +5,7 @@
 
 The name of the connection ends in a digest of all that it says. So what charon has loaded is known by names alone, and a
 changed shunt is another connection, which is there before the old one goes: charon itself takes the old child out first, and
-lets through for a moment what is dropped (docs/decisions/0015).
+lets through for a moment what is dropped (docs/decisions/0017).
 """
 
 from __future__ import annotations
