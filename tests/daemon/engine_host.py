@@ -83,6 +83,7 @@ def state(host: Host) -> dict[str, Any]:
         "files": {role: (file.content, file.mode) for role, file in files.items() if file is not None},
         "links": {name: repr(link) for name, link in KeptKernel(Path(host.paths.root) / "kernel").links.items()},
         "connections": host.charon.connections(),
+        "shunts": host.charon.shunts(),
         "secrets": sorted(host.charon.shared_ids()),
         "loaded": json.loads(record.content)["connections"] if record is not None else {},
         "generation": (generation.objects, generation.secrets) if generation is not None else None,

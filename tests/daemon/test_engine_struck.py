@@ -28,14 +28,19 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, to
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
 EVERY = 1 if os.environ.get("SWANFLEET_STRIKES") == "all" else 3
-# t2 is up and not touched; t3 is up and gets another lifetime; t4 is new and answers to nobody; a route changes its link.
+# t2 is up and not touched; t3 is up and gets another lifetime; t4 is new and answers to nobody; a route changes its link. What
+# is dropped becomes more, and some of it passes.
+NO = {"name": "no", "type": "drop", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.66.0.0/16"]}
+YES = {**NO, "name": "yes", "type": "pass", "remote_networks": ["10.66.1.0/24"]}
 OLD = {
     **both(tunnel(2, "start_on_demand"), tunnel(3, "on_demand")),
     "xfrm_interfaces": [{"name": "here", "routes": [{"destination": "10.9.0.0/24"}]}, {"name": "there"}],
+    "shunts": [NO],
 }
 NEW = {
     **both(both(tunnel(2, "start_on_demand"), tunnel(3, "on_demand", lifetime="2h")), tunnel(4, "none")),
     "xfrm_interfaces": [{"name": "here"}, {"name": "there", "routes": [{"destination": "10.9.0.0/24"}]}],
+    "shunts": [YES, {**NO, "remote_networks": ["10.66.0.0/15"]}],
 }
 
 
@@ -114,6 +119,8 @@ class World:
     def found(self) -> str:
         """Tell the state; the tunnel that nobody touches has its one SA still."""
         assert children(self.host.charon, "t2") == self.untouched
+        # What is dropped is at every moment, in one of its two forms or in both.
+        assert "no" in {child for _connection, child in self.host.charon.shunts()}
         seen = self.seen()
         differing = sorted(key for key in seen if seen[key] != self.old[key] and seen[key] != self.new[key])
         return "old" if seen == self.old else "new" if seen == self.new else f"a mixture, and neither in {differing}"
