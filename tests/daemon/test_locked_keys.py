@@ -103,16 +103,17 @@ def started_again(ends: Ends) -> str:
     return said
 
 
-def private(*names: str) -> list[pytest.MarkDecorator]:
-    """Return the proofs of keys that are about a file with a key, whatever the directory is called."""
+def private(*kinds: str, by: str) -> list[pytest.MarkDecorator]:
+    """Return the proofs of sections that are about a file with a key, whatever the directory is called."""
+    options = {"file": f"{by}.private_key", "secret": f"{by}.passphrase"}
     return [
-        pytest.mark.proves(key=f"secrets.{kind}<suffix>.{name}", option="phase1.passphrase")
-        for kind in names
-        for name in ("file", "secret")
+        pytest.mark.proves(key=f"secrets.{kind}<suffix>.{name}", option=option)
+        for kind in kinds
+        for name, option in options.items()
     ]
 
 
-@proving(private("private"))
+@proving(private("private", by="phase1"))
 @pytest.mark.parametrize("way", KEYS)
 def test_what_we_open_swanctl_opens_and_it_proves_who_we_are(ends: Ends, tmp_path: Path, way: str) -> None:
     holder, make = KEYS[way]
@@ -156,8 +157,8 @@ def by_its_name(**remote: Any) -> Config:
 
 @proving(
     [
-        pytest.mark.proves(key=f"secrets.pkcs12<suffix>.{name}", option="private_key.pkcs12")
-        for name in ("file", "secret")
+        pytest.mark.proves(key=f"secrets.pkcs12<suffix>.{name}", option=f"private_key.{option}")
+        for name, option in (("file", "pkcs12"), ("secret", "passphrase"))
     ]
 )
 @pytest.mark.parametrize("way", CONTAINERS)
@@ -222,7 +223,7 @@ def test_a_file_that_is_der_is_read_as_well(ends: Ends, tmp_path: Path) -> None:
     ends.up(1)
 
 
-@proving(private("rsa", "ecdsa", "pkcs8"))
+@proving(private("rsa", "ecdsa", "pkcs8", by="private_key"))
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa", "pkcs8"])
 def test_a_file_in_another_directory_is_taken_as_one_of_keys(ends: Ends, tmp_path: Path, kind: str) -> None:
     """What a hand-written section of that type opens, by its parsed objects, and charon holds the same key as before."""
@@ -239,8 +240,11 @@ def test_a_file_in_another_directory_is_taken_as_one_of_keys(ends: Ends, tmp_pat
     assert list(parsed) == ["own"]
     host.charon.clear_credentials()
     (directory / "swanctl.conf").write_text("include conf.d/*.conf\n", encoding="utf-8")
-    ends.apply(1, dump_object(parsed["own"], with_secrets=True), psk="a key of both ends")
+    mine = {"local_auth": [{"certificates": [holder.pem]}], "remote_auth": [{"ca_certificates": [CA.pem]}]}
+    ends.apply(1, dump_object(parsed["own"], with_secrets=True), **mine)
+    ends.apply(2, **certified(PEER))
     assert host.charon.key_ids() == held
+    ends.up(1)
     (directory / kind / "own.pem").unlink()
     started_again(ends)
     assert host.charon.key_ids() == held

@@ -97,7 +97,12 @@ def of_us(options: Config) -> Config:
     return {name: value for name, value in options.items() if name not in ("slot", "module")}
 
 
-@proves("secrets.token<suffix>", "handle", "module", "pin", "slot", option="private_key.handle")
+@proving(
+    [
+        pytest.mark.proves(key=f"secrets.token<suffix>.{name}", option=f"private_key.{name}")
+        for name in ("handle", "module", "pin", "slot")
+    ]
+)
 @proves("connections.<conn>.local<suffix>.cert<suffix>", "handle", "module", "slot", option="phase1.local_auth")
 def test_a_key_and_its_certificate_stay_on_the_token(ends: Ends, token: softhsm.Token) -> None:
     ends.apply(2, **far())
