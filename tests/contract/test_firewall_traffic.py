@@ -275,7 +275,6 @@ def test_what_is_allowed_comes_out_of_the_tunnel_with_its_answers_and_nothing_el
 
 
 @pytest.mark.root
-@pytest.mark.proves(option="phase2.nat_exemption")
 def test_protected_traffic_keeps_its_source_where_the_host_masquerades(wires: Wires) -> None:
     way, near, far, elsewhere = ("lan0", "wan0"), "10.1.0.10", "10.3.0.10", "203.0.113.7"
     load("flush ruleset\n" + MASQUERADING)
@@ -289,7 +288,6 @@ def test_protected_traffic_keeps_its_source_where_the_host_masquerades(wires: Wi
 
 
 @pytest.mark.root
-@pytest.mark.proves(option="phase2.mss")
 @pytest.mark.parametrize(("mss", "size"), [(1200, 1200), ("auto", 1500 - 101 - 40), (9000, 1460)])
 def test_segments_are_made_to_fit_into_the_tunnel(wires: Wires, mss: object, size: int) -> None:
     way, near, far, elsewhere = ("lan0", "wan0"), "10.1.0.10", "10.3.0.10", "203.0.113.7"

@@ -185,7 +185,6 @@ OUTSIDE = ("10.3.0.1", "198.51.100.2", "2001:db8:3::1", "192.0.2.9")
         pytest.param(ROUTE_BASED, {"routes": False}, id="route-based, by nftables alone"),
     ],
 )
-@pytest.mark.proves("N04", option="phase2.plaintext_guard")
 def test_nothing_for_a_protected_network_leaves_and_all_else_does(
     uplink: Uplink, wanted: Config, layers: dict[str, Any]
 ) -> None:
