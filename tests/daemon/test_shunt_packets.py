@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import random
 import subprocess
@@ -37,6 +38,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.shunted import (
 )
 from ansible_collections.swanfleet.ipsec.tests.daemon.taken import load, taken
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost
 from ansible_collections.swanfleet.ipsec.tests.generators.objects import made_object
 from ansible_collections.swanfleet.ipsec.tests.proofs import F, proving
 
@@ -56,7 +58,8 @@ def proves(*keys: str) -> Callable[[F], F]:
 
 @pytest.fixture
 def host(kernel_pair: Pair, tmp_path: Path) -> Iterator[Host]:
-    made = engine_host(tmp_path, kernel_pair[0].uri)
+    # At its console: whoever comes by a network is not let cut himself off.
+    made = dataclasses.replace(engine_host(tmp_path, kernel_pair[0].uri), management=FakeHost(managers=()))
     yield made
     made.charon.close()
 
