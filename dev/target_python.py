@@ -57,7 +57,7 @@ def _real_python() -> int:
     if newer:
         print(f"{len(newer)} test files are newer than Python 3.9:", *newer)
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", *tests]
-    return subprocess.run([python, "-m", "pytest", *arguments], check=False, timeout=300, cwd=CHECKOUT).returncode
+    return subprocess.run([python, "-m", "pytest", *arguments], check=False, timeout=900, cwd=CHECKOUT).returncode
 
 
 def _reads(python: Path, file: Path) -> bool:
