@@ -32,12 +32,12 @@ def test_what_is_no_package_has_none(packages: Packages, package: str) -> None:
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder whose programs take the place of dpkg-query and apt-cache."""
-    real = subprocess.run
-
-    def run(argv: list[str], **named: object) -> object:
-        return real([str(tmp_path / argv[0]), *argv[1:]], **named)  # type: ignore[call-overload]
-
-    monkeypatch.setattr(subprocess, "run", run)
+    real = vars(subprocess)["run"]
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda argv, **named: real([str(tmp_path / argv[0]), *argv[1:]], **named),
+    )
     return tmp_path
 
 

@@ -79,7 +79,7 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         "Whether the host's firewall lets this connection's IKE, ESP and AH in: from O(remote_endpoints) only, to the ports"
         " that charon listens on, on the interfaces or addresses of O(interfaces).",
         "It needs nftables. Where the host drops what nobody has accepted, one constant rule of ours stands in its own chain,"
-        " which O(firewall) can name.",
+        " which C(firewall) of M(swanfleet.ipsec.ipsec_gateway) can name.",
         default=False,
     )
     ppk: Secret | None = option(

@@ -54,7 +54,7 @@ class RunOptions:
     )
     management: tuple[str, ...] | None = option(
         list_of(kinds.NETWORK),
-        "Where this host is managed from: addresses or networks that O(config.phase2[].plaintext_guard=true) must not cut off;"
+        "Where this host is managed from: addresses or networks that C(plaintext_guard: true) must not cut off;"
         " an empty list if it can be reached in another way whatever happens.",
         "When not given, the other ends of the ssh sessions that the run came by.",
     )

@@ -90,7 +90,7 @@ def test_policies_that_somebody_had_uninstalled_are_installed_again(host: FakeHo
 
 
 def test_one_that_somebody_unloaded_is_loaded_again_and_one_more_goes(host: FakeHost) -> None:
-    [first, *_] = host.charon.held_shunts()
+    first = next(iter(host.charon.held_shunts()))
     tree = host.charon.loaded[first[0]]
     host.charon.unload_connection(first[0])
     host.charon.load_connection("swanfleet-shunt-left-0123456789abcdef01234567", tree)

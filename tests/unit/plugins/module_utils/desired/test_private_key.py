@@ -64,12 +64,16 @@ def refused(config: Config) -> list[str]:
         ({**BOX, "passphrase": "x"}, ["passphrase: pkcs12 does not open with it, or is damaged"]),
         ({"private_key": material.PRIVATE_KEY, **OPENED}, ["passphrase: has no meaning, as the key is not encrypted"]),
         ({"private_key": material.LOCKED_BY_SCRYPT, **OPENED}, [
-            ("private_key: it is encrypted in a way that strongSwan does not read: AES in CBC with a passphrase by PBKDF2 is "
-            "needed, as 'openssl pkcs8 -topk8 -v2 aes-256-cbc' and 'openssl pkcs12 -export' write it"),
+            (
+                "private_key: it is encrypted in a way that strongSwan does not read: AES in CBC with a passphrase by PBKDF2 is "
+                "needed, as 'openssl pkcs8 -topk8 -v2 aes-256-cbc' and 'openssl pkcs12 -export' write it"
+            ),
         ]),
         ({"pkcs12": "no base64!", **OPENED}, [
-            ("pkcs12 is ***: a PKCS#12 container is needed: an absolute path of the target, or its bytes in base64, as the filter "
-            "b64encode writes them"),
+            (
+                "pkcs12 is ***: a PKCS#12 container is needed: an absolute path of the target, or its bytes in base64, as the "
+                "filter b64encode writes them"
+            ),
         ]),
         ({"handle": "card"}, [
             "handle is 'card': the id of an object of a token is needed, in hexadecimal (in quotes where it has digits alone)",
