@@ -245,6 +245,25 @@ class CharonProcess:
             },
         )
 
+    def know(self, names: Mapping[str, str], *, name_server: str = "") -> None:
+        """Have charon find these host names with their addresses, and ask a server for others, or nobody.
+
+        The server is what resolv.conf(5) says of one, with its options in further lines.
+        """
+        self._put_over("hosts", "".join(f"{address} {name}\n" for name, address in names.items()))
+        # Nobody listens there, which is noticed at once.
+        self._put_over("resolv.conf", name_server or "nameserver 127.0.0.1\n")
+
+    def _put_over(self, name: str, text: str) -> None:
+        file = self.directory / name
+        mounted = file.exists()
+        # In place, since the mount is of this very file.
+        file.write_text(text, encoding="ascii")
+        if not mounted:
+            # ip netns exec has given charon a mount namespace; another release's has another root besides.
+            over = ["mount", "--bind", str(file), f"/proc/{self.pid}/root/etc/{name}"]
+            run("nsenter", f"--target={self.pid}", "--mount", "--", *over)
+
     def inside(self, *argv: str, timeout: float = 10.0) -> str:
         """Run a program in charon's network namespace."""
         return run("ip", "netns", "exec", self.netns, *argv, timeout=timeout)

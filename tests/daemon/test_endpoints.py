@@ -5,10 +5,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.taken import load, taken
@@ -52,3 +57,39 @@ def test_a_name_is_looked_up_for_the_family_of_the_connection(charon: ViciCharon
     # Where the name has no IPv6 address there is nobody to initiate to, whatever else it has.
     assert "to 127.0.0.1" not in said
     assert "initiating IKE_SA peer" in said or "unable to resolve localhost" in said
+
+
+# A name server that takes every question and answers none; it ends with its input.
+_SILENT = """
+import socket, sys
+silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+silent.bind(("192.0.2.2", 53))
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def silent_server(charon_pair: Pair) -> Iterator[str]:
+    """Return the lines of resolv.conf for a name server that costs two seconds and tells nothing."""
+    argv = ["ip", "netns", "exec", charon_pair[1].netns, sys.executable, "-c", _SILENT]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == b"ready\n"
+        yield "nameserver 192.0.2.2\noptions timeout:2 attempts:1\n"
+
+
+@each_release.EACH
+@pytest.mark.proves("S12", option="phase1.remote_endpoints")
+def test_a_name_server_that_is_silent_is_waited_for(charon_pair: Pair, silent_server: str) -> None:
+    """charon looks the peer of a trap up before it answers; that is no charon that hangs."""
+    near = charon_pair[0]
+    near.know({}, name_server=silent_server)
+    peer = {**PEER, "remote_endpoints": ["gw2.example.net"], "init_type": "on_demand"}
+    started = time.monotonic()
+    with near.client(timeout=1.0) as here:
+        load(here, taken({"phase1": [peer], "phase2": [CHILD]}, starting=True))
+        assert time.monotonic() - started > 1.5
+        # The trap is there all the same, and the name is looked up again when it is sprung.
+        assert here.traps() == {("peer", "lan")}
+    near.know({})

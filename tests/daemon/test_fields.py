@@ -15,6 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.conftest import Pair
 from ansible_collections.swanfleet.ipsec.tests.daemon.engine_host import engine_host, run
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import config
 
 pytestmark = [pytest.mark.charon, pytest.mark.root, each_release.EACH]
@@ -142,6 +143,31 @@ def test_only_peers_among_the_endpoints_are_answered(ends: Ends, endpoints: list
     else:
         with pytest.raises(DaemonRefused):
             ends.up()
+
+
+@proves("S12", option="phase1.remote_endpoints")
+def test_a_name_is_looked_up_at_each_attempt_whoever_begins(ends: Ends) -> None:
+    """The peer has two addresses, and its name (DynDNS) none at first, then the one, then the other."""
+    here, there = ends.pair
+    there.inside("ip", "address", "replace", "192.0.2.12/24", "dev", "wan")
+    here.know({})
+    ends.apply(1, {"remote_endpoints": ["gw2.example.net"], "remote_id": "fqdn:gw2.example.net"})
+    with pytest.raises(DaemonRefused):
+        ends.up()
+    for address, other in (("192.0.2.2", "192.0.2.12"), ("192.0.2.12", "192.0.2.2")):
+        ends.apply(2, {"interfaces": [address], "local_id": "fqdn:gw2.example.net"})
+        here.know({"gw2.example.net": address})
+        for initiator in (1, 2):
+            assert ends.up(initiator)[0]["remote-host"] == (address if initiator == 1 else "192.0.2.1")
+            # What is up stays up wherever the name moves.
+            here.know({"gw2.example.net": other})
+            assert ends.shown(1)[0]["remote-host"] == address
+            here.know({"gw2.example.net": address})
+            ends.hosts[1].charon.terminate(ike="t", timeout_ms=2000)
+            assert awaited(lambda: not any(host.charon.sas() for host in ends.hosts.values()))
+        here.know({"gw2.example.net": other})
+        with pytest.raises(DaemonRefused):
+            ends.up(2)
 
 
 IDENTITIES = [
