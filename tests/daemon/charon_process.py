@@ -20,6 +20,7 @@ from pathlib import Path
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
 from ansible_collections.swanfleet.ipsec.tests.daemon import releases
 from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT, HOST
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 PREFIX = "swf-"
 _numbers = itertools.count(1)
@@ -275,6 +276,8 @@ def clean(charon: ViciCharon) -> None:
         charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
     for name in charon.connection_names():
         charon.unload_connection(name)
+    # An address goes back to its pool a moment after its IKE_SA has ended.
+    assert awaited(lambda: not any(int(pool.get("online", 0)) for pool in charon.pools().values()))
     for name in charon.pools():
         charon.unload_pool(name)
     for name in charon.authorities():
