@@ -31,7 +31,6 @@ NOTHING = config([], [])
 WRITE = "write firewall table inet swanfleet"
 
 
-@pytest.mark.proves("N04", option="phase2.plaintext_guard")
 def test_the_guard_is_the_first_to_come_and_the_last_to_go() -> None:
     host = wan_host()
     assert steps(apply(host, STRICT))[:6] == [
