@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from .vici import ProtocolError, Section, Tree, Value
+from .lookups import lookups
+from .vici import ProtocolError, Section, Tree
 from .vici_session import DEFAULT_URI, DaemonAbsent, DaemonHung, DaemonRefused, DaemonUnavailable, Session
 
 __all__ = [
@@ -248,7 +249,7 @@ class ViciCharon:
 
     def load_connection(self, name: str, tree: Tree) -> None:
         # charon installs traps before it answers, and looks the peer up for each: a silent name server takes its time.
-        self._order("load-conn", name, {name: tree}, waits_ms=_lookups(tree) * _LOOKUP_MS)
+        self._order("load-conn", name, {name: tree}, waits_ms=lookups(tree) * _LOOKUP_MS)
 
     def unload_connection(self, name: str) -> None:
         self._order("unload-conn", name, {"name": name})
@@ -368,24 +369,6 @@ class ViciCharon:
         if answer.get("success") != "yes":
             raise DaemonRefused(command, "/".join(chosen.values()), str(answer.get("errmsg", "")))
         return int(answer.get("terminated") or answer.get("matches") or 0)
-
-
-def _lookups(tree: Tree) -> int:
-    """Return how many names charon may look up while it loads a connection: those of its endpoints, for each trap."""
-    ends = [end for key in ("local_addrs", "remote_addrs") for end in _listed(tree.get(key, ()))]
-    children = tree.get("children", {})
-    starts = [child.get("start_action", "") for child in children.values()] if isinstance(children, Mapping) else []
-    traps = [each for each in starts if "trap" in str(each).split("|")]
-    return len(traps) * sum(1 for end in ends if _is_name(end))
-
-
-def _listed(value: Value) -> list[str]:
-    return value.split(",") if isinstance(value, str) else [each for each in value if isinstance(each, str)]
-
-
-def _is_name(end: str) -> bool:
-    """Say whether an endpoint is a host name, and no address, subnet, range or "%any"."""
-    return ":" not in end and "%" not in end and any(letter.isalpha() for letter in end)
 
 
 def _start(pid: int) -> tuple[str, float]:
