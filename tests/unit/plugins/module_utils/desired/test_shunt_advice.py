@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ NEIGHBOURS = "it drops the neighbour discovery of IPv6 as well, without which no
 def test_who_is_locked_out_is_told(shunts: list[Made], words: list[str]) -> None:
     found = told(*shunts)
     assert len(found) == len(words)
-    assert all(part in each for part, each in zip(words, found, strict=True)), found
+    assert all(map(operator.contains, found, words)), found
     assert all(each.startswith("shunt out0: ") for each in found)
 
 
@@ -106,7 +107,7 @@ OPEN = "shunt in0, phase2 big/lan: all that the tunnel is for between 10.1.0.0/2
 def test_what_tunnels_lose_is_told(shunts: list[Made], phase1: Made, words: list[str]) -> None:
     found = told(*shunts, child=LAN, **phase1)
     assert len(found) == len(words)
-    assert all(part in each for part, each in zip(words, found, strict=True)), found
+    assert all(map(operator.contains, found, words)), found
 
 
 def test_of_many_some_are_told_and_the_rest_counted() -> None:
