@@ -9,7 +9,7 @@ makes no difference whether one element or two have it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Union
 
 Range = tuple[int, int]
@@ -24,15 +24,52 @@ def disjoint(boxes: Iterable[Box]) -> tuple[Box, ...]:
     if all(len(box) == 1 for box in wanted):
         return _merged(wanted)
     found: list[Box] = []
-    active: list[Box] = []
-    for box in wanted:
-        active = [each for each in active if _reaches(each[0], box[0])]
+    for group in _apart(wanted):
+        found += group if len(group) == 1 else _taken_apart(group)
+    return in_order(found)
+
+
+def in_order(boxes: Iterable[Box]) -> tuple[Box, ...]:
+    """Return boxes as they are, each once, sorted as `disjoint` does."""
+    return tuple(sorted(set(boxes), key=_order))
+
+
+def _apart(boxes: list[Box]) -> Iterator[list[Box]]:
+    """Yield boxes in groups of which no two meet; nearly always groups of one, whatever field it is that tells them apart."""
+    left = [(boxes, 0, 0)] if boxes else []
+    while left:
+        group, index, tried = left.pop()
+        width = len(group[0])
+        if len(group) == 1 or tried == width:
+            yield group
+            continue
+        parts = _split(group, index)
+        left += ((part, (index + 1) % width, 1 if len(parts) > 1 else tried + 1) for part in parts)
+
+
+def _split(boxes: list[Box], index: int) -> list[list[Box]]:
+    """Return boxes in groups that do not meet in one field."""
+    groups: list[list[Box]] = []
+    last: Part = ""
+    for box in sorted(boxes, key=lambda each: _order((each[index],))):
+        part = box[index]
+        if groups and _reaches(last, part):
+            groups[-1].append(box)
+            last = part if isinstance(part, str) or isinstance(last, str) else (last[0], max(last[1], part[1]))
+        else:
+            groups.append([box])
+            last = part
+    return groups
+
+
+def _taken_apart(boxes: list[Box]) -> list[Box]:
+    found: list[Box] = []
+    for box in boxes:
         pieces = [box]
-        for other in active:
+        for other in found:
             pieces = [piece for whole in pieces for piece in _without(whole, other)]
         found += pieces
-        active += pieces
-    return tuple(sorted(found, key=_order))
+    return found
 
 
 def _order(box: Box) -> list[tuple[str, int, int]]:

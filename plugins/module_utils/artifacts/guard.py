@@ -11,6 +11,8 @@ of nftables (artifacts/guard_table.py) drops what another route would carry away
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -70,18 +72,28 @@ def spared(gateway: Gateway, situation: Situation, family: int) -> list[Range]:
     As for routes, the smaller network counts: one of this end that holds a guarded one is no exception to it.
     """
     strict = guarded_by(gateway).strict
-    guarded = sorted((*strict[True][family], *strict[False][family]))
+    guarded = _Held((*strict[True][family], *strict[False][family]))
     endpoints = {each for phase1 in gateway.phase1.values() for each in phase1.remote_endpoints}.difference(ANYONE)
     names = {each for found in situation.names.values() for each in found}
     here = {each for child in gateway.phase2.values() for each in child.local_networks}.union(situation.connected)
     fixed = _ranges((each for each in endpoints | names if address_family(each)), family)
-    return [*fixed, *(each for each in _ranges(here, family) if not _holds_one(each, guarded))]
+    return [*fixed, *(each for each in _ranges(here, family) if not guarded.by(each))]
 
 
 def _ranges(texts: Iterable[str], family: int) -> Iterator[Range]:
     return ((each.low, each.high) for each in map(selector_of, texts) if each.family == family)
 
 
-def _holds_one(whole: Range, guarded: list[Range]) -> bool:
-    low, high = whole
-    return any(low <= first and last <= high for first, last in guarded)
+class _Held:
+    """Ranges, to be asked whether any of them lies in another one."""
+
+    def __init__(self, ranges: Iterable[Range]) -> None:
+        ordered = sorted(ranges)
+        self._starts = [low for low, _high in ordered]
+        # The nearest end of all that begin no earlier.
+        self._ends = list(itertools.accumulate((high for _low, high in reversed(ordered)), min))[::-1]
+
+    def by(self, whole: Range) -> bool:
+        """Say whether a range holds any of these."""
+        at = bisect_left(self._starts, whole[0])
+        return at < len(self._ends) and self._ends[at] <= whole[1]

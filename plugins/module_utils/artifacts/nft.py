@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .boxes import Box, Part, disjoint
+from .boxes import Box, Part, disjoint, in_order
 
 FAMILY, TABLE = "inet", "swanfleet"
 ADDRESS = {4: "ipv4_addr", 6: "ipv6_addr"}
@@ -108,7 +108,7 @@ def table_in_order(sets: Mapping[str, NftSet], chains: Mapping[str, NftChain], r
 
 def _boxes(boxes: Iterable[Box], intervals: bool) -> tuple[Box, ...]:
     # Without intervals two neighbours are two elements.
-    return disjoint(boxes) if intervals else tuple(sorted(set(boxes)))
+    return disjoint(boxes) if intervals else in_order(boxes)
 
 
 def _holds(wanted: NftSet, found: NftSet) -> bool:
@@ -195,7 +195,9 @@ def _parse_set(told: Mapping[str, Any]) -> NftSet:
     fields = tuple(map(str, kind)) if isinstance(kind, list) else (str(kind),)
     flags = set(told.get("flags", ())) - {"interval"}
     boxes = (_parse_element(fields, element) for element in told.get("elem", ()))
-    return NftSet((*fields, *sorted(flags)), _boxes(boxes, "interval" in told.get("flags", ())))
+    # Of several fields the kernel lists what it was given, of which nothing overlaps.
+    touching = len(fields) == 1 and "interval" in told.get("flags", ())
+    return NftSet((*fields, *sorted(flags)), disjoint(boxes) if touching else in_order(boxes))
 
 
 def _parse_element(fields: tuple[str, ...], element: Any) -> Box:
