@@ -9,6 +9,7 @@ makes no difference whether one element or two have it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Union
 
@@ -63,8 +64,9 @@ def _split(boxes: list[Box], index: int) -> list[list[Box]]:
 
 
 def _taken_apart(boxes: list[Box]) -> list[Box]:
+    """Return boxes that hold what these hold; the largest stay whole, and what lies in them vanishes."""
     found: list[Box] = []
-    for box in boxes:
+    for box in sorted(boxes, key=_size, reverse=True):
         pieces = [box]
         for other in found:
             pieces = [piece for whole in pieces for piece in _without(whole, other)]
@@ -74,6 +76,10 @@ def _taken_apart(boxes: list[Box]) -> list[Box]:
 
 def _order(box: Box) -> list[tuple[str, int, int]]:
     return [(part, 0, 0) if isinstance(part, str) else ("", *part) for part in box]
+
+
+def _size(box: Box) -> int:
+    return math.prod(part[1] - part[0] + 1 for part in box if not isinstance(part, str))
 
 
 def _reaches(part: Part, later: Part) -> bool:
