@@ -138,7 +138,8 @@ def state():
             for each in host.kernel.interfaces()
             if each.get("linkinfo", {}).get("info_kind") == "xfrm"
         ]
-        routes = sorted((each["dst"], each["dev"]) for each in host.kernel.routes(83))
+        # A route of the guard leads nowhere and so has no device.
+        routes = sorted((each["dst"], each.get("dev", each.get("type"))) for each in host.kernel.routes(83))
         files = {
             role: (host.files.read(path).content.decode(), host.files.read(path).mode)
             for role, path in host.paths.managed.items()
