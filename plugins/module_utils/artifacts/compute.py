@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..desired.gateway import Gateway
 from ..desired.rules import uses_firewall
-from ..desired.situation import Situation, waiting, without_interface
+from ..desired.situation import Situation, vanished, waiting, without_interface
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
@@ -57,6 +57,11 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     warnings += (
         f"{shunt.where} waits: this host has no interface {shunt.interface} now. charon is told of it by the next run after that"
         for shunt in without_interface(gateway, situation).values()
+    )
+    warnings += (
+        f"phase1 {name}: this host has no interface {' and '.join(missing)} now; the last known addresses are used"
+        for name, missing in vanished(gateway, situation).items()
+        if name not in late
     )
     held = credentials(gateway)
     rules, open_to_anyone = _firewall(gateway, situation)

@@ -16,8 +16,8 @@ from typing import Any, cast
 
 from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, Gateway, check_gateway, parse_one
 from ..desired.holding import secrets_in
-from ..desired.identities import ANY, PEER_ADDRESS
-from ..desired.owners import owners
+from ..desired.identities import ANY, MY_ADDRESS, PEER_ADDRESS
+from ..desired.owners import local_identity, owners
 from ..desired.phase1 import Phase1, address_family
 from ..desired.phase2 import Phase2
 from ..desired.proving import rounds_of
@@ -343,10 +343,14 @@ def _phase2_options(name: str, phase1: str, child: Part) -> dict[str, Any]:
 
 def _with_owners(connection: Phase1, secrets: OwnedSecrets) -> Phase1:
     """Let the owners of a secret decide what the rest of a text leaves open: whether the peer's addresses are identities."""
-    by_address = dataclasses.replace(connection, remote_id=PEER_ADDRESS)
     if connection.remote_id != ANY or len(connection.remote_endpoints) == 1:
         return connection
-    return by_address if secrets.owned_by(owners(by_address)) else connection
+    by_address = dataclasses.replace(connection, remote_id=PEER_ADDRESS)
+    owned_by = owners(by_address)
+    # The address of an interface that was meant by its name is our identity to charon, and yet owns nothing.
+    mine = local_identity(connection) if connection.local_id == MY_ADDRESS else ""
+    sets = (owned_by, [each for each in owned_by if each != mine])
+    return by_address if any(map(secrets.owned_by, sets)) else connection
 
 
 def _numbers(gateway: Gateway) -> dict[str, int]:

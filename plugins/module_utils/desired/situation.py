@@ -213,5 +213,17 @@ def waiting(gateway: Gateway, situation: Situation) -> dict[str, str]:
     }
 
 
+def vanished(gateway: Gateway, situation: Situation) -> dict[str, list[str]]:
+    """Return the interfaces that phase 1s name and the host does not have now, by the phase 1's name."""
+    if situation.interfaces is None:
+        return {}
+    there = situation.interfaces | gateway.xfrm_interfaces.keys() | {"any"}
+    found = {
+        name: [each for each in connection.interfaces if each not in there and address_family(each) is None]
+        for name, connection in sorted(gateway.phase1.items())
+    }
+    return {name: each for name, each in found.items() if each}
+
+
 def _family_word(connection: Phase1) -> str:
     return {"ipv4": "IPv4", "ipv6": "IPv6"}.get(connection.ip_type, "IPv4 or IPv6")

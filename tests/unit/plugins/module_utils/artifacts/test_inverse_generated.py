@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.inverse import Parsed, read_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
@@ -169,3 +170,27 @@ def test_an_interface_by_name_becomes_its_address_and_with_it_the_identity() -> 
     assert (before["local"], after["local"]) == ({"auth": "psk"}, {"auth": "psk", "id": "203.0.113.1"})
     assert {**after, "local": before["local"]} == before
     assert through_text(again) == again
+
+
+@pytest.mark.parametrize("interfaces", [["wan1"], ["203.0.113.1"], ["wan0"], ["any"]], ids=str)
+@pytest.mark.parametrize("remote_id", ["peer_address", "any"])
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        ["198.51.100.2", "198.51.100.3"],
+        ["198.51.100.2", "gw.example.com"],
+        ["198.51.100.2", "0.0.0.0/0"],
+        # No address of a peer is known, so that none owns the key.
+        ["gw1.example.com", "gw2.example.com"],
+        ["198.51.100.128/25", "gw.example.com"],
+    ],
+    ids=str,
+)
+def test_a_peer_that_may_be_one_of_several_is_read_the_same_again(
+    interfaces: list[str], remote_id: str, version: int, endpoints: list[str]
+) -> None:
+    config = {"name": "paris", "interfaces": interfaces, "remote_endpoints": endpoints, "remote_id": remote_id}
+    gateway = parse_gateway({"phase1": [{**config, "ike_version": version, "ip_type": "ipv4", "psk": "x"}]})
+    once = through_text(gateway)
+    assert through_text(once) == once
