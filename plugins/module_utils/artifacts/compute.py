@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..desired.gateway import Gateway
 from ..desired.rules import uses_firewall
 from ..desired.situation import Situation, vanished, waiting, without_interface
@@ -59,9 +61,8 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         for shunt in without_interface(gateway, situation).values()
     )
     warnings += (
-        f"phase1 {name}: this host has no interface {' and '.join(missing)} now; the last known addresses are used"
-        for name, missing in vanished(gateway, situation).items()
-        if name not in late
+        f"this host has no interface {interface} now; its last known addresses are used for {_some('phase1', names)}"
+        for interface, names in vanished(gateway, situation).items()
     )
     held = credentials(gateway)
     rules, open_to_anyone = _firewall(gateway, situation)
@@ -94,3 +95,9 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         tokens=tokens,
         initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
     )
+
+
+def _some(kind: str, names: Sequence[str]) -> str:
+    """Name a few objects of a kind, and count the others."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f"{kind} {', '.join(names[:3])}{more}"

@@ -214,15 +214,16 @@ def waiting(gateway: Gateway, situation: Situation) -> dict[str, str]:
 
 
 def vanished(gateway: Gateway, situation: Situation) -> dict[str, list[str]]:
-    """Return the interfaces that phase 1s name and the host does not have now, by the phase 1's name."""
+    """Return the interfaces that the host does not have now, each with the phase 1s whose addresses it had."""
     if situation.interfaces is None:
         return {}
     there = situation.interfaces | gateway.xfrm_interfaces.keys() | {"any"}
-    found = {
-        name: [each for each in connection.interfaces if each not in there and address_family(each) is None]
-        for name, connection in sorted(gateway.phase1.items())
-    }
-    return {name: each for name, each in found.items() if each}
+    found: dict[str, list[str]] = {}
+    for name, connection in sorted(gateway.phase1.items()):
+        for entry in connection.interfaces:
+            if entry not in there and address_family(entry) is None and situation.addresses.get(entry):
+                found.setdefault(entry, []).append(name)
+    return found
 
 
 def _family_word(connection: Phase1) -> str:

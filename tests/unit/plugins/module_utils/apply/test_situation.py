@@ -70,7 +70,7 @@ def test_a_line_that_is_away_keeps_no_run_from_changing_another_tunnel(vanished:
     outcome = apply(host, OTHER_CHANGED)
     assert steps(outcome) == ["write file connections", "reload connection rome"]
     assert set(outcome.disruption) == {"rome"}
-    told = ("phase1 oslo: this host has no interface ppp0 now; the last known addresses are used",)
+    told = ("this host has no interface ppp0 now; its last known addresses are used for phase1 oslo",)
     assert outcome.warnings == (told if vanished else ())
     assert address_of(host, "oslo") == ["203.0.113.1"]
     # And that is still known after a generation which was made without it.
