@@ -16,7 +16,11 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 INSIDE = "ansible_collections/swanfleet/ipsec"
 PARTS = ("plugins/module_utils", "tests/contract", "tests/fakes", "tests/daemon/waiting.py")
-CONTRACTS = ("kernel", "systemd", "firewall", "firewall_traffic", "guard")
+# Paris has the other release's tools beside the same kernel.
+CONTRACTS = {
+    "berlin": ("kernel", "systemd", "firewall", "firewall_traffic", "guard"),
+    "paris": ("kernel", "firewall", "guard"),
+}
 # The file of a contract that cannot be met here says so; this one is met on computers without systemd.
 ACCEPTED = {"systemd runs here"}
 
@@ -31,10 +35,10 @@ def packed():
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-@pytest.mark.parametrize("gateway", ["berlin", "paris"])
+@pytest.mark.parametrize("gateway", CONTRACTS)
 def test_the_contracts_hold_on_a_real_kernel_and_systemd(lab, gateway):
     lab.run(gateway, ["sh", "-c", "mkdir -p /run/contract && base64 -d | tar -C /run/contract -xz"], input=packed())
-    files = [f"{INSIDE}/tests/contract/test_{name}.py" for name in CONTRACTS]
+    files = [f"{INSIDE}/tests/contract/test_{name}.py" for name in CONTRACTS[gateway]]
     options = ["-c", "/dev/null", "--rootdir", ".", "-p", "no:cacheprovider", "--import-mode=importlib", "-q", "-rs"]
     told = lab.run(
         gateway,
