@@ -16,6 +16,7 @@ import gc
 import importlib
 import io
 import os
+import random
 import shutil
 import signal
 import sys
@@ -46,11 +47,14 @@ def main() -> int:
         "--own", action="store_true", help="try only the tests of the same folder: sooner, and stricter"
     )
     parser.add_argument("--write", action="store_true", help="write the figures into docs/mutation.md (of all files)")
+    parser.add_argument("--sample", type=int, metavar="N", help="only N mutants of each package, always the same ones")
     parser.add_argument("--tell", action="store_true", help="print also what killed each of the others")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     chosen = parser.parse_args()
     if chosen.write and (chosen.file or chosen.survivors or chosen.own):
         parser.error("--write needs the figures of all files and tests")
+    if chosen.sample is not None and (chosen.survivors or chosen.sample < 1):
+        parser.error("--sample is a number of mutants of all, at least 1")
     os.nice(19 - os.nice(0))
     os.chdir(CHECKOUT)
     # Other plugins than ours would only cost time, in each of some thousand runs.
@@ -60,6 +64,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     memory = Memory(Path(os.environ["SWANFLEET_CACHE"], "mutants.jsonl"))
     only = memory.survivors() if chosen.survivors else None
+    if chosen.sample is not None:
+        only = _sample(_files(chosen.file), chosen.sample)
     started = time.monotonic()
     verdicts = []
     for verdict in _verdicts(_files(chosen.file), only, memory, jobs=chosen.jobs, own=chosen.own):
@@ -70,10 +76,10 @@ def main() -> int:
     print(page.table(verdicts))
     print(f"{len(verdicts)} mutants in {time.monotonic() - started:.0f} s")
     if chosen.write:
-        page.write_figures(PAGE, verdicts)
-    if only is not None:
+        page.write_figures(PAGE, verdicts, of=_count(_files([])))
+    if chosen.survivors:
         return 0
-    wrong, idle = page.complaints(verdicts, page.reasons(PAGE))
+    wrong, idle = page.complaints(verdicts, page.reasons(PAGE), whole=chosen.sample is None)
     print(*[f"FAILED: {each}" for each in wrong], *[f"note: {each}" for each in idle], sep="\n")
     return 1 if wrong else 0
 
@@ -104,6 +110,24 @@ def _files(names: list[str]) -> list[str]:
             raise SystemExit(f"there is no {path}")
         found += sorted(path.glob("*.py")) if path.is_dir() else [path]
     return [str(path.relative_to(root)) for path in found]
+
+
+def _all(files: list[str]) -> Iterator[Mutant]:
+    for file in files:
+        yield from mutants(ast.parse((CHECKOUT / MODULE_UTILS / file).read_text()), file)
+
+
+def _sample(files: list[str], size: int) -> set[Key]:
+    """Draw some mutants of each package; by a fixed seed, so that the next run tries the same ones."""
+    keys: dict[str, list[Key]] = {}
+    for mutant in _all(files):
+        keys.setdefault(mutant.file.partition("/")[0], []).append(mutant.key)
+    chance = random.Random(size)  # noqa: S311  # a sample, no secret
+    return {key for each in keys.values() for key in chance.sample(each, min(size, len(each)))}
+
+
+def _count(files: list[str]) -> int:
+    return sum(1 for _mutant in _all(files))
 
 
 def _import_all(names: tuple[str, ...]) -> None:

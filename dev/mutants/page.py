@@ -81,16 +81,22 @@ def reason_row(mutant: Mutant, reason: str) -> str:
     return f"| {mutant.file} | {mutant.function} | {change} | {reason} |"
 
 
-def write_figures(page: Path, verdicts: Sequence[Verdict]) -> None:
-    """Write the figures between their marks, and leave all else of the page as it is."""
+def write_figures(page: Path, verdicts: Sequence[Verdict], *, of: int) -> None:
+    """Write the figures between their marks, and leave all else of the page as it is; `of` is how many mutants there are."""
     text = page.read_text()
     head, rest = text.split(_BEGIN)
     tail = rest.split(_END)[1]
-    page.write_text(f"{head}{_BEGIN}\n\n{table(verdicts)}\n\n{_END}{tail}")
+    tried = f"{len(verdicts)} of {of} mutants were tried" + (", drawn at random." if len(verdicts) < of else ".")
+    page.write_text(f"{head}{_BEGIN}\n\n{tried}\n\n{table(verdicts)}\n\n{_END}{tail}")
 
 
-def complaints(verdicts: Sequence[Verdict], given: Mapping[Key, str]) -> tuple[list[str], list[str]]:
-    """Return what is wrong, and what should be tidied: survivors without a reason, reasons without a survivor."""
+def complaints(
+    verdicts: Sequence[Verdict], given: Mapping[Key, str], *, whole: bool = True
+) -> tuple[list[str], list[str]]:
+    """Return what is wrong, and what should be tidied: survivors without a reason, reasons without a survivor.
+
+    Where only some of a file's mutants were tried (not `whole`), reasons of the others are not called idle.
+    """
     wrong = [
         f"{row[0]}: {rate(row):.1f} % of the mutants were killed, at least {AT_LEAST:.0f} % are wanted"
         for row in figures(verdicts)
@@ -98,7 +104,7 @@ def complaints(verdicts: Sequence[Verdict], given: Mapping[Key, str]) -> tuple[l
     ]
     survivors = [verdict.mutant for verdict in verdicts if verdict.ended == SURVIVED]
     wrong += [f"a survivor without a reason: {reason_row(each, '…')}" for each in survivors if each.key not in given]
-    files = {verdict.mutant.file for verdict in verdicts}
+    files = {verdict.mutant.file for verdict in verdicts} if whole else set()
     alive = {each.key for each in survivors}
     idle = [f"a reason without a survivor: {' | '.join(key)}" for key in given if key[0] in files and key not in alive]
     return wrong, idle

@@ -27,7 +27,7 @@ from forks import (
 from operators import Mutant
 
 SUITES = ("tests/unit/plugins", "tests/architecture")
-_RECORDING_SECONDS = 300.0
+_RECORDING_SECONDS = 1200.0
 
 
 @dataclass(frozen=True)

@@ -139,8 +139,9 @@ def test_figures_are_written_between_their_marks(program: Any, tmp_path: Path) -
     page = program("page")
     place = tmp_path / "page.md"
     place.write_text("head\n<!-- figures: dev/mutate --write -->\nold\n<!-- end of figures -->\ntail\n")
-    page.write_figures(place, verdicts(program, killed=3, survived=1))
+    page.write_figures(place, verdicts(program, killed=3, survived=1), of=9)
     text = place.read_text()
+    assert "4 of 9 mutants were tried, drawn at random." in text
     assert text.startswith("head\n")
     assert text.endswith("\ntail\n")
     assert "| plan/x.py | 4 | 3 | 1 | 75.0 |\n| **plan** | 4 | 3 | 1 | 75.0 |" in text
