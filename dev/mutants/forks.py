@@ -31,6 +31,7 @@ from typing import Any
 
 import hypothesis
 import pytest
+from hypothesis.configuration import notice_initialization_restarted
 
 COLLECTION = "ansible_collections.swanfleet.ipsec"
 MODULE_UTILS = "plugins/module_utils"
@@ -201,6 +202,8 @@ def run_pytest(files: Sequence[str], plugin: object, *, stop: bool, scratch: Pat
     """Run pytest on some test files with one plugin of our own, and return its exit code."""
     # Imported already, it could not have its assertions rewritten, of which pytest warns.
     sys.modules.pop(PLUGIN, None)
+    # And it would take what an earlier run in this process has done for work of a plugin that loads too slowly.
+    notice_initialization_restarted(warn=False)
     options = ["-q", "-p", PLUGIN, "-p", "no:cacheprovider", "--color=no", *(["-x"] if stop else [])]
     with contextlib.ExitStack() as stack:
         output = stack.enter_context((scratch / "output").open("a"))
