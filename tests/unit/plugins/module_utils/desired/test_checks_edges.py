@@ -71,6 +71,13 @@ def test_an_overlap_names_both_phase_2s_whatever_their_order() -> None:
     assert refused(two(PARIS, other)) == refused(two(other, PARIS)) == [CLASH]
 
 
+def test_selectors_of_different_protocols_do_not_overlap() -> None:
+    tcp = phase2("paris", "10.1.0.0/24[tcp]", "10.2.0.0/24[tcp]")
+    for protocol, overlap in (("tcp", True), ("udp", False)):
+        other = phase2("rome", f"10.1.0.0/24[{protocol}]", f"10.2.0.0/24[{protocol}]")
+        assert bool(refused(two(tcp, other))) is overlap
+
+
 def test_policies_without_an_interface_may_overlap() -> None:
     assert refused(two(PARIS, phase2("rome", "10.1.0.0/24", "10.2.0.0/24"), interface=None)) == []
 

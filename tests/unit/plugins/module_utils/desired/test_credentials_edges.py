@@ -1,0 +1,109 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The corners of certificates and keys: the first and last moment, kinds of names, how an option is called in each form."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import der
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import key_id_of, read_certificate
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import check_credentials
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.distinguished_names import (
+    is_pattern,
+    parse_distinguished_name,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
+from ansible_collections.swanfleet.ipsec.tests.generators import material
+
+SECOND = dt.timedelta(seconds=1)
+ENDS: dict[str, Any] = {"name": "paris", "remote_endpoints": ["198.51.100.2", "198.51.100.3"]}
+SHORT: dict[str, Any] = {
+    **ENDS, "auth_method": "certificate", "remote_id": "any",
+    "certificate": material.CERTIFICATE, "private_key": material.PRIVATE_KEY, "ca_certificates": [material.AUTHORITY],
+}  # fmt: skip
+MINE = {"certificates": [material.CERTIFICATE], "private_keys": [material.PRIVATE_KEY]}
+THEIRS: dict[str, Any] = {"ca_certificates": [material.AUTHORITY], "id": "fqdn:peer.example.org"}
+DAMAGED = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----"
+NO_CERTIFICATE = "it is no X.509 certificate, or a damaged one"
+
+
+def long_form(*, mine: dict[str, Any] | None = None, theirs: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {**ENDS, "local_auth": [{**MINE, **(mine or {})}], "remote_auth": [THEIRS if theirs is None else theirs]}
+
+
+def refusals(options: dict[str, Any]) -> list[str]:
+    with pytest.raises(ValidationError) as refused:
+        check_credentials(parse_gateway({"phase1": [options]}))
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_a_certificate_is_valid_from_its_first_second_to_its_last() -> None:
+    found = read_certificate(material.CERTIFICATE)
+    assert found.trouble(found.not_before) == found.trouble(found.not_after) == ""
+    assert found.trouble(found.not_before - SECOND).startswith("it is not valid before 2020-01-01 00:00:00 UTC")
+    assert found.trouble(found.not_after + SECOND).startswith("it has expired on 2120-01-01 00:00:00 UTC")
+
+
+def test_addresses_and_mail_addresses_of_a_certificate_are_names_of_its_owner() -> None:
+    names = ("address:192.0.2.7", "address:2001:db8::7", "email:me@example.org")
+    assert read_certificate(material.RSA_CERTIFICATE).names == names
+    end = {"certificate": material.RSA_CERTIFICATE, "private_key": material.RSA_KEY}
+    for name in names:
+        check_credentials(parse_gateway({"phase1": [{**SHORT, **end, "local_id": name.replace("address:", "")}]}))
+
+
+def test_an_rsa_key_has_the_name_that_its_public_part_gives_it() -> None:
+    # openssl rsa -RSAPublicKey_out -outform DER | sha1sum
+    assert key_id_of(material.RSA_KEY) == read_certificate(material.RSA_CERTIFICATE).key_id == material.RSA_KEY_ID
+
+
+@pytest.mark.parametrize("identity", ["keyid:branch-7", "CN=somebody else"])
+def test_identities_that_a_certificate_does_not_list_are_left_to_the_peer(identity: str) -> None:
+    check_credentials(parse_gateway({"phase1": [{**SHORT, "local_id": identity}]}))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({**SHORT, "certificate": DAMAGED}, f"certificate: {NO_CERTIFICATE}"),
+        ({**SHORT, "ca_certificates": [material.AUTHORITY, DAMAGED]}, f"ca_certificates[1]: {NO_CERTIFICATE}"),
+        (
+            long_form(mine={"certificates": [material.CERTIFICATE, DAMAGED]}),
+            f"local_auth[0].certificates[1]: {NO_CERTIFICATE}",
+        ),
+        (
+            long_form(theirs={**THEIRS, "ca_certificates": [DAMAGED]}),
+            f"remote_auth[0].ca_certificates[0]: {NO_CERTIFICATE}",
+        ),
+        (long_form(theirs={**THEIRS, "certificates": [DAMAGED]}), f"remote_auth[0].certificates[0]: {NO_CERTIFICATE}"),
+        (
+            long_form(theirs={"public_keys": [material.PUBLIC_KEY]}),
+            "remote_auth[0].public_keys: of a bare public key it must be said whose it is",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_of_the_option_as_it_was_written(options: dict[str, Any], told: str) -> None:
+    assert f"phase1 paris: {told}" in "\n".join(refusals(options))
+
+
+def test_a_bit_string_with_unused_bits_is_no_key() -> None:
+    assert der.bits(der.one(b"\x03\x02\x00\x80", der.BIT_STRING)) == b"\x80"
+    with pytest.raises(ValueError, match="a BIT STRING of whole bytes is needed"):
+        der.bits(der.one(b"\x03\x02\x01\x80", der.BIT_STRING))
+
+
+def test_a_distinguished_name_has_at_most_twenty_parts() -> None:
+    longest = ", ".join(["CN=gw"] * 20)
+    assert parse_distinguished_name(longest) == longest
+    with pytest.raises(ValueError, match="has at most 20 parts, this one has 21"):
+        parse_distinguished_name(f"{longest}, CN=gw")
+
+
+@pytest.mark.parametrize(("name", "pattern"), [("C=DE, CN=*", True), ("/C=DE/CN=*", True), ("C=DE, CN=a*", False)])
+def test_one_part_that_may_be_anything_makes_a_name_a_pattern(name: str, *, pattern: bool) -> None:
+    assert is_pattern(name) is pattern
