@@ -131,6 +131,21 @@ def test_a_gateway_stands_on_the_root_of_its_release_and_sees_no_other(
     assert hidden == [("trixie", stat.S_IFCHR)]
 
 
+def test_a_gateway_asks_no_name_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place(tmp_path / "run", str(tmp_path), "", "mgmt")
+    etc = place.root("berlin") / "etc"
+
+    def mount(argv: list[str]) -> None:
+        assert argv[0] == "mount"
+        (etc / "systemd/system").mkdir(parents=True)
+        (etc / "resolv.conf").write_text("nameserver 192.0.2.53\n")
+
+    monkeypatch.setattr(gateways, "run", mount)
+    gateways.make_root(place, "berlin")
+    assert (etc / "resolv.conf").read_text() == ""
+    assert "berlin" in (etc / "hosts").read_text()
+
+
 def test_an_unknown_uplink_is_named() -> None:
     with pytest.raises(KeyError, match="berlin has no uplink wan7"):
         topology.uplink("berlin", "wan7")

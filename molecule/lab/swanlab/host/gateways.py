@@ -44,6 +44,9 @@ def make_root(place: Place, gateway: str) -> None:
     run(["mount", "-t", "overlay", f"lab-{gateway}", "-o", options, str(root)])
     (root / "etc/hostname").write_text(f"{gateway}\n")
     (root / "etc/hosts").write_text(f"127.0.0.1\tlocalhost\n127.0.1.1\t{gateway}\n::1\tlocalhost ip6-localhost\n")
+    # The image has the name server of the computer that it was built on. Nobody answers in the lab: with none, a name that
+    # is not in the hosts file is refused at once, and charon does not wait for it.
+    (root / "etc/resolv.conf").write_text("")
     number = topology.GATEWAYS.index(gateway) + 1
     (root / "etc/machine-id").write_text(f"{number:032x}\n")
     shutil.rmtree(root / "var/log/journal", ignore_errors=True)
