@@ -38,10 +38,24 @@ def test_what_starts_at_boot(gateways):
     assert "/usr/local/sbin/swanfleet restore" in shown
 
 
-@pytest.mark.proves("S11", option="phase1.xfrm_interface", releases=("12",))
-def test_the_link_carries_number_address_and_route(gateways):
-    shown = json.loads(gateways["berlin"].check_output("ip -j -d address show dev ipsec-paris"))[0]
+def interface(release, *values):
+    """Return what an XFRM interface is to be, as proof for a release."""
+    return pytest.param(
+        *values, marks=pytest.mark.proves("S11", option="phase1.xfrm_interface", releases=(release,)), id=values[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "link", "address", "network"),
+    [
+        interface("12", "berlin", "ipsec-paris", "10.255.0.1", "10.2.0.0/24"),
+        interface("13", "paris", "ipsec-berlin", "10.255.0.2", "10.1.0.0/24"),
+    ],
+)
+def test_the_link_carries_number_address_and_route(gateways, name, link, address, network):
+    shown = json.loads(gateways[name].check_output(f"ip -j -d address show dev {link}"))[0]
     assert shown["linkinfo"]["info_kind"] == "xfrm"
-    assert "10.255.0.1" in [each["local"] for each in shown["addr_info"]]
-    routes = json.loads(gateways["berlin"].check_output("ip -j route show dev ipsec-paris proto 83"))
-    assert [route["dst"] for route in routes] == ["10.2.0.0/24"]
+    assert int(shown["linkinfo"]["info_data"]["if_id"], 16) > 0
+    assert address in [each["local"] for each in shown["addr_info"]]
+    routes = json.loads(gateways[name].check_output(f"ip -j route show dev {link} proto 83"))
+    assert [route["dst"] for route in routes] == [network]

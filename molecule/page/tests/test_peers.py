@@ -8,9 +8,17 @@ from __future__ import annotations
 import pytest
 
 PACKETS = 20
-# Our gateway, the peer, and the number of each tunnel, which its hosts' addresses end with.
+# Our gateway and the peer by their networks, and by tunnel the number that its hosts' addresses end with.
 PEERS = {"madrid": ("berlin", 1, 3), "rome": ("paris", 2, 4)}
-TUNNELS = {"psk2": 21, "psk1": 22}
+BOTH = ("12", "13")
+PSK = pytest.mark.proves("S13", option="phase1.psk", releases=BOTH)
+CERTIFICATE = pytest.mark.proves("S14", option="phase1.auth_method", releases=BOTH)
+TUNNELS = [
+    pytest.param("psk2", 21, marks=PSK),
+    pytest.param("psk1", 22, marks=PSK),
+    pytest.param("cert2", 30, marks=CERTIFICATE),
+    pytest.param("cert1", 31, marks=CERTIFICATE),
+]
 
 
 def by_us(lab, peer, tunnel):
@@ -35,14 +43,12 @@ def end(lab, peer, tunnel):
         lab.run(peer, ["ipsec", "auto", "--down", tunnel], check=False)
 
 
-@pytest.mark.proves("S05", option="phase1.ike_version", releases=("12", "13"))
-@pytest.mark.proves("S13", option="phase1.psk", releases=("12", "13"))
+@pytest.mark.proves("S05", option="phase1.ike_version", releases=BOTH)
 @pytest.mark.parametrize("begin", [by_us, by_peer], ids=["we begin", "the peer begins"])
-@pytest.mark.parametrize("tunnel", TUNNELS)
+@pytest.mark.parametrize(("tunnel", "last"), TUNNELS)
 @pytest.mark.parametrize("peer", PEERS)
-def test_a_tunnel_to_a_foreign_peer(lab, peer, tunnel, begin):
+def test_a_tunnel_to_a_foreign_peer(lab, peer, tunnel, last, begin):
     ours, our_site, their_site = PEERS[peer]
-    last = TUNNELS[tunnel]
     end(lab, peer, tunnel)
     begin(lab, peer, tunnel)
     argv = ["ping", "-n", "-q", "-i", "0.01", "-c", str(PACKETS), "-W", "5", "-I", f"10.{our_site}.0.{last}"]
