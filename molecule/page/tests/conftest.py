@@ -5,11 +5,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+
+INVENTORY = Path(__file__).resolve().parents[2] / "inventory" / "lab.py"
 
 
 @pytest.fixture(scope="session")
@@ -79,3 +87,20 @@ def initiate(lab, sas) -> Callable[[str], None]:
             lab.run("berlin", ["swanctl", "--initiate", "--ike", connection, "--child", "lan", "--timeout", "30"])
 
     return up
+
+
+@pytest.fixture(scope="session")
+def module() -> Callable[..., dict[str, dict[str, Any]]]:
+    """Return a function that runs a module of ours on gateways, and returns each one's result."""
+    plain = {"ANSIBLE_PIPELINING": "1", "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3", "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_FORCE_COLOR": "0", **plain}
+
+    def run(hosts: str, name: str, options: dict[str, Any], *, check: bool = False) -> dict[str, dict[str, Any]]:
+        argv = [str(Path(sys.executable).parent / "ansible"), "-i", str(INVENTORY), hosts]
+        argv += ["-m", f"swanfleet.ipsec.{name}", "-a", json.dumps(options), *(["--check"] if check else [])]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=240, check=False, env=environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = re.findall(r"^(\w+) \| \w+ => (\{$.*?^\})$", done.stdout, re.MULTILINE | re.DOTALL)
+        return {host: json.loads(result) for host, result in told}
+
+    return run
