@@ -82,7 +82,7 @@ class _Probe:
     def tick(self) -> None:
         """Let a moment pass, take in what was told meanwhile, and go on where an attempt is over."""
         self.host.clock.pause(_TICK_S)
-        self._hear()
+        self.hear()
         if not self.attempts:
             return
         sas = live_sas(self.host.charon.sas(list(self.attempts)))
@@ -98,7 +98,8 @@ class _Probe:
         quiet = self.host.clock.elapsed() - attempt.since >= _QUIET_S
         return not going_on and (attempt.told or quiet)
 
-    def _hear(self) -> None:
+    def hear(self) -> None:
+        """Take in what was told since the last time."""
         epoch = self.host.clock.epoch()
         try:
             alerts = self.host.alerts.heard()
@@ -141,6 +142,8 @@ def probe(host: Host, gateway: Gateway, before: Sight, *, seconds: float, initia
         own.begin(queues)
         while host.clock.elapsed() < deadline and (own.attempts or listening):
             own.tick()
+        # To begin many attempts may have taken all the time.
+        own.hear()
         after = look(host, gateway, own.heard, patient=False)
     finally:
         host.alerts.stop()

@@ -61,6 +61,23 @@ def test_an_alert_is_told_of_the_child_that_was_being_tried(host: FakeHost) -> N
     assert found.sight.heard[0].text == "no proposal, 198.51.100.3"
 
 
+def test_what_is_told_while_attempts_are_begun_is_heard_however_long_that_takes(
+    host: FakeHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply(host, config([ROME], [ROME_LAN]))
+    begin = host.charon.initiate
+
+    def slowly(**attempt: Any) -> None:
+        host.clock.pause(9)
+        begin(**attempt)
+
+    monkeypatch.setattr(host.charon, "initiate", slowly)
+    host.alerts.coming = [Alert(9, "no proposal", "rome", "198.51.100.3", "198.51.100.3")]
+    gateway = read_stored(host.host).gateway
+    found = probe(host.host, gateway, look(host.host, gateway), seconds=5)
+    assert [each.reason for each in why_down(gateway, found.sight)] == ["no_proposal", "no_proposal"]
+
+
 def test_an_attempt_that_ends_without_a_word_ends_the_probe(host: FakeHost) -> None:
     apply(host, config([ROME], [ROME_LAN]))
     began = host.clock.elapsed()
