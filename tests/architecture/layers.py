@@ -23,7 +23,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "observed": frozenset({"desired", "artifacts", "drivers"}),
     "plan": frozenset({"desired", "artifacts", "observed"}),
     "apply": frozenset({"desired", "artifacts", "observed", "plan", "drivers"}),
-    "agent": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers"}),
+    # What the agent decides follows from values alone, so that years of failures can be played through in seconds.
+    "agent/decision": frozenset({"desired"}),
+    "agent": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers", "agent/decision"}),
     "modulekit": frozenset({"desired", "artifacts", "observed", "plan", "apply", "drivers", "agent"}),
     "modules": frozenset({"modulekit"}),
     # Both are pure, so the controller may compute with them what a target would.
@@ -135,6 +137,8 @@ def layer_of(parts: tuple[str, ...]) -> str | None:
     """Return the layer of a path below plugins/, None for what belongs to none."""
     if parts[:1] == ("module_utils",):
         parts = parts[1:]
+        if "/".join(parts[:2]) in MAY_IMPORT:
+            return "/".join(parts[:2])
         return parts[0] if parts and parts[0] in MAY_IMPORT and parts[0] not in CONTROLLER else None
     return parts[0] if parts and parts[0] in CONTROLLER | {"modules"} else None
 

@@ -117,6 +117,36 @@ def test_the_tree_that_is_looked_at_is_the_real_one(checkout: Path) -> None:
             id="agent knows ansible",
         ),
         pytest.param(
+            "module_utils/agent/decision/a.py",
+            "from ...observed.values import Link",
+            "agent/decision imports observed",
+            id="decision knows a host",
+        ),
+        pytest.param(
+            "module_utils/agent/decision/a.py",
+            "from ...drivers.files import Files",
+            "agent/decision imports drivers",
+            id="decision has a driver",
+        ),
+        pytest.param(
+            "module_utils/agent/decision/a.py",
+            "from ..cli import main",
+            "agent/decision imports agent",
+            id="decision knows the loop around it",
+        ),
+        pytest.param(
+            "module_utils/agent/decision/a.py",
+            "import random",
+            "agent/decision imports random: that is for drivers",
+            id="decision by chance",
+        ),
+        pytest.param(
+            "module_utils/desired/a.py",
+            "from ..agent.decision.wanted import Group",
+            "desired imports agent/decision",
+            id="what is wanted knows who decides",
+        ),
+        pytest.param(
             "module_utils/modulekit/a.py",
             "import ansible.errors",
             "modulekit imports ansible.errors",
@@ -217,6 +247,12 @@ def test_a_breach_is_named(tmp_path: Path, path: str, text: str, complaint: str)
             "module_utils/modulekit/a.py", "from ansible.module_utils.basic import AnsibleModule", id="modulekit"
         ),
         pytest.param("module_utils/modulekit/a.py", "from ..drivers.files import LocalFiles", id="where all is wired"),
+        pytest.param("module_utils/agent/a.py", "from .decision.decide import decide", id="loop around a decision"),
+        pytest.param(
+            "module_utils/agent/decision/a.py",
+            "import hashlib\nfrom ...desired.phase1 import Phase1\nfrom .values import View",
+            id="decision",
+        ),
         pytest.param("modules/a.py", f"from {FULL}.module_utils.modulekit import run", id="module"),
         pytest.param("filter/a.py", f"from {FULL}.module_utils.artifacts.x import y", id="filter renders"),
         pytest.param("plugin_utils/a.py", f"from {FULL}.module_utils.artifacts.x import y", id="controller computes"),

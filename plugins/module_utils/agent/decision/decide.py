@@ -1,0 +1,133 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's judgement: from what it remembers, what it sees and the time, to what it does and when it looks again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .fallback import turn
+from .paths import Followed, follow_paths
+from .peers import Suspicion, dead_peers
+from .standing import STANDBY, Standing, adopted, fresh
+from .timing import Clock
+from .values import PROBE, TERMINATE, Action, Decision, Observation
+from .wanted import Group
+
+# So many decisions are kept for people who ask why.
+REMEMBERED = 100
+
+
+@dataclass(frozen=True)
+class State:
+    """What the agent remembers. `seed` makes the moments of its attempts others than those of other gateways."""
+
+    seed: str
+    groups: Mapping[str, Standing] = dataclasses.field(default_factory=dict)
+    suspicions: Mapping[str, Suspicion] = dataclasses.field(default_factory=dict)
+    followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
+    decisions: tuple[Decision, ...] = ()
+    # What saves looking at a group of which nothing is new.
+    last: Observation | None = None
+    wakes: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Return what each tunnel that stands in a group is now; any other one is active."""
+        return {member: role for standing in self.groups.values() for member, role in standing.roles.items()}
+
+
+class Decided(NamedTuple):
+    """What follows from one observation; `wake` is when to decide again at the latest, None if nothing is awaited."""
+
+    state: State
+    actions: tuple[Action, ...]
+    wake: float | None
+
+
+def decide(state: State, observation: Observation, now: float) -> Decided:
+    """Return what is to be done now. Deciding again with the same observation at the same moment does nothing more.
+
+    `now` is a clock that only goes forward, also while the computer sleeps.
+    """
+    groups, wakes, actions = _turned(state, observation, now)
+    clock = Clock(now)
+    for moment in wakes.values():
+        clock.past(moment)
+    busy = {action.tunnel for action in actions if action.kind != PROBE}
+    suspicions, ended = dead_peers(state.suspicions, observation, clock)
+    actions += [_allowed(each, groups) for each in ended if each.tunnel not in busy]
+    busy.update(each.tunnel for each in ended)
+
+    def may_restart(tunnel: str) -> bool:
+        return tunnel not in busy and not _on_standby(tunnel, groups)
+
+    followed, restarted = follow_paths(state.followed, observation, may_restart, clock)
+    actions += restarted
+    told = [Decision(now, action) for action in actions if action.kind != PROBE]
+    decided = State(
+        state.seed,
+        groups,
+        suspicions,
+        followed,
+        (*state.decisions, *told)[-REMEMBERED:] if told else state.decisions,
+        observation.later(),
+        wakes,
+    )
+    return Decided(decided, tuple(actions), clock.wake)
+
+
+def _allowed(action: Action, groups: Mapping[str, Standing]) -> Action:
+    """Return what may be done about a dead peer: what is on standby only ends."""
+    return dataclasses.replace(action, kind=TERMINATE) if _on_standby(action.tunnel, groups) else action
+
+
+def _on_standby(tunnel: str, groups: Mapping[str, Standing]) -> bool:
+    return any(each.roles.get(tunnel) == STANDBY for each in groups.values())
+
+
+def _turned(state: State, seen: Observation, now: float) -> tuple[dict[str, Standing], dict[str, float], list[Action]]:
+    groups: dict[str, Standing] = {}
+    wakes: dict[str, float] = {}
+    actions: list[Action] = []
+    news = frozenset(_news(state, seen))
+    for name, group in seen.wanted.groups.items():
+        standing = state.groups.get(name)
+        if standing is not None and name not in news and state.wakes.get(name, now + 1) > now:
+            groups[name] = standing
+            if name in state.wakes:
+                wakes[name] = state.wakes[name]
+            continue
+        turned = turn(_current(standing, group, state.seed, now), seen, state.seed, now)
+        groups[name] = turned.standing
+        if turned.wake is not None:
+            wakes[name] = turned.wake
+        actions += turned.actions
+    return groups, wakes, actions
+
+
+def _news(state: State, seen: Observation) -> Iterator[str]:
+    """Yield the groups of which anything that is seen is new."""
+    last = state.last
+    yield from (answer.group for answer in seen.answers)
+    yield from seen.due
+    if last is None or last.wanted != seen.wanted:
+        yield from seen.wanted.groups
+        return
+    if last.overrides != seen.overrides:
+        names = last.overrides.keys() | seen.overrides.keys()
+        yield from (name for name in names if last.overrides.get(name) != seen.overrides.get(name))
+    if last.tunnels != seen.tunnels:
+        for name, group in seen.wanted.groups.items():
+            if any(last.view(each) != seen.view(each) for each in group.members):
+                yield name
+
+
+def _current(standing: Standing | None, group: Group, seed: str, now: float) -> Standing:
+    if standing is None:
+        return fresh(group, seed, now)
+    return standing if standing.group == group else adopted(standing, group, seed, now)

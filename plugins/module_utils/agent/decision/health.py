@@ -1,0 +1,95 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whether the primary of a group works, by rounds of echo requests.
+
+What counts as a failure is silence: so many rounds in a row whose time is over. An answer that comes late still shows that
+there is a way, so that a way that is slower than the interval is long never counts as broken.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from .timing import Clock
+from .values import Answer
+from .wanted import Check
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round that was sent, and who has answered."""
+
+    sequence: int
+    sent: float
+    answered: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Health:
+    """What the rounds so far say.
+
+    `rounds` are those after the last one that was answered, which was `heard` then; `streak` counts those answered in a row.
+    """
+
+    first: float
+    sequence: int = 0
+    sent: float | None = None
+    rounds: tuple[Round, ...] = ()
+    streak: int = 0
+    failed: bool = False
+    heard: float | None = None
+
+    def trusted(self, check: Check, now: float) -> bool:
+        """Say whether enough was answered in a row, and nothing that should have come by now is missing since."""
+        if self.heard is None or self.streak < check.rise:
+            return False
+        return now < self.heard + check.answer_within or all(
+            now < each.sent + check.answer_within for each in self.rounds
+        )
+
+
+def step(check: Check, health: Health, answers: Iterable[Answer], *, due: bool, clock: Clock) -> Health:
+    """Return the health after these answers and at this moment; a new round has begun if its `sequence` is another one."""
+    for answer in answers:
+        health = _heard(check, health, answer, clock.now)
+    missed = sum(clock.past(each.sent + check.answer_within) for each in health.rounds)
+    if missed >= check.retries:
+        health = dataclasses.replace(health, failed=True, streak=0)
+    moment = _next_round(check, health, missed)
+    waiting = len(health.rounds) > missed
+    if (due and not waiting) or (moment is not None and clock.past(moment)):
+        health = _sent(check, health, clock.now)
+    return health
+
+
+def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
+    index = next((at for at, each in enumerate(health.rounds) if each.sequence == answer.sequence), None)
+    if index is None or answer.address not in check.addresses:
+        return health
+    one = health.rounds[index]
+    one = dataclasses.replace(one, answered=one.answered | {answer.address})
+    if len(one.answered) < check.quorum:
+        rounds = (*health.rounds[:index], one, *health.rounds[index + 1 :])
+        return dataclasses.replace(health, rounds=rounds)
+    # A round before it that nobody has answered until now is lost, and with it the row.
+    streak = 1 if index else health.streak + 1
+    rounds = health.rounds[index + 1 :]
+    return dataclasses.replace(health, rounds=rounds, streak=streak, failed=False, heard=now)
+
+
+def _next_round(check: Check, health: Health, missed: int) -> float | None:
+    if health.sent is None:
+        return None if check.interval is None else health.first
+    hurried = missed > 0 and not health.failed
+    pace = check.again if hurried else check.interval
+    return None if pace is None else health.sent + pace
+
+
+def _sent(check: Check, health: Health, now: float) -> Health:
+    # One more than can be missed is kept, so that a lost round before an answered one is always seen.
+    kept = health.rounds[-check.retries :]
+    sequence = health.sequence + 1
+    return dataclasses.replace(health, sequence=sequence, sent=now, rounds=(*kept, Round(sequence, now)))

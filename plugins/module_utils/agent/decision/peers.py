@@ -1,0 +1,57 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Peers that are dead sooner than charon would find out (S30): it has one time for all tunnels with IKEv2."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .timing import Clock
+from .values import RESTART, TERMINATE, TRAP, Action, Observation
+from .wanted import DeadPeer
+
+# What a check needs that is answered at its second try: charon repeats it after 4 s.
+_SECOND_TRY_S = 5.0
+# A check that waits is looked at this often; charon does not say since when it waits.
+LOOK_AGAIN_S = 1.0
+
+_ACTIONS = {"none": TERMINATE, "on_demand": TRAP, "restart": RESTART, "restart_on_demand": RESTART}
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """Since when a check of a peer has waited for its answer, and how much the peer had sent until then."""
+
+    since: float
+    received: int
+
+
+def dead_peers(
+    before: Mapping[str, Suspicion], seen: Observation, clock: Clock
+) -> tuple[dict[str, Suspicion], list[Action]]:
+    """Return who is suspected now, and what follows for those that are dead."""
+    after: dict[str, Suspicion] = {}
+    actions = []
+    for name, wanted in seen.wanted.tunnels.items():
+        rule, view = wanted.dead_peer, seen.view(name)
+        if rule is None or not view.check_pending:
+            continue
+        known = before.get(name)
+        if known is None or known.received != view.received:
+            # What comes through the tunnel is a sign of life as well (RFC 7296, section 2.4).
+            known = Suspicion(clock.now, view.received)
+        if clock.past(known.since + _patience(rule)):
+            kind = TERMINATE if wanted.responder_only else _ACTIONS[rule.action]
+            reason = f"its peer has not answered a check for {_patience(rule):g} s, and has sent nothing else"
+            actions.append(Action(kind, name, reason))
+            known = Suspicion(clock.now, view.received)
+        clock.past(clock.now + LOOK_AGAIN_S)
+        after[name] = known
+    return after, actions
+
+
+def _patience(rule: DeadPeer) -> float:
+    """Return how long a check may wait: what is left of the time when it is sent, `delay` after the last sign of life."""
+    return max(rule.timeout - rule.delay, min(rule.timeout, _SECOND_TRY_S))

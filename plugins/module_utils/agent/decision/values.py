@@ -1,0 +1,112 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent sees, and what it does about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .wanted import Wanted
+
+# Ask the addresses of a check; it says nothing about a tunnel yet, and is no decision that people want to read about.
+PROBE = "probe"
+# Give a group's traffic to another of its tunnels, which changes what each of them is (`roles`).
+SWITCH = "switch"
+INITIATE = "initiate"
+TERMINATE = "terminate"
+# End the SAs without waiting for the peer, and initiate again.
+RESTART = "restart"
+# End the SAs the same way, and leave it to the next packet to initiate.
+TRAP = "trap"
+# Nothing is done, and people want to know why.
+NOTE = "note"
+
+INITIATING = frozenset((INITIATE, RESTART))
+
+AUTO = "auto"
+PRIMARY = "primary"
+FALLBACK = "fallback"
+
+
+@dataclass(frozen=True)
+class Path:
+    """Which way packets to a peer take: the interface, the next hop, and the address of ours that they get."""
+
+    interface: str
+    gateway: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen of a tunnel.
+
+    `down_since` is the moment from which SAs are missing that somebody wanted: the peer was found dead, or did not accept an
+    initiation. A tunnel that waits for traffic or for its peer has none. `usable` says whether its own address is there.
+    `path` is where it would go if it were set up now, `source` the address that its IKE SA has; `received` counts packets.
+    """
+
+    up: bool = False
+    connecting: bool = False
+    usable: bool = True
+    down_since: float | None = None
+    check_pending: bool = False
+    # That packets come in all the time is no news.
+    received: int = dataclasses.field(default=0, compare=False)
+    source: str = ""
+    path: Path | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An echo reply: which round of which group's check it answers, and from which address."""
+
+    group: str
+    sequence: int
+    address: str
+
+
+@dataclass(frozen=True)
+class Observation:
+    """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
+
+    wanted: Wanted
+    tunnels: Mapping[str, View] = dataclasses.field(default_factory=dict)
+    answers: tuple[Answer, ...] = ()
+    due: frozenset[str] = frozenset()
+    overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def view(self, tunnel: str) -> View:
+        """Return what is seen of a tunnel; one that nothing is known of is not there."""
+        return self.tunnels.get(tunnel, _ABSENT)
+
+    def later(self) -> Observation:
+        """Return the same without what happened only once."""
+        return dataclasses.replace(self, answers=(), due=frozenset()) if self.answers or self.due else self
+
+
+_ABSENT = View(usable=False)
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing to do, with the reason in words. Actions are done in their order."""
+
+    kind: str
+    tunnel: str
+    reason: str
+    group: str = ""
+    instead_of: str = ""
+    addresses: tuple[str, ...] = ()
+    sequence: int = 0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """An action, or why there is none, and when it was decided."""
+
+    at: float
+    action: Action

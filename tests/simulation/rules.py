@@ -1,0 +1,127 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What must hold at every moment of a simulation, whatever happens in it; told from outside, not from the agent's own account."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision import values
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import REMEMBERED, Decided, decide
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import PATIENCE_S
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import ACTIVE, READY, STANDBY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import AUTO, Action, Observation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
+    Group,
+    Tunnel,
+    Wanted,
+)
+
+from .world import World
+
+KINDS = frozenset(
+    (values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.NOTE)
+)
+
+
+@dataclasses.dataclass
+class Rules:
+    """Watches a world. What takes long is done at one look in `thorough`."""
+
+    thorough: int = 7
+    left: dict[str, float] = dataclasses.field(default_factory=dict)
+    broken: set[str] = dataclasses.field(default_factory=set)
+    initiated: dict[str, float] = dataclasses.field(default_factory=dict)
+    switches: int = 0
+
+    def __call__(self, world: World, seen: Observation, decided: Decided) -> None:
+        """Check one look of the agent."""
+        self._roles(seen, decided)
+        for name, group in seen.wanted.groups.items():
+            if self._fails(world, seen, group):
+                self.broken.add(name)
+            elif seen.view(group.primary).up:
+                self.broken.discard(name)
+        for action in decided.actions:
+            assert action.kind in KINDS
+            assert action.reason.strip(), f"without a reason: {action}"
+            if action.kind in values.INITIATING:
+                self._initiation(world, seen, decided, action)
+            if action.kind == values.SWITCH:
+                self._switch(world, seen, action)
+        self._log(decided)
+        assert decided.wake is None or decided.wake > world.now
+        if world.looks % self.thorough == 0:
+            self._nothing_more(world, seen, decided)
+
+    def _roles(self, seen: Observation, decided: Decided) -> None:
+        members = [member for group in seen.wanted.groups.values() for member in group.members]
+        assert sorted(decided.state.roles) == sorted(members)
+        for name, group in seen.wanted.groups.items():
+            roles = decided.state.groups[name].roles
+            assert list(roles) == list(group.members)
+            assert [member for member, role in roles.items() if role == ACTIVE] == [decided.state.groups[name].active]
+            assert set(roles.values()) <= {ACTIVE, READY, STANDBY}
+            if group.hot:
+                assert STANDBY not in roles.values()
+            else:
+                inside = group.check is not None and group.check.inside
+                assert list(roles.values()).count(READY) <= 1 + inside
+
+    def _initiation(self, world: World, seen: Observation, decided: Decided, action: Action) -> None:
+        assert not seen.wanted.tunnel(action.tunnel).responder_only, f"only responds: {action}"
+        assert decided.state.roles.get(action.tunnel) != STANDBY, f"is on standby: {action}"
+        assert seen.view(action.tunnel).usable, f"has no address: {action}"
+        self.initiated[action.tunnel] = world.now
+
+    def _switch(self, world: World, seen: Observation, action: Action) -> None:
+        group = seen.wanted.groups[action.group]
+        if group.name not in world.state.groups:
+            # Of what was before the agent started it knows nothing.
+            self.left.pop(group.name, None)
+        assert action.instead_of == world.active(group.name) != action.tunnel
+        assert action.tunnel in group.members
+        assert seen.view(action.tunnel).up, f"to a tunnel that is not up: {action}"
+        self.switches += 1
+        by_hand = seen.overrides.get(group.name, AUTO) != AUTO
+        if action.instead_of == group.primary:
+            # What has failed has failed until it is up.
+            assert by_hand or group.name in self.broken, f"from a primary that works: {action}"
+            self.left[group.name] = world.now
+        elif not by_hand and seen.view(action.instead_of).up and seen.view(action.instead_of).usable:
+            assert action.tunnel == group.primary, f"from a fallback that works: {action}"
+            assert group.returns
+            held = world.now - self.left.get(group.name, world.now)
+            assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
+
+    def _fails(self, world: World, seen: Observation, group: Group) -> bool:
+        view, check = seen.view(group.primary), group.check
+        lost = not view.up and view.down_since is not None and world.now - view.down_since >= PATIENCE_S
+        return lost or not view.usable or (check is not None and world.unanswered(group.name) >= check.retries > 0)
+
+    def _log(self, decided: Decided) -> None:
+        assert len(decided.state.decisions) <= REMEMBERED
+        told = [action for action in decided.actions if action.kind != values.PROBE]
+        assert [each.action for each in decided.state.decisions[-len(told) :]][-REMEMBERED:] == told[
+            -REMEMBERED:
+        ] or not told
+
+    def _nothing_more(self, world: World, seen: Observation, decided: Decided) -> None:
+        """The agent may look as often as it wants: before its time has come, and with nothing new, it does nothing."""
+        soon = world.now + 3600 if decided.wake is None else (world.now + decided.wake) / 2
+        for moment in (world.now, soon):
+            # Also without what saves it from looking at each group.
+            for state in (decided.state, dataclasses.replace(decided.state, last=None, wakes={})):
+                again = decide(state, seen.later(), moment)
+                assert again.actions == ()
+                assert again.state.groups == decided.state.groups
+                assert again.state.wakes == decided.state.wakes
+
+
+def one_group(*, seed: str = "a", tunnels: Mapping[str, Tunnel] | None = None, **settings: Any) -> World:
+    """Return a watched world with the group "g" of the primary "p" and, if no others are given, the fallback "f"."""
+    group = Group("g", "p", **{"fallbacks": ("f",), **settings})
+    return World(Wanted({"g": group}, dict(tunnels or {})), seed=seed, watch=Rules())
