@@ -32,6 +32,8 @@ prove:
 	@SWANFLEET_KILLS=200 dev/check test scenarios
 	@SWANFLEET_STRIKES=all $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
 		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py
+	@SWANFLEET_SIMULATED=1000000 $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
+		tests/unit/plugins/module_utils/agent/decision/test_walk.py
 	@dev/mutate
 
 roundtrip:
