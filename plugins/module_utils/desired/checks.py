@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 from ..errors import Problem
 from .guarding import guard_problems
+from .naming import nothing_named
 from .owners import key_problems
 from .phase1 import Phase1
 from .phase2 import Phase2
@@ -40,24 +40,16 @@ def missing_references(
     """Yield a problem for every object that refers to one that is not there."""
     for child in phase2.values():
         if child.phase1 not in phase1:
-            yield Problem(child.where, "phase1", child.phase1, _nothing_named(child.phase1, "phase 1", list(phase1)))
+            yield Problem(child.where, "phase1", child.phase1, nothing_named(child.phase1, "phase 1", list(phase1)))
     for connection in phase1.values():
         server = connection.mediated_by
         if server is not None and server not in phase1:
-            yield Problem(connection.where, "mediated_by", server, _nothing_named(server, "phase 1", list(phase1)))
+            yield Problem(connection.where, "mediated_by", server, nothing_named(server, "phase 1", list(phase1)))
         name = connection.xfrm_interface
         if name is not None and name not in interfaces:
             yield Problem(
-                connection.where, "xfrm_interface", name, _nothing_named(name, "XFRM interface", list(interfaces))
+                connection.where, "xfrm_interface", name, nothing_named(name, "XFRM interface", list(interfaces))
             )
-
-
-def _nothing_named(name: str, what: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"there is no {what} of this name; did you mean {close[0]}?"
-    few = ", ".join(sorted(known)[:5]) + (", …" if len(known) > 5 else "")
-    return f"there is no {what} of this name; " + (f"there are {few}" if known else f"add the {what} too, or first")
 
 
 def _numbers_twice(interfaces: Mapping[str, XfrmInterface]) -> Iterator[Problem]:

@@ -1,0 +1,57 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From the objects of a gateway to what is wanted of the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...desired.fallback import Fallback, checked_inside, milliseconds
+from ...desired.phase1 import Phase1
+from ...desired.phase2 import Phase2
+from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
+
+
+def wanted_of(
+    fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
+) -> Wanted:
+    """Return what is wanted of the agent by objects that `fallback_problems` finds nothing wrong with."""
+    groups = {name: _group(each, connections[each.primary], children) for name, each in sorted(fallbacks.items())}
+    tunnels = {name: _tunnel(each) for name, each in sorted(connections.items())}
+    return Wanted(groups, {name: each for name, each in tunnels.items() if each != Tunnel()})
+
+
+def _group(each: Fallback, primary: Phase1, children: Mapping[str, Phase2]) -> Group:
+    own = [child for child in children.values() if child.phase1 == primary.name]
+    return Group(
+        each.name,
+        each.primary,
+        each.fallbacks,
+        hot=each.mode == "hot",
+        check=_check(each, inside=checked_inside(each, primary, own)) if each.checked else None,
+        # Without a check the primary of a hot group is good when it is up, and that of a cold one never shows it.
+        returns=each.ping_fallback or not each.checked,
+        hold_down=float(each.hold_down_s),
+        hold_down_most=float(each.hold_down_max),
+    )
+
+
+def _check(each: Fallback, *, inside: bool) -> Check:
+    return Check(
+        each.ping_address,
+        quorum=each.ping_quorum,
+        interval=milliseconds(each.ping_interval) / 1000,
+        retries=each.ping_retries,
+        retry_interval=None if each.retry_interval is None else milliseconds(each.retry_interval) / 1000,
+        rise=each.rise,
+        inside=inside,
+    )
+
+
+def _tunnel(connection: Phase1) -> Tunnel:
+    dpd = connection.dpd
+    # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
+    enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
+    peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
+    return Tunnel(responder_only=connection.responder_only, dead_peer=peer)
