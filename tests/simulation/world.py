@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision import values
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import Decided, State, decide
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.memory import dump_state, load_state
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import STANDBY
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
     Action,
@@ -150,8 +151,10 @@ class World:
         self.look()
 
     def forget(self, *, everything: bool) -> None:
-        """Let the agent start again: without what spares it work, or as if it had never been there."""
-        self.state = State(self.seed) if everything else dataclasses.replace(self.state, last=None, wakes={})
+        """Let the agent start again: from what it has written down, or as if it had never been there."""
+        recalled = State(self.seed) if everything else load_state(dump_state(self.state))
+        assert recalled is not None
+        self.state = recalled
         self.look()
 
     # The agent.
