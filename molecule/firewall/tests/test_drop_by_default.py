@@ -61,7 +61,8 @@ def dropped(shell):
 @pytest.mark.proves("S23", option="phase1.firewall_rule", releases=("12", "13"))
 @pytest.mark.parametrize("gateway", ENDS)
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_the_peer_gets_in_and_a_stranger_does_not(lab, shell, answers, dropped, frames, gateway, moment):
+def test_the_peer_gets_in_and_a_stranger_does_not(lab, shell, answers, dropped, frames, bring_up, gateway, moment):
+    bring_up()
     addresses, peer, stranger = ENDS[gateway]
     shell(gateway, MOMENTS[moment])
     before = dropped(gateway)
