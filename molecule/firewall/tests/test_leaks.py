@@ -121,6 +121,8 @@ def peer_gone(window):
 
 
 def power_cut(window):
+    # The lab takes the LAN away before the uplink, which no power cut does. Booting plugs the cable in again.
+    window.lab.link(window.gateway, "wan0", "down")
     window.lab.restart(window.gateway, kill=True)
 
 
