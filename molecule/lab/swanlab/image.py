@@ -39,6 +39,7 @@ GATEWAY_PACKAGES = (
     "dbus",
     "iperf3",
     "iproute2",
+    "iptables",
     "iputils-ping",
     "kmod",
     "netcat-openbsd",

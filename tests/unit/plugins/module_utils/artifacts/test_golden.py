@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Golden files: a configuration and a situation in, the exact text of swanctl's files and the links out.
+"""Golden files: a configuration and a situation in, the exact text of swanctl's files, links and rules out.
 
 SWANFLEET_WRITE_GOLDEN=1 writes them anew; the difference is then read in review, as what users get.
 """
@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import commands
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import (
     CONNECTIONS_FILE,
     SECRETS_FILE,
@@ -28,6 +29,7 @@ yaml = pytest.importorskip("yaml", reason="golden files are YAML")
 
 GOLDEN = Path(__file__).resolve().parents[3] / "golden"
 CASES = sorted(GOLDEN.glob("*.yml"))
+ENDINGS = ("connections.conf", "secrets.conf", "links.json", "firewall.json")
 
 
 def computed(case: Path) -> Artifacts:
@@ -41,6 +43,8 @@ def computed(case: Path) -> Artifacts:
             host_key=b"k" * 32,
             addresses={name: tuple(found) for name, found in read.get("addresses", {}).items()},
             default_interface=read.get("default_interface", {}),
+            mtus=read.get("mtus", {}),
+            names={name: tuple(found) for name, found in read.get("names", {}).items()},
             if_ids=allot_if_ids(gateway, {}, set()),
         ),
     )
@@ -49,11 +53,19 @@ def computed(case: Path) -> Artifacts:
 def texts(found: Artifacts) -> dict[str, str]:
     links = [dataclasses.asdict(link) for link in found.links.values()]
     told = {"links": links, "warnings": list(found.warnings)}
+    stopping = {"routes": sorted(found.guard.routes), "blocks": sorted(found.guard.blocks)}
+    rules = commands(found.firewall.table) if found.firewall.table else []
     return {
         "connections.conf": found.files[CONNECTIONS_FILE].text,
         "secrets.conf": found.files[SECRETS_FILE].text,
         "links.json": json.dumps(told, indent=2) + "\n",
+        "firewall.json": _lines({"hooks": list(found.firewall.hooks), "guard": stopping}, rules),
     }
+
+
+def _lines(first: object, rules: list[Any]) -> str:
+    """Return JSON with a line for each command of nft, as one reads rules."""
+    return "\n".join(json.dumps(each) for each in [first, *rules]) + "\n"
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: str(case.stem))
@@ -66,7 +78,7 @@ def test_the_output_is_exactly(case: Path) -> None:
 
 
 def test_every_expected_file_has_its_case() -> None:
-    expected = {f"{case.stem}.{name}" for case in CASES for name in ("connections.conf", "secrets.conf", "links.json")}
+    expected = {f"{case.stem}.{name}" for case in CASES for name in ENDINGS}
     assert {file.name for file in GOLDEN.iterdir() if file.suffix != ".yml"} == expected
     assert len(CASES) >= 5
 
