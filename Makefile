@@ -31,7 +31,8 @@ bench:
 prove:
 	@SWANFLEET_KILLS=200 SWANFLEET_WINDOWS=all dev/check test scenarios
 	@SWANFLEET_STRIKES=all $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
-		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py
+		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py \
+		tests/contract/test_firewall_generated.py
 	@SWANFLEET_SIMULATED=1000000 $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
 		tests/unit/plugins/module_utils/agent/decision/test_walk.py
 	@dev/mutate
