@@ -29,6 +29,7 @@ SHORT: dict[str, Any] = {
 MINE = {"certificates": [material.CERTIFICATE], "private_keys": [material.PRIVATE_KEY]}
 THEIRS: dict[str, Any] = {"ca_certificates": [material.AUTHORITY], "id": "fqdn:peer.example.org"}
 DAMAGED = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----"
+DAMAGED_KEY = "-----BEGIN PUBLIC KEY-----\nMAA=\n-----END PUBLIC KEY-----"
 NO_CERTIFICATE = "it is no X.509 certificate, or a damaged one"
 
 
@@ -85,10 +86,28 @@ def test_identities_that_a_certificate_does_not_list_are_left_to_the_peer(identi
             long_form(theirs={"public_keys": [material.PUBLIC_KEY]}),
             "remote_auth[0].public_keys: of a bare public key it must be said whose it is",
         ),
+        (
+            long_form(theirs={"public_keys": [material.PUBLIC_KEY, DAMAGED_KEY], "id": "fqdn:peer.example.org"}),
+            "remote_auth[0].public_keys[1]: it is no public key, or a damaged one",
+        ),
+        (
+            {**SHORT, "certificate": material.AUTHORITY, "local_id": "gw.example.org"},
+            "local_id is 'fqdn:gw.example.org': the certificate names no subjectAltName; the peer takes",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_of_the_option_as_it_was_written(options: dict[str, Any], told: str) -> None:
     assert f"phase1 paris: {told}" in "\n".join(refusals(options))
+
+
+@pytest.mark.parametrize(
+    ("whole", "of_the_round"),
+    [({}, {"id": "fqdn:peer.example.org"}), ({"remote_id": "peer.example.org"}, {})],
+    ids=["in its round", "for the whole"],
+)
+def test_whose_a_bare_public_key_is_may_be_said(whole: dict[str, Any], of_the_round: dict[str, Any]) -> None:
+    options = {**long_form(theirs={"public_keys": [material.PUBLIC_KEY], **of_the_round}), **whole}
+    check_credentials(parse_gateway({"phase1": [options]}))
 
 
 def test_a_bit_string_with_unused_bits_is_no_key() -> None:
