@@ -116,7 +116,7 @@ def test_what_is_no_interval_says_what_would_be(value: Any, wanted: str) -> None
         (
             {**PING, "ping_source": "2001:db8::1"},
             ("ping_source is '2001:db8::1': an IPv4 address is needed, or none, as the addresses that are asked have another "
-            "family"),
+             "family"),
         ),
         ({"hold_down": "2h"}, "hold_down is 7200: at most hold_down_max is possible, 3600"),
     ],
