@@ -92,7 +92,7 @@ def test_parts(stage: Path) -> list[Part]:
         # Whole playbooks, many times over.
         _pytest("secrets", f"tests/daemon/{SECRETS}"),
         # The unit tests of target code once more.
-        Part("python39", ("python", "dev/target_python.py")),
+        Part("python39", ("python", "dev/target_python.py"), timeout=1200),
         Part("importer", ("dev/importer", str(stage)), complaint=verdicts.importer),
         Part("docs", ("dev/docs", str(stage))),
         Part(
