@@ -100,7 +100,7 @@ def test_parts(stage: Path) -> list[Part]:
             ("dev/scenarios", str(stage)),
             alone=True,
             tests=True,
-            timeout=3600,
+            timeout=4200,
             complaint=verdicts.scenarios,
             env=_proofs("lab-{scenario}"),
         ),
