@@ -16,6 +16,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 COLLECTION = Path("ansible_collections/swanfleet/ipsec")
 OF_THE_ENGINE = ("test_adopt", "test_prediction", "test_zero_flap")
 SECRETS = "test_modules_secrets.py"
+# make prove runs all that there are.
+SCENARIOS = () if os.environ.get("SWANFLEET_SCENARIOS") == "all" else ("default", "page")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def test_parts(stage: Path) -> list[Part]:
         Part("docs", ("dev/docs", str(stage))),
         Part(
             "scenarios",
-            ("dev/scenarios", str(stage)),
+            ("dev/scenarios", str(stage), *SCENARIOS),
             alone=True,
             tests=True,
             timeout=4200,

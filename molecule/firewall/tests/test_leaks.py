@@ -95,9 +95,10 @@ def run_that_goes_back(window):
         {"name": "zz", "phase1": "zz", "label": "system_u:object_r:ipsec_spd_t:s0", "label_mode": "selinux"}
     )
     done = window.apply(window.gateway, check=False, state="overridden", config=wanted)
-    assert done.returncode != 0, done.stdout
-    assert "load connection zz" in done.stdout, done.stdout
-    assert '"restored": true' in done.stdout or "is as before" in done.stdout, done.stdout
+    said = done.stdout + done.stderr
+    assert done.returncode != 0, said
+    assert "load connection zz" in said, said
+    assert '"restored": true' in said or "is as before" in said, said
 
 
 def tunnels_terminated(window):

@@ -11,7 +11,7 @@ import pytest
 
 WAYS = {
     "route-based, IPv4": ("10.1.0.200", "10.2.0.200"),
-    "route-based, IPv6": ("fd00:1:0:0:8000::10", "fd00:2:0:0:8000::10"),
+    "route-based, IPv6": ("fd00:1::8000:0:0:10", "fd00:2::8000:0:0:10"),
     "policy-based, IPv4": ("10.1.0.10", "10.2.0.10"),
     "policy-based, IPv6": ("fd00:1::10", "fd00:2::10"),
 }
@@ -77,8 +77,9 @@ def test_a_megabyte_arrives_with_its_own_source_on_a_path_of_1400_bytes(transfer
     assert transfer(way) == (WAYS[way][0], SIZE)
 
 
+# A packet of IPv6 that is too long comes back to its sender, who learns from that.
 @pytest.mark.usefixtures("narrow")
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [way for way in WAYS if way.endswith("IPv4")])
 def test_it_would_not_with_segments_that_do_not_fit(shell, transfer, bring_up, way):
     bring_up()
     for gateway in ("berlin", "paris"):

@@ -27,7 +27,7 @@ iptables -A FORWARD -i lan0 -j ACCEPT
 iptables -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
 iptables -t nat -A POSTROUTING -o wan0 -j MASQUERADE
 """
-ACCEPTING = "-m mark --mark 0x2000000/0x2000000 -j ACCEPT"
+ACCEPTING = "-m mark --mark 0x2000000/0x2000000 -m comment --comment swanfleet -j ACCEPT"
 
 
 def found(shell, gateway):
