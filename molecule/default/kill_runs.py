@@ -204,26 +204,34 @@ def completed(name):
 
 
 def killed_run(towards, moment):
-    """Start a run and kill it at a moment (seconds after its start); returns whether it was still at work then."""
+    """Start a run and kill it at a moment (seconds after its start); returns whether it was still at work, and its seconds."""
+    began = time.monotonic()
     child = run_child(towards)
     try:
         child.wait(timeout=moment)
     except subprocess.TimeoutExpired:
         child.send_signal(signal.SIGKILL)
-    return child.wait() == -signal.SIGKILL
+    return child.wait() == -signal.SIGKILL, time.monotonic() - began
 
 
-def recovered(number, towards):
-    """Recover from a kill, in turn by restoring and by the next run alone; returns how, with what success, in how many steps."""
-    if number // 2 % 2:
-        return {"by": "the next run", "recovered": completed(towards) == 0, "steps of the recovery": 0}
+def recovered(by, towards):
+    """Recover from a kill by restoring, or by the next run alone; returns how, with what success, in how many steps."""
+    if by == "the next run":
+        return {"by": by, "recovered": completed(towards) == 0, "steps of the recovery": 0}
     done = subprocess.run([PROGRAM, "restore"], capture_output=True, text=True, timeout=120, check=False)
     return {
-        "by": "restore",
+        "by": by,
         "recovered": done.returncode == 0,
         "steps of the recovery": len(done.stdout.splitlines()),
         "said": done.stderr,
     }
+
+
+def moments(kills, rng):
+    """Return a fraction of a run in each equal part of it, with how to recover in turn, in any order."""
+    found = [((part + rng.random()) / kills, ("restore", "the next run")[part % 2]) for part in range(kills)]
+    rng.shuffle(found)
+    return found
 
 
 def main(kills, seed):
@@ -242,25 +250,30 @@ def main(kills, seed):
     assert state() == states["old"], "going back to the old state does not give the old state"
     undisturbed = untouched()
     assert undisturbed, f"{UNTOUCHED} is not up"
-    told = []
-    for number in range(kills):
-        towards = "old" if number % 2 else "new"
-        moment = rng.uniform(0, lasts)
-        killed = killed_run(towards, moment)
-        recovery = recovered(number, towards)
+    told, waiting, runs = [], moments(kills, rng), 0
+    while waiting and runs < 3 * kills:
+        fraction, by = waiting.pop(0)
+        towards, runs = "old" if runs % 2 else "new", runs + 1
+        killed, seconds = killed_run(towards, fraction * lasts)
+        if not killed:
+            # It has ended before its moment came: so long does a run last now.
+            lasts = seconds
+            waiting.append((fraction, by))
+            assert state() == states[towards], f"a run that nobody killed has not made the {towards} state"
+            continue
+        recovery = recovered(by, towards)
         found = state()
         told.append(
             {
                 "towards": towards,
-                "moment": round(moment / lasts, 3),
-                "killed": killed,
+                "moment": round(fraction, 3),
                 **recovery,
                 "state": next((name for name, each in states.items() if each == found), "mixture"),
                 "next run completes": completed(towards) == 0 and state() == states[towards],
                 "others undisturbed": untouched() == undisturbed,
             }
         )
-    print(json.dumps({"seed": seed, "run_s": round(lasts, 2), "kills": told}))
+    print(json.dumps({"seed": seed, "run_s": round(lasts, 2), "runs": runs, "kills": told}))
 
 
 if __name__ == "__main__":
