@@ -235,7 +235,7 @@ class World:
         for address in action.addresses:
             if self.chance.random() >= line.loss:
                 answer = Answer(action.group, action.sequence, address)
-                self.at(self.now + line.round_trip, lambda answer=answer: self._answered(answer))  # type: ignore[misc]
+                self.at(self.now + line.round_trip, lambda answer=answer: self._answered(answer))  # type: ignore[misc]  # mypy cannot infer a default
 
     def unanswered(self, group: str) -> int:
         """Count the rounds of a group's check in a row whose time is over without an answer."""

@@ -60,6 +60,7 @@ for name in itertools.cycle(ways):
             raise SystemExit(f"{name}: {error}")
     sent[name] += 1
     due += 1 / 150
+    # The pace of the stream.
     time.sleep(max(0, due - time.monotonic()))
 print(json.dumps(sent))
 """

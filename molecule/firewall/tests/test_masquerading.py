@@ -40,6 +40,7 @@ for attempt in range(20):
             connection.sendall(bytes(int(size)))
         break
     except ConnectionRefusedError:
+        # The other end does not listen yet.
         time.sleep(0.1)
     except TimeoutError:
         break

@@ -176,7 +176,7 @@ def test_an_address_that_says_nothing_about_the_tunnel_is_refused() -> None:
 
 
 def test_where_the_address_of_the_peer_is_not_known_any_may_be_it() -> None:
-    for endpoints in (["gw.example.com"], ["198.51.100.2", "0.0.0.0"]):  # noqa: S104
+    for endpoints in (["gw.example.com"], ["198.51.100.2", "0.0.0.0"]):  # noqa: S104  # the word for any peer
         assert complaints(gateway(remote_endpoints=endpoints), {**PING, "ping_address": ["192.0.2.77"]}) == []
 
 
