@@ -23,7 +23,6 @@ _MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 # More often would be a load, and tell nothing more.
 _SHORTEST_MS = 50
 _LONGEST_MS = 86_400_000
-_SHORTEST_HOLD_S = 60
 _ICMP = (1, 58)
 
 
@@ -129,16 +128,6 @@ class Fallback:
     def checked(self) -> bool:
         """Say whether the primary is checked."""
         return self.ping_check and self.ping_retries > 0
-
-    @property
-    def hold_down_s(self) -> int:
-        """Return for how long the primary must have worked, given or not, in seconds."""
-        if self.hold_down is not None:
-            return self.hold_down
-        interval = milliseconds(self.ping_interval)
-        again = interval if self.retry_interval is None else milliseconds(self.retry_interval)
-        noticed = (interval + (self.ping_retries - 1) * again) // 1000 if self.checked else 0
-        return min(max(_SHORTEST_HOLD_S, noticed), self.hold_down_max)
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself."""

@@ -12,6 +12,8 @@ from ...desired.phase1 import Phase1
 from ...desired.phase2 import Phase2
 from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
 
+_SHORTEST_HOLD_S = 60.0
+
 
 def wanted_of(
     fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
@@ -24,17 +26,26 @@ def wanted_of(
 
 def _group(each: Fallback, primary: Phase1, children: Mapping[str, Phase2]) -> Group:
     own = [child for child in children.values() if child.phase1 == primary.name]
+    check = _check(each, inside=checked_inside(each, primary, own)) if each.checked else None
     return Group(
         each.name,
         each.primary,
         each.fallbacks,
         hot=each.mode == "hot",
-        check=_check(each, inside=checked_inside(each, primary, own)) if each.checked else None,
+        check=check,
         # Without a check the primary of a hot group is good when it is up, and that of a cold one never shows it.
         returns=each.ping_fallback or not each.checked,
-        hold_down=float(each.hold_down_s),
+        hold_down=_hold_down(each, check),
         hold_down_most=float(each.hold_down_max),
     )
+
+
+def _hold_down(each: Fallback, check: Check | None) -> float:
+    """Return for how long the primary must have worked: as long as a failure takes to be noticed where nothing is given."""
+    if each.hold_down is not None:
+        return float(each.hold_down)
+    noticed = (check.budget if check is not None else None) or 0.0
+    return min(max(_SHORTEST_HOLD_S, noticed), float(each.hold_down_max))
 
 
 def _check(each: Fallback, *, inside: bool) -> Check:
