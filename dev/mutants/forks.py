@@ -95,7 +95,8 @@ def module_name(file: str) -> str:
 class Selection:
     """Keep only chosen tests, in the given order, and note which one failed first.
 
-    A test that `known` does not have is kept: its id comes from a value that the mutant changed.
+    A test that `known` does not have is kept: its id comes from a value that the mutant changed. One that measures time
+    fails by chance among so many forks, and is left out.
     """
 
     def __init__(self, chosen: Sequence[str], known: frozenset[str]) -> None:
@@ -111,7 +112,8 @@ class Selection:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Select and sort, as pytest asks."""
-        kept = [item for item in items if item.nodeid in self._rank or item.nodeid not in self._known]
+        steady = [item for item in items if item.get_closest_marker("timed") is None]
+        kept = [item for item in steady if item.nodeid in self._rank or item.nodeid not in self._known]
         items[:] = sorted(kept, key=lambda item: self._rank.get(item.nodeid, -1))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

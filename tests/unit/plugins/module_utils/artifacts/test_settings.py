@@ -207,6 +207,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert isinstance(read(text), dict)
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "text",
     [
