@@ -112,8 +112,7 @@ class Selection:
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Select and sort, as pytest asks."""
-        steady = [item for item in items if item.get_closest_marker("timed") is None]
-        kept = [item for item in steady if item.nodeid in self._rank or item.nodeid not in self._known]
+        kept = [item for item in _steady(items) if item.nodeid in self._rank or item.nodeid not in self._known]
         items[:] = sorted(kept, key=lambda item: self._rank.get(item.nodeid, -1))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -125,6 +124,10 @@ class Selection:
         """Note a file that cannot be imported."""
         if report.failed and not self.failed:
             self.failed = f"import of {report.nodeid}"
+
+
+def _steady(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    return [item for item in items if item.get_closest_marker("timed") is None]
 
 
 class Recorder:
@@ -181,6 +184,10 @@ class Recorder:
             return (yield)
         with self._noting(self.by_file.setdefault(collector.nodeid, set())):
             return (yield)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Record only what mutants are tried with, as pytest asks."""
+        items[:] = _steady(items)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Any:
