@@ -107,7 +107,8 @@ class Selection:
     def pytest_sessionstart(self) -> None:
         """Have hypothesis look for a failing example, and not for the smallest one."""
         phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
-        hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("ci"), phases=phases)
+        usual = hypothesis.settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+        hypothesis.settings.register_profile("mutants", usual, phases=phases)
         hypothesis.settings.load_profile("mutants")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:

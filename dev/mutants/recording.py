@@ -57,6 +57,19 @@ class Suite:
         return [sorted(group, key=lambda test: (self.seconds[test], test)) for group in groups if group]
 
 
+    def within(self, groups: Sequence[Sequence[str]], seconds: float) -> list[list[str]]:
+        """Return what of some groups of tests takes no longer than some seconds altogether."""
+        found: list[list[str]] = []
+        for group in groups:
+            found.append([])
+            for test in group:
+                seconds -= self.seconds[test]
+                if seconds < 0:
+                    return [each for each in found if each]
+                found[-1].append(test)
+        return found
+
+
 def record(checkout: Path, files: Sequence[str], scratch: Path) -> Suite:
     """Run all tests on the unchanged modules; raises `SystemExit` with pytest's output when one fails."""
     codes = compiled(checkout)
