@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
@@ -35,8 +35,12 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     ROME,
     ROME_LAN,
     Config,
+    apply,
     config,
+    ruled,
+    steps,
 )
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 
 __all__ = ["_own_network"]
 
@@ -246,3 +250,37 @@ def test_each_change_of_our_table_is_seen(host_rules: Firewall, change: str) -> 
     )
     assert first or last
     carried_out(host_rules, GATEWAYS["one peer"])
+
+
+class Counted(Nftables):
+    """nftables of this host, with how often it was asked and told."""
+
+    def __init__(self) -> None:
+        self.reads = self.transactions = 0
+
+    def ruleset(self) -> list[dict[str, Any]]:
+        self.reads += 1
+        return super().ruleset()
+
+    def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
+        self.transactions += 1
+        super().commit(commands)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("_own_network")
+def test_a_thousand_tunnels_are_one_transaction_and_nothing_to_do_is_one_read(record_property: Any) -> None:
+    rules, host = Counted(), wan_host()
+    subprocess.run(["nft", "-f", "-"], input=HOST_RULES, text=True, check=True)
+    host.firewall = cast(FakeFirewall, rules)
+    apply(host, ruled(1000))
+    assert rules.transactions == 1
+    long = [entry["rule"] for entry in rules.ruleset() if entry.get("rule", {}).get("table") == "swanfleet"]
+    rules.reads = 0
+    assert steps(apply(host, ruled(1000))) == []
+    assert (rules.reads, rules.transactions) == (1, 1)
+    apply(host, ruled(1))
+    assert rules.transactions == 2
+    short = [entry["rule"] for entry in rules.ruleset() if entry.get("rule", {}).get("table") == "swanfleet"]
+    assert len(long) == len(short) > 0
+    record_property("rules of 1,000 peers", len(long))

@@ -59,3 +59,19 @@ def apply(host: FakeHost, wanted: Config, *, check: bool = False) -> Outcome:
 def steps(outcome: Outcome) -> list[str]:
     """Return the plan as people read it."""
     return [str(step) for step in outcome.plan.steps]
+
+
+def ruled(count: int) -> Config:
+    """Return a gateway with a rule of each kind for each of some peers."""
+    phase1 = [
+        {**ROME, "name": f"p{n}", "remote_endpoints": [f"198.51.{n // 250}.{n % 250 + 1}"], "firewall_rule": True}
+        for n in range(count)
+    ]
+    phase2 = [
+        {
+            **ROME_LAN, "phase1": f"p{n}", "remote_networks": [f"10.{n // 250}.{n % 250}.0/24"], "nat_exemption": True,
+            "local_networks": ["172.16.0.0/16"], "allow": [{"protocol": "tcp", "ports": [443]}], "mss": "auto",
+        }
+        for n in range(count)
+    ]  # fmt: skip
+    return config(phase1, phase2)

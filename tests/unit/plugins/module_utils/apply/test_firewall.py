@@ -30,6 +30,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     Config,
     apply,
     config,
+    ruled,
     steps,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
@@ -300,18 +301,7 @@ def table_of(gateway: Gateway) -> NftTable:
 
 def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
     def rules(count: int) -> int:
-        phase1 = [
-            {**ROME, "name": f"p{n}", "remote_endpoints": [f"198.51.{n // 250}.{n % 250 + 1}"], "firewall_rule": True}
-            for n in range(count)
-        ]
-        phase2 = [
-            {
-                **ROME_LAN, "phase1": f"p{n}", "remote_networks": [f"10.{n // 250}.{n % 250}.0/24"], "allow": [WEB],
-                "local_networks": ["172.16.0.0/16"], "nat_exemption": True, "mss": "auto",
-            }
-            for n in range(count)
-        ]  # fmt: skip
-        table = table_of(parse_gateway(config(phase1, phase2)))
+        table = table_of(parse_gateway(ruled(count)))
         assert sum(len(each.boxes) for each in table.sets.values()) >= count
         return len(table.rules)
 
