@@ -191,9 +191,9 @@ def plain(ruleset: Sequence[dict[str, Any]], *, without: str = "swanfleet") -> l
 def carried_out(rules: Firewall, wanted: Config) -> ObservedFirewall:
     artifact = firewall(parse_gateway(wanted), SITUATION)[0]
     first, last = plan_firewall(artifact, parse_ruleset(rules.ruleset()))
-    for steps in (first, last):
-        if steps:
-            rules.commit([command for step in steps for command in step.nft])
+    for part in (first, last):
+        if part:
+            rules.commit([command for step in part for command in step.nft])
     found = parse_ruleset(rules.ruleset())
     assert plan_firewall(artifact, found) == ([], [])
     return found
