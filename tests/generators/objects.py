@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import PORTS, Allow, HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
@@ -51,6 +52,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators.authentication import 
     token,
     user,
 )
+from ansible_collections.swanfleet.ipsec.tests.generators.fallbacks import fallback
 from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
 
 Made = dict[str, Any]
@@ -61,6 +63,7 @@ SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User, PrivateKey),
+    Fallback,
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
@@ -265,6 +268,7 @@ _MADE_AS_A_WHOLE = {
     TokenCertificate: token,
     SecondAuthentication: _second,
     PrivateKey: private_key,
+    Fallback: fallback,
 }
 for _cls, _maker in _MADE_AS_A_WHOLE.items():
     FITTING.update(
@@ -340,6 +344,7 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
         "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
         "shunts": [made_object(Shunt, chance, name=f"shunt{number}") for number in range(chance.choice((0, 0, 0, 1, 2)))],
         "private_keys": [{"name": f"key{number}", **private_key(chance)} for number in range(chance.choice((0, 0, 0, 1, 2)))],
+        "fallbacks": [fallback(chance, phase1)] if len(phase1) > 1 and chance.random() < 0.4 else [],
     }  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
         gateway = observed.stored.gateway
-        situation = situation_at_boot(observed, gateway)
+        situation = situation_at_boot(observed, gateway, before_charon=not with_daemon)
         wanted = (links_only if kept else artifacts)(gateway, situation)
         if kept:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
@@ -101,7 +101,7 @@ def restore_firewall(host: Host) -> Restored:
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore --firewall"):
         observed = observe(host, host_key=host_key_of(host), with_daemon=False)
         gateway = observed.stored.gateway
-        wanted = links_only(gateway, situation_at_boot(observed, gateway))
+        wanted = links_only(gateway, situation_at_boot(observed, gateway, before_charon=True))
         observed, unread = _with_firewall(host, wanted, observed)
         guarded, freed = plan_guard(wanted.guard, observed.guard)
         rules = observed.firewall

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,12 +167,12 @@ def fallback_problems(
     fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
 ) -> Iterator[Problem]:
     """Yield every problem between the fallbacks and the other objects of one gateway."""
+    yield from missing_members(fallbacks, connections)
     owner: dict[str, Fallback] = {}
+    of_primary = children_of({each.primary for each in fallbacks.values() if each.checked}, children)
     for _name, each in sorted(fallbacks.items()):
         for option_name, member in _members(each):
-            if member not in connections:
-                yield Problem(each.where, option_name, member, nothing_named(member, "phase 1", list(connections)))
-            elif owner.setdefault(member, each) is not each:
+            if member in connections and owner.setdefault(member, each) is not each:
                 yield Problem(
                     each.where, option_name, member, f"it stands in {owner[member].where}; each phase 1 once in all"
                 )
@@ -180,10 +180,24 @@ def fallback_problems(
         if each.mode == "hot":
             yield from _hot_problems(each, known)
         if each.checked and each.primary in connections:
-            primary = connections[each.primary]
-            yield from _address_problems(
-                each, primary, [one for one in children.values() if one.phase1 == primary.name]
-            )
+            yield from _address_problems(each, connections[each.primary], of_primary[each.primary])
+
+
+def missing_members(fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1]) -> Iterator[Problem]:
+    """Yield a problem for every phase 1 that a fallback names and that is not there."""
+    for _name, each in sorted(fallbacks.items()):
+        for option_name, member in _members(each):
+            if member not in connections:
+                yield Problem(each.where, option_name, member, nothing_named(member, "phase 1", list(connections)))
+
+
+def children_of(names: Collection[str], children: Mapping[str, Phase2]) -> dict[str, list[Phase2]]:
+    """Return the phase 2s of some phase 1s, by these; in one pass, whatever their number."""
+    found: dict[str, list[Phase2]] = {name: [] for name in names}
+    for child in children.values() if found else ():
+        if child.phase1 in found:
+            found[child.phase1].append(child)
+    return found
 
 
 def _members(each: Fallback) -> Iterator[tuple[str, str]]:

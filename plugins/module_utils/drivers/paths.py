@@ -103,3 +103,8 @@ class Paths:
     def journal(self) -> str:
         """Return the file that says which connections a run has begun to load; as short-lived as charon's memory."""
         return f"{self.root}/run/swanfleet/loading"
+
+    @property
+    def roles(self) -> str:
+        """Return the agent's file that says which phase 1 each fallback uses: a JSON object, no secrets."""
+        return f"{self.root}/run/swanfleet/roles.json"

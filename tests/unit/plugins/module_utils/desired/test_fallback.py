@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fallbacks as objects: what they cannot be, and what the agent is told of them. No door takes them yet."""
+"""Fallbacks as objects: what they cannot be, and what the agent is told of them."""
 
 from __future__ import annotations
 
