@@ -13,6 +13,8 @@ from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
 
 Made = dict[str, Any]
 
+SCHEDULE = "nightly"
+_WORDS = ("minutely", "hourly", "daily", "weekly", "Monthly", "quarterly", "semiannually", "annually", "YEARLY")
 _TIMES = (5, "1s", "500ms", "90s", "2h")
 
 
@@ -44,7 +46,47 @@ def _checked(chance: Chance, asked: Sequence[str]) -> Made:
         "ping_fallback": chance.random() < 0.5,
         "rise": chance.randint(1, 100),
     }
-    return {option: value for option, value in drawn.items() if chance.random() < 0.5}
+    found = {option: value for option, value in drawn.items() if chance.random() < 0.5}
+    if chance.random() < 0.4:
+        found.pop("ping_interval", None)
+        found["ping_schedule"] = chance.choice((SCHEDULE, calendar(chance)))
+    return found
+
+
+def schedule(chance: Chance) -> Made:
+    """Return a schedule, whose name a fallback may use."""
+    return {"name": SCHEDULE, "calendar": calendar(chance)}
+
+
+def calendar(chance: Chance) -> str:
+    """Return a calendar expression, of all parts that there are."""
+    if chance.random() < 0.2:
+        return chance.choice(_WORDS)
+    days = ",".join(chance.choice(("mon", "Tue..Fri", "SATURDAY", "sun")) for _number in range(chance.randint(1, 2)))
+    end = chance.choice("-~")
+    day = chance.choice(("*", "1", "07", "28")) if end == "~" else _part(chance, 1, 31)
+    date = f"{_part(chance, 1, 12)}{end}{day}"
+    if chance.random() < 0.3:
+        date = f"{_part(chance, 1970, 2199)}-{date}"
+    time = ":".join((_part(chance, 0, 23), *(_part(chance, 0, 59) for _number in range(chance.randint(1, 2)))))
+    found = [part for part in (days, date, time) if chance.random() < 0.7] or [time]
+    return " ".join([*found, "UTC"] if chance.random() < 0.2 else found)
+
+
+def _part(chance: Chance, low: int, high: int) -> str:
+    """Return a part of a date or a time: anything, or numbers, ranges and repetitions."""
+    if chance.random() < 0.3:
+        return "*"
+    found = []
+    for _number in range(chance.randint(1, 2)):
+        first = chance.randint(low + 1, high - 1)
+        if chance.random() < 0.4:
+            last = chance.randint(first + 1, high)
+            text, room = f"{first}..{last}", last - first
+        else:
+            text, room = f"{first}", high - first
+        found.append(f"{text}/{chance.randint(1, room)}" if chance.random() < 0.3 else text)
+    return ",".join(found)
 
 
 def _asked(primary: Mapping[str, Any]) -> list[str]:

@@ -32,6 +32,7 @@ from .phase1 import Phase1
 from .phase2 import Phase2
 from .pool import Pool, missing_pools, pool_problems
 from .private_key import PrivateKey
+from .schedule import Schedule
 from .secret import LEFT_OUT, Secret
 from .shunt import Shunt, shunt_problems
 from .xfrm_interface import XfrmInterface
@@ -59,6 +60,7 @@ FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.fa
 SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
 PRIVATE_KEYS = ObjectType("private_keys", "private_key", PrivateKey, lambda item: str(item.name))
 FALLBACKS = ObjectType("fallbacks", "fallback", Fallback, lambda item: str(item.name))
+SCHEDULES = ObjectType("schedules", "schedule", Schedule, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
 TYPES: tuple[ObjectType, ...] = (
@@ -71,6 +73,7 @@ TYPES: tuple[ObjectType, ...] = (
     SHUNTS,
     PRIVATE_KEYS,
     FALLBACKS,
+    SCHEDULES,
 )
 
 
@@ -110,6 +113,9 @@ class Config:
     fallbacks: tuple[Fallback, ...] = option(
         list_of(object_of(Fallback)), "Tunnels that take the place of another one when that fails.", default=()
     )
+    schedules: tuple[Schedule, ...] = option(
+        list_of(object_of(Schedule)), "Calendar expressions with names, for O(fallbacks[].ping_schedule).", default=()
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -131,6 +137,7 @@ class Gateway:
     shunts: Mapping[str, Shunt] = dataclasses.field(default_factory=dict)
     private_keys: Mapping[str, PrivateKey] = dataclasses.field(default_factory=dict)
     fallbacks: Mapping[str, Fallback] = dataclasses.field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -279,7 +286,7 @@ def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
     problems = [*others, *cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces)]
     problems += pool_problems(gateway.phase1, gateway.pools)
     problems += shunt_problems(gateway.shunts, gateway.phase1, gateway.xfrm_interfaces)
-    problems += fallback_problems(gateway.fallbacks, gateway.phase1, gateway.phase2)
+    problems += fallback_problems(gateway.fallbacks, gateway.phase1, gateway.phase2, gateway.schedules)
     if problems:
         raise ValidationError(problems)
 
@@ -289,8 +296,10 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
     problems = list(missing_references(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces))
     without_pool = list(missing_pools(gateway.phase1, gateway.pools))
     problems += without_pool
-    problems += missing_members(gateway.fallbacks, gateway.phase1)
     incomplete = {problem.where for problem in without_pool}
+    unscheduled = list(missing_members(gateway.fallbacks, gateway.phase1, gateway.schedules))
+    problems += unscheduled
+    incomplete |= {problem.where for problem in unscheduled}
     links = {None, *gateway.xfrm_interfaces}
     servers = {None, *gateway.phase1}
     phase1 = {
@@ -299,7 +308,11 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
         if each.xfrm_interface in links and each.mediated_by in servers and each.where not in incomplete
     }
     phase2 = {key: each for key, each in gateway.phase2.items() if each.phase1 in phase1}
-    fallbacks = {name: each for name, each in gateway.fallbacks.items() if phase1.keys() >= set(each.members)}
+    fallbacks = {
+        name: each
+        for name, each in gateway.fallbacks.items()
+        if phase1.keys() >= {*each.members} and each.where not in incomplete
+    }
     return dataclasses.replace(gateway, phase1=phase1, phase2=phase2, fallbacks=fallbacks), problems
 
 

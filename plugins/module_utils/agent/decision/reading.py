@@ -52,7 +52,7 @@ def _check(each: Fallback, *, inside: bool) -> Check:
     return Check(
         each.ping_address,
         quorum=each.ping_quorum,
-        interval=milliseconds(each.ping_interval) / 1000,
+        interval=None if each.interval is None else milliseconds(each.interval) / 1000,
         retries=each.ping_retries,
         retry_interval=None if each.retry_interval is None else milliseconds(each.retry_interval) / 1000,
         rise=each.rise,
@@ -65,4 +65,4 @@ def _tunnel(connection: Phase1) -> Tunnel:
     # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
     enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
     peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
-    return Tunnel(responder_only=connection.responder_only, dead_peer=peer)
+    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change)

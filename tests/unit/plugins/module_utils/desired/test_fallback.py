@@ -63,7 +63,7 @@ def complaints(host: Gateway, *several: dict[str, Any]) -> list[str]:
         assert item is not None, problems
         assert problems == []
         found[item.name] = item
-    return [str(each) for each in fallback_problems(found, host.phase1, host.phase2)]
+    return [str(each) for each in fallback_problems(found, host.phase1, host.phase2, host.schedules)]
 
 
 @pytest.mark.parametrize(

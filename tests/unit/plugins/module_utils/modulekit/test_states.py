@@ -191,6 +191,7 @@ def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None
         "shunts": [],
         "private_keys": [],
         "fallbacks": [],
+        "schedules": [],
     }
 
 
