@@ -26,6 +26,7 @@ from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import FIREWALL, GUARD, Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
+from .agent import agent_optional, refuse_without_agent
 from .planning import planned, remember, situation_of, with_firewall
 from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, refuse_edited, taken_over
@@ -127,6 +128,8 @@ def _planned(
     after = change(before).merged(found.gateway)
     complete, missing = without_dangling(after) if assuming else (after, [])
     check_gateway(complete, interface_problems(complete, before, observed.situation))
+    # What is taken over is in force already, whatever comes of it.
+    warnings += refuse_without_agent(host, complete, agent_optional(demands) if found else demands)
     complete, more = _with_credentials(host, complete, before)
     after = dataclasses.replace(after, contents=complete.contents) if complete.contents != after.contents else after
     warnings += more

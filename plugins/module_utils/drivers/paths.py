@@ -105,6 +105,11 @@ class Paths:
         return f"{self.root}/run/swanfleet/loading"
 
     @property
+    def program(self) -> str:
+        """Return the program on the gateway, which the role swanfleet.ipsec.gateway installs."""
+        return f"{self.root}/usr/local/sbin/swanfleet"
+
+    @property
     def roles(self) -> str:
         """Return the agent's file that says which phase 1 each fallback uses: a JSON object, no secrets."""
         return f"{self.root}/run/swanfleet/roles.json"

@@ -15,14 +15,14 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.tunnels import look
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.why import why_down
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ROME, ROME_LAN, Config, apply, config
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
 
 DMZ: Config = {**ROME_LAN, "name": "dmz", "local_networks": ["10.8.0.0/24"], "remote_networks": ["10.4.0.0/24"]}
 
 
 @pytest.fixture
 def host() -> FakeHost:
-    made = wan_host()
+    made = with_program(wan_host())
     made.charon.reachable = False
     return made
 

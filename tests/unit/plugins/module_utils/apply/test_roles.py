@@ -15,7 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import DisruptionRefused, ValidationError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles import encode_roles
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, Config, apply, config, steps, to
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
 
 FALLBACK: Config = {"name": "paris", "primary": "fibre", "fallbacks": ["lte"]}
 
@@ -65,7 +65,7 @@ def start_actions(host: FakeHost) -> dict[str, Any]:
 
 @pytest.fixture
 def host() -> FakeHost:
-    return wan_host()
+    return with_program(wan_host())
 
 
 def test_a_cold_fallback_is_loaded_and_starts_nothing(host: FakeHost) -> None:

@@ -77,7 +77,7 @@ def test_defaults() -> None:
         "routes": [{"destination": "::/0"}],
         "allow": [],
     }
-    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", None, True)
+    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", "required", None, True)
 
 
 @pytest.mark.parametrize(
