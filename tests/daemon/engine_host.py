@@ -21,7 +21,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
-from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
+from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
 
@@ -31,8 +31,8 @@ class KeptKernel(FakeKernel):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
-        empty: tuple[Any, ...] = (wan_host().kernel.links, set(), set())
-        kept = pickle.loads(file.read_bytes()) if file.exists() else empty  # noqa: S301  # our own
+        begun: tuple[Any, ...] = ({**wan_host().kernel.links, "ends0": ends()}, set(), set())
+        kept = pickle.loads(file.read_bytes()) if file.exists() else begun  # noqa: S301  # our own
         self.links, self.unreachable, self.blocks = kept
 
     def run(self, commands: Any) -> None:
@@ -43,6 +43,12 @@ class KeptKernel(FakeKernel):
             scratch = self.file.with_suffix(".new")
             scratch.write_bytes(pickle.dumps((self.links, self.unreachable, self.blocks)))
             scratch.replace(self.file)
+
+
+def ends() -> FakeLink:
+    """Return a link with the addresses of all ends that tests have in one network: what has none here is on standby."""
+    numbers = (*range(2, 9), 11, 12)
+    return FakeLink("veth", up=True, addresses=[f"192.0.2.{number}/24" for number in numbers] + ["2001:db8::2/64"])
 
 
 def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/nonexistent") -> Host:

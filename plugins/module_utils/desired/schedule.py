@@ -29,7 +29,7 @@ _WANTED = "a calendar expression of systemd.time(7) is needed, such as 'daily', 
 
 
 def parse_calendar(value: Any) -> str:
-    """Accept a calendar expression: a word such as daily, or days of the week, a date and a time, of which some may be left out.
+    """Accept a calendar expression: a word such as daily, or days of the week, a date and a time, or some of these.
 
     Of what systemd takes, this leaves out fractions of a second, years of two digits, more than one day that counts
     from the end of a month, and zones of time other than UTC, which a host may not know. Blanks between the parts are made one each.
