@@ -105,7 +105,6 @@ def switch(host: Host, name: str) -> list[str]:
     return [str(step) for step in done.steps]
 
 
-@pytest.mark.proves("S32", option="fallback.fallbacks")
 def test_a_switch_moves_the_traffic_of_a_cold_fallback_and_touches_no_other_tunnel(
     host: Host, peer: ViciCharon, charon_pair: tuple[CharonProcess, CharonProcess]
 ) -> None:
@@ -162,7 +161,6 @@ def test_what_is_on_standby_answers_its_peer_and_starts_nothing_when_that_goes(h
     assert "lte" not in up(host.charon)
 
 
-@pytest.mark.proves("S02", option="phase1.interfaces")
 def test_an_address_of_the_other_node_is_called_from_only_when_it_is_here(
     host: Host, peer: ViciCharon, charon_pair: tuple[CharonProcess, CharonProcess]
 ) -> None:
