@@ -162,7 +162,7 @@ def test_what_is_on_standby_answers_its_peer_and_starts_nothing_when_that_goes(h
 
 
 def test_an_address_of_the_other_node_is_called_from_only_when_it_is_here(
-    host: Host, peer: ViciCharon, charon_pair: tuple[CharonProcess, CharonProcess]
+    host: Host, charon_pair: tuple[CharonProcess, CharonProcess]
 ) -> None:
     wanted = config(
         [{**gateway()["phase1"][0], "interfaces": [VIP]}],

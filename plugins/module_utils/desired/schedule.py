@@ -32,7 +32,7 @@ def parse_calendar(value: Any) -> str:
     """Accept a calendar expression: a word such as daily, or days of the week, a date and a time, or some of these.
 
     Of what systemd takes, this leaves out fractions of a second, years of two digits, more than one day that counts
-    from the end of a month, and zones of time other than UTC, which a host may not know. Blanks between the parts are made one each.
+    from the end of a month, and zones of time other than UTC, which a host may not know. Of several blanks one is left.
     """
     if not isinstance(value, str) or len(value) > _LONGEST or not re.fullmatch(r"[A-Za-z0-9*.,:/~ -]+", value):
         raise ValueError(_WANTED)
