@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import ErrorNotify
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
@@ -58,12 +59,16 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
     if not main.exists():
         # As Debian's package has it.
         main.write_text("include conf.d/*.conf\n", encoding="utf-8")
+    paths = Paths(root=str(root), vici_uri=uri)
+    files = LocalFiles()
+    # As the role has put it there.
+    files.replace(paths.program, program_mark(), 0o755)
     return Host(
-        files=LocalFiles(),
+        files=files,
         kernel=KeptKernel(root / "kernel"),
         charon=ViciCharon(uri, timeout=timeout),
         units=FakeUnits(without_systemd=True),
-        paths=Paths(root=str(root), vici_uri=uri),
+        paths=paths,
         alerts=ErrorNotify(alerts),
         swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
         firewall=FakeFirewall(),

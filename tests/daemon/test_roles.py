@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import Charon, ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles import encode_roles
@@ -74,7 +73,6 @@ def peer(charon_pair: tuple[CharonProcess, CharonProcess]) -> Iterator[ViciCharo
 def host(charon_pair: tuple[CharonProcess, CharonProcess], peer: ViciCharon, tmp_path: Path) -> Iterator[Host]:
     assert peer.sas() == []
     made = engine_host(tmp_path, charon_pair[0].uri)
-    made.files.replace(made.paths.program, program_mark(), 0o755)
     yield made
     made.charon.close()
 
