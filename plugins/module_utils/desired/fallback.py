@@ -74,7 +74,8 @@ class Fallback:
     )
     ping_address: tuple[str, ...] = option(
         list_of(kinds.ADDRESS),
-        "Addresses that are asked over the primary's way: its peer's own, or others behind it, in the C(remote_networks) of its phase 2s.",
+        "Addresses that are asked over the primary's way: its peer's own, or others behind it, in C(remote_networks) of its"
+        " phase 2s.",
         default=(),
     )
     ping_quorum: int = option(

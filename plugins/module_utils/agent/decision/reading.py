@@ -26,7 +26,9 @@ def wanted_of(
 
 def _group(each: Fallback, primary: Phase1, children: Mapping[str, Phase2]) -> Group:
     own = [child for child in children.values() if child.phase1 == primary.name]
-    check = _check(each, inside=checked_inside(each, primary, own)) if each.checked else None
+    # Who cannot return is not kept up: a policy-based one would take the fallback's traffic (desired/roles.py has the same).
+    inside = each.checked and each.ping_fallback and checked_inside(each, primary, own)
+    check = _check(each, inside=inside) if each.checked else None
     return Group(
         each.name,
         each.primary,

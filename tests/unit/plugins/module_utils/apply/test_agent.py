@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import run_transaction
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import (
     COLLECTION_RELEASE,
@@ -102,6 +101,6 @@ def test_of_many_objects_a_few_are_named(host: FakeHost) -> None:
 
 def test_the_programs_file_tells_the_release_of_the_collection(checkout: Path) -> None:
     assert release_of(program_bytes()) == COLLECTION_RELEASE
-    assert yaml.safe_load((checkout / "galaxy.yml").read_text())["version"] == COLLECTION_RELEASE
+    assert f"\nversion: {COLLECTION_RELEASE}\n" in (checkout / "galaxy.yml").read_text()
     assert release_of(program_mark() + b"x") is None
     assert is_older("0.9.10", "0.10.0")
