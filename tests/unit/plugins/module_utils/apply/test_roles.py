@@ -116,6 +116,20 @@ def test_a_switch_ends_the_primary_and_starts_the_fallback_and_touches_nothing_e
     assert not restore(host.host, with_daemon=True).steps
 
 
+def test_what_loses_its_place_ends_without_waiting_for_its_peer(host: FakeHost) -> None:
+    apply(host, COLD)
+    in_use(host, "lte")
+    asked, terminate, began = [], host.charon.terminate, host.clock.elapsed()
+
+    def silent(**which: Any) -> int:
+        asked.append(which["force"])
+        return terminate(**which) if which["force"] else 1
+
+    host.charon.terminate = silent  # type: ignore[method-assign]
+    assert not restore(host.host, with_daemon=True).failures
+    assert (asked, host.clock.elapsed() - began, up(host)) == ([True], 0.0, {"lte", "rome"})
+
+
 def test_a_switch_by_a_run_is_told_beforehand_and_can_be_refused(host: FakeHost) -> None:
     apply(host, COLD)
     in_use(host, "lte")
