@@ -135,7 +135,9 @@ CALENDAR_OR_NAME = Kind("str", parse_calendar_or_name)
 class Schedule:
     """A calendar expression with a name."""
 
-    name: str = option(kinds.NAME, "Name of the schedule; C(ping_schedule) of a fallback refers to it.", identifies=True)
+    name: str = option(
+        kinds.NAME, "Name of the schedule; C(ping_schedule) of a fallback refers to it.", identifies=True
+    )
     calendar: str = option(
         CALENDAR,
         "When, as C(OnCalendar=) of systemd's timers has it, such as V(Mon..Fri 03:00): in the host's time, or with C(UTC)"
