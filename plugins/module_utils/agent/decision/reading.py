@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...desired.fallback import Fallback, checked_inside, milliseconds
+from ...desired.fallback import Fallback, checked_inside, children_of, milliseconds
 from ...desired.phase1 import Phase1
 from ...desired.phase2 import Phase2
 from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
@@ -19,13 +19,15 @@ def wanted_of(
     fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
 ) -> Wanted:
     """Return what is wanted of the agent by objects that `fallback_problems` finds nothing wrong with."""
-    groups = {name: _group(each, connections[each.primary], children) for name, each in sorted(fallbacks.items())}
+    own = children_of({each.primary for each in fallbacks.values()}, children)
+    groups = {
+        name: _group(each, connections[each.primary], own[each.primary]) for name, each in sorted(fallbacks.items())
+    }
     tunnels = {name: _tunnel(each) for name, each in sorted(connections.items())}
     return Wanted(groups, {name: each for name, each in tunnels.items() if each != Tunnel()})
 
 
-def _group(each: Fallback, primary: Phase1, children: Mapping[str, Phase2]) -> Group:
-    own = [child for child in children.values() if child.phase1 == primary.name]
+def _group(each: Fallback, primary: Phase1, own: list[Phase2]) -> Group:
     # Who cannot return is not kept up: a policy-based one would take the fallback's traffic (desired/roles.py has the same).
     inside = each.checked and each.ping_fallback and checked_inside(each, primary, own)
     check = _check(each, inside=inside) if each.checked else None
