@@ -93,7 +93,8 @@ def up(charon: Charon) -> dict[str, str]:
 
 
 def trapped(host: Host) -> set[str]:
-    return {name for name, _child in host.charon.traps()}
+    """Return which of our tunnels have a trap; this charon may have kept one of another test."""
+    return {name for name, _child in host.charon.traps()} & REMOTE.keys()
 
 
 def switch(host: Host, name: str) -> list[str]:

@@ -134,7 +134,7 @@ def test_a_switch_by_a_run_is_told_beforehand_and_can_be_refused(host: FakeHost)
     apply(host, COLD)
     in_use(host, "lte")
     assert apply(host, COLD, check=True).disruption == {"fibre": "end", "lte": "none"}
-    with pytest.raises(DisruptionRefused, match=r"fibre \(SAs end\)"):
+    with pytest.raises(DisruptionRefused, match=r"fibre \(SAs end, as fallback paris uses lte\)"):
         run_transaction(host.host, to(COLD), check=False, demands=RunOptions(allow_disruption=False))
     assert up(host) == {"fibre", "rome"}
     assert apply(host, COLD).changed
