@@ -69,6 +69,9 @@ class FakeClock:
     def elapsed(self) -> float:
         return self.time
 
+    def since_boot(self) -> float:
+        return self.time
+
     def pause(self, seconds: float) -> None:
         self.time += seconds
 

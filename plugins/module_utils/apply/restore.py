@@ -36,14 +36,17 @@ class Restored:
     notes: tuple[str, ...] = ()
 
 
-def restore(host: Host, *, with_daemon: bool) -> Restored:
+def restore(
+    host: Host, *, with_daemon: bool, program: str = "swanfleet restore", patience: float = LOCK_TIMEOUT_S
+) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
     At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
-    can be done at all.
+    can be done at all, as when the lock is not to be had within `patience` seconds; `program` is what others are told that
+    wait for it.
     """
-    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore"):
+    with host.files.lock(host.paths.lock, patience, program):
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
