@@ -46,7 +46,12 @@ def news() -> Iterator[Netlink]:
 def heard(news: Netlink, kind: str) -> Set[str]:
     """Return all kinds that were told until one of them was."""
     found: set[str] = set()
-    assert awaited(lambda: bool(found.update(news.happened()) or kind in found)), f"{kind} was not told, but {found}"
+
+    def told() -> bool:
+        found.update(news.happened())
+        return kind in found
+
+    assert awaited(told), f"{kind} was not told, but {found}"
     return found
 
 

@@ -1,0 +1,43 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent as a service of this host: what it lives in, and that there is only one."""
+
+from __future__ import annotations
+
+from ..desired.xfrm_interface import ROUTE_PROTOCOL
+from ..drivers.charon import ViciCharon
+from ..drivers.charon_news import ViciNews
+from ..drivers.echoes import RawEchoes
+from ..drivers.host import Host
+from ..drivers.journal import SystemdJournal
+from ..drivers.netlink import Netlink
+from ..drivers.notify import SystemdNotify
+from ..drivers.waking import Signals
+from .loop import Agent, Surroundings
+
+# charon answers in milliseconds; checks of other tunnels wait meanwhile.
+_PATIENCE_S = 2.0
+# One that is being restarted is gone by then.
+_OTHER_ENDS_S = 5.0
+
+
+def serve(host: Host) -> None:
+    """Be the host's agent until somebody asks it to stop; raises `LockBusy` where another one is."""
+    with host.files.lock(host.paths.agent_lock, _OTHER_ENDS_S, "swanfleet agent"):
+        uri = host.paths.vici_uri
+        around = Surroundings(
+            charon=ViciCharon(uri, timeout=_PATIENCE_S),
+            charon_news=ViciNews(uri, timeout=_PATIENCE_S),
+            kernel_news=Netlink(frozenset({ROUTE_PROTOCOL})),
+            echoes=RawEchoes(),
+            waking=Signals(),
+            notify=SystemdNotify(),
+            journal=SystemdJournal("swanfleet"),
+        )
+        try:
+            Agent(host, around).run()
+        finally:
+            for each in (around.charon_news, around.kernel_news, around.echoes, around.waking):
+                each.stop()
+            around.charon.close()
