@@ -9,12 +9,13 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import ansible_collections
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
 from ansible_collections.swanfleet.ipsec.tests.daemon.agent_program import START
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess, namespace, run
@@ -93,6 +94,39 @@ class AgentHost:
         told: dict[str, Any] = json.loads(self.run("status", "--json"))
         return told
 
+    def explained(self, name: str) -> list[dict[str, Any]]:
+        """Return what `swanfleet explain --json` shows."""
+        out = self.run("explain", name, "--json")
+        told: list[dict[str, Any]] = json.loads(out[: out.rindex("]") + 1])
+        return told
+
+    def awaits(self, condition: Callable[[], Any], *, timeout: float = 20.0) -> None:
+        """Wait until a condition holds; if it does not, say what the agent has said."""
+        assert awaited(condition, timeout=timeout), f"{self.said()}\n{self.run('status')}"
+
+    def ask_to_look(self) -> None:
+        """Have the agent look at everything now."""
+        assert self.agent is not None
+        self.agent.send_signal(signal.SIGHUP)
+
+    def spis(self) -> dict[str, list[str]]:
+        """Return the SPIs of all CHILD_SAs by tunnel."""
+        with self.here.client() as charon:
+            sas = charon.sas()
+        return {name: sorted(child["spi-in"] for child in tree["child-sas"].values()) for name, tree in sas}
+
+    def way(self) -> str:
+        """Return the interface of the best route to the peer's network."""
+        routes = json.loads(self.here.inside("ip", "-j", "route", "show", "proto", "83", "10.2.0.0/16"))
+        # One that leads nowhere has no device.
+        return str(min(routes, key=lambda route: route.get("metric", 0)).get("dev", "")) if routes else ""
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lock of all that changes the host, as a run does."""
+        with LocalFiles().lock(str(self.root / "run/swanfleet/lock"), 10.0, "a test"):
+            yield
+
     def in_use(self) -> str:
         """Return which tunnel the engine takes to be in use."""
         file = self.root / "run/swanfleet/roles.json"
@@ -103,9 +137,19 @@ class AgentHost:
         with self.here.client() as charon:
             return sorted({name for name, tree in charon.sas() if tree["state"] == "ESTABLISHED" and tree["child-sas"]})
 
-    def line(self, name: str, state: str) -> None:
-        """Have the peer's end of a line be up or down."""
-        self.there.inside("ip", "link", "set", name, state)
+    def cut(self, name: str) -> None:
+        """Have a line lose every packet somewhere on its way; neither end notices anything but silence."""
+        rules = "".join(
+            f"add chain inet cut {name}-{hook} {{ type filter hook {hook} priority -300; }}\n"
+            f"add rule inet cut {name}-{hook} {direction}name {name} drop\n"
+            for hook, direction in (("prerouting", "iif"), ("postrouting", "oif"))
+        )
+        self.there.inside("nft", f"add table inet cut\n{rules}")
+
+    def mend(self, name: str) -> None:
+        """Have a line that was cut work again."""
+        for hook in ("prerouting", "postrouting"):
+            self.there.inside("nft", f"flush chain inet cut {name}-{hook}")
 
     def routes(self) -> str:
         """Return our routes, a line each."""

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
     Returns the exit status: 0, or 1 with what failed on standard error, a sentence a line.
     """
     chosen = _parser().parse_args(arguments)
-    host = local_host(Paths()) if host is None else host
+    host = local_host(Paths(), patience=chosen.patience) if host is None else host
     try:
         return int(chosen.run(host, chosen))
     except IpsecError as error:
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None, host: Host | None = None) -> in
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="swanfleet", description="The IPsec gateway's own program.")
+    parser.set_defaults(patience=10.0)
     commands = parser.add_subparsers(dest="command", required=True)
     restoring = commands.add_parser("restore", help="put links, routes and files of the generation in force back")
     restoring.add_argument(
@@ -56,7 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("agent", help="watch over tunnels; systemd runs it as swanfleet-agent").set_defaults(run=_agent)
     showing = commands.add_parser("status", help="show tunnels and fallbacks as they are now")
     showing.add_argument("--json", action="store_true", help="for programs")
-    showing.set_defaults(run=_status)
+    # Whoever looks has a reason to be in a hurry.
+    showing.set_defaults(run=_status, patience=3.0)
     explaining = commands.add_parser("explain", help="say what the agent did about a tunnel or fallback, and why")
     explaining.add_argument("name", metavar="TUNNEL", help="name of a phase 1, or of a fallback for all of its tunnels")
     explaining.add_argument("--json", action="store_true", help="for programs")

@@ -236,7 +236,8 @@ class Agent:
     def _hung(self, error: DaemonHung) -> None:
         self._hung_until = self._now() + _HUNG_S
         self._around.charon_news.stop()
-        self._trouble("charon", str(error))
+        # Whatever was asked for, it is one and the same trouble.
+        self._trouble("charon", self._troubles.get("charon", str(error)))
 
     # What is decided and done.
 

@@ -19,11 +19,11 @@ from ..desired.situation import Situation
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
 from ..errors import IpsecError
-from ..observed.read import read_stored
+from ..observed.read import read_stored, why_unavailable
 from ..observed.reasons import when
 from ..observed.roles import parse_roles
 from ..observed.tunnels import look
-from ..observed.why import why_down
+from ..observed.why import Sight, why_down
 from .decision.standing import ACTIVE, READY, STANDBY, Standing
 from .decision.values import AUTO
 from .keeping import read_memory, read_overrides
@@ -41,17 +41,14 @@ class NotKnown(IpsecError):
 def tunnels_data(host: Host, agent: str | None) -> dict[str, Any]:
     """Return all that `status` shows, as JSON takes it; `agent` says which process is the agent, None where none is."""
     gateway = read_stored(host).gateway
-    try:
-        lives, trouble = lives_of(host.charon.sas()), ""
-    except DaemonUnavailable as error:
-        lives, trouble = {}, str(error)
-    reasons = {each.phase1: each.as_data() for each in why_down(gateway, look(host, gateway, patient=False))}
+    lives, sight = _seen(host, gateway)
+    reasons = {each.phase1: each.as_data() for each in why_down(gateway, sight)}
     group_of = {member: name for name, each in gateway.fallbacks.items() for member in each.members}
     situation = Situation(host_key=b"", in_use=parse_roles(host.files.read(host.paths.roles)))
     roles = resting(gateway, situation)
     return {
         "agent": agent,
-        "trouble": trouble or None,
+        "trouble": sight.trouble or None,
         "tunnels": [
             {
                 **_tunnel(lives.get(name, NO_LIFE), reasons.get(name)),
@@ -64,6 +61,15 @@ def tunnels_data(host: Host, agent: str | None) -> dict[str, Any]:
         ],
         "fallbacks": _fallbacks(host, gateway, situation),
     }
+
+
+def _seen(host: Host, gateway: Gateway) -> tuple[Mapping[str, Life], Sight]:
+    """Return how tunnels are, and what decides about those that are not up; a charon that hangs is asked once."""
+    try:
+        return lives_of(host.charon.sas()), look(host, gateway, patient=False)
+    except DaemonUnavailable as error:
+        trouble, down = why_unavailable(host, error)
+        return {}, Sight(trouble=trouble, down=down)
 
 
 def _tunnel(life: Life, reason: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -120,7 +126,8 @@ def tunnels_table(data: Mapping[str, Any]) -> str:
     rows += [_row(each) for each in data["tunnels"]]
     lines += ["", *_aligned(rows)]
     # What is as it shall be needs no sentence.
-    bad = [each for each in data["tunnels"] if each["message"] and each["state"] not in _WELL]
+    told = [] if data["trouble"] else data["tunnels"]
+    bad = [each for each in told if each["message"] and each["state"] not in _WELL]
     lines += ["", *(f"{each['name']}: {each['message']}" for each in bad)] if bad else []
     return "\n".join(lines) + "\n"
 
