@@ -61,13 +61,18 @@ class AgentHost:
         """Make the gateway what is wanted, as a module does."""
         self.run("apply", given=json.dumps(config))
 
-    def start(self) -> None:
+    def start(self, environment: Mapping[str, str] | None = None) -> None:
         """Start the agent; it is ready when it holds its lock and has put roles in force."""
         with self.log.open("ab") as log:
             # The journal of this computer has nothing to do with it.
             argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _WITHOUT_JOURNAL, "agent"]
+            inside, command = self.command("agent")[:4], self.command("agent")[4:]
             self.agent = subprocess.Popen(
-                [*argv, *self.command("agent")], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=ENVIRONMENT
+                [*argv, *inside, *_AS_THE_UNIT, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**ENVIRONMENT, **(environment or {})},
             )
         assert awaited(lambda: "agent: process" in self.run("status")), self.said()
 
@@ -156,6 +161,11 @@ class AgentHost:
         return self.here.inside("ip", "route", "show", "proto", "83")
 
 
+# What the unit lets it do: see roles/gateway/files/swanfleet-agent.service.
+_AS_THE_UNIT = (
+    *("setpriv", "--bounding-set=-all,+net_admin,+net_raw", "--inh-caps=-all", "--no-new-privs"),
+    *("--pdeathsig", "KILL"),
+)
 _WITHOUT_JOURNAL = """\
 mount --make-rprivate /
 [ ! -d /run/systemd/journal ] || mount -t tmpfs none /run/systemd/journal

@@ -8,6 +8,7 @@ A look is idempotent, so that whatever wakes it can wake it too often. Killed at
 
 from __future__ import annotations
 
+import errno
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +17,12 @@ from typing import Callable
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT, CharonNews
 from ..drivers.echoes import Echoes
-from ..drivers.files import sweep_temporaries
+from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
 from ..drivers.journal import Journal
 from ..drivers.netlink import ADDRESS, KernelNews
 from ..drivers.notify import Notify
+from ..drivers.program import Program
 from ..drivers.waking import LOOK, STOP, Waking
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
@@ -56,6 +58,7 @@ class Surroundings:
     waking: Waking
     notify: Notify
     journal: Journal
+    program: Program
 
 
 class Agent:
@@ -66,6 +69,7 @@ class Agent:
         self._around = around
         self._clock = host.clock
         self._telling = Telling(host, around.journal)
+        self._ending = False
         self._acting = Acting(host, around.charon, around.echoes)
         memory = read_memory(host)
         self._state = memory.state
@@ -96,7 +100,7 @@ class Agent:
         while True:
             waking.wait(self._descriptors(), pause)
             asked = waking.asked()
-            if STOP in asked:
+            if STOP in asked or self._ending:
                 break
             if LOOK in asked:
                 notify.reloading()
@@ -196,6 +200,9 @@ class Agent:
     def _glance(self, now: float) -> None:
         """See whether something has changed that nobody tells of."""
         self._glanced = now
+        if self._around.program.replaced():
+            self._telling.say("the program was replaced by another one: ending, to be started again as that")
+            self._ending = True
         self._quietly("overrides", self._scene.read_overrides)
         if self._scene.changed():
             self._quietly("generation", self._read)
@@ -318,8 +325,16 @@ class Agent:
         now = self._now()
         memory = Memory(self._state, self._pending, known_down(self._scene.views))
         content = dump_memory(memory, now)
-        self._quietly("memory", lambda: self._host.files.replace(self._host.paths.agent_memory, content, 0o600))
+        self._quietly("memory", lambda: self._keep(content))
         self._saved = now
+
+    def _keep(self, content: bytes) -> None:
+        try:
+            self._host.files.replace(self._host.paths.agent_memory, content, 0o600)
+        except FileTrouble as error:
+            # Somebody has made the directory anew, and this service may write to the old one only; the next one may.
+            self._ending |= isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EROFS
+            raise
 
     def _status(self) -> str:
         groups = self._state.groups.values()

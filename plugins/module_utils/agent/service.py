@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from ..artifacts import firewall as wanted_firewall
+from ..artifacts import owned_secrets, references, settings, takeover, tokens
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.charon import ViciCharon
 from ..drivers.charon_news import ViciNews
@@ -13,9 +15,17 @@ from ..drivers.host import Host
 from ..drivers.journal import SystemdJournal
 from ..drivers.netlink import Netlink
 from ..drivers.notify import SystemdNotify
+from ..drivers.program import RunningFile
 from ..drivers.waking import Signals
+from ..observed import by_hand, firewall
+from ..plan import firewall as plan_firewall
 from .loop import Agent, Surroundings
 
+# What others load when they need it. The file that all this is in may be replaced by a newer one, of which a part that is
+# loaded late would make no sense; and the first switch shall not have to wait for it.
+LOADED_NOW = (
+    *(by_hand, firewall, owned_secrets, plan_firewall, references, settings, takeover, tokens, wanted_firewall),
+)
 # charon answers in milliseconds; checks of other tunnels wait meanwhile.
 _PATIENCE_S = 2.0
 # One that is being restarted is gone by then.
@@ -34,6 +44,7 @@ def serve(host: Host) -> None:
             waking=Signals(),
             notify=SystemdNotify(),
             journal=SystemdJournal("swanfleet"),
+            program=RunningFile(),
         )
         try:
             Agent(host, around).run()
