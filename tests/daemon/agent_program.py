@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import cli
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host, local_host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import IpRoute2
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.paths import Paths
@@ -74,6 +75,9 @@ def host_at(root: str, uri: str) -> Host:
     main.parent.mkdir(parents=True, exist_ok=True)
     main.write_text("include conf.d/*.conf\n", encoding="utf-8")
     host = local_host(Paths(root=root, vici_uri=uri))
+    program = Path(host.paths.program)
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_bytes(program_mark())
     return dataclasses.replace(
         host, kernel=BridgedKernel(), units=FakeUnits(without_systemd=True), firewall=FakeFirewall()
     )

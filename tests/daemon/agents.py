@@ -120,6 +120,17 @@ class AgentHost:
             sas = charon.sas()
         return {name: sorted(child["spi-in"] for child in tree["child-sas"].values()) for name, tree in sas}
 
+    def ike_sas(self) -> list[tuple[str, str]]:
+        """Return the IKE_SAs as (tunnel, unique id)."""
+        with self.here.client() as charon:
+            return sorted((name, str(tree["uniqueid"])) for name, tree in charon.sas())
+
+    def source(self, name: str) -> str:
+        """Return the address of ours that a tunnel which is up has."""
+        with self.here.client() as charon:
+            found = [tree for _name, tree in charon.sas([name]) if tree["state"] == "ESTABLISHED" and tree["child-sas"]]
+        return str(found[0]["local-host"]) if found else ""
+
     def way(self) -> str:
         """Return the interface of the best route to the peer's network."""
         routes = json.loads(self.here.inside("ip", "-j", "route", "show", "proto", "83", "10.2.0.0/16"))
@@ -202,15 +213,16 @@ def gateway(fallback: Mapping[str, Any] | None = None, *, hot: bool = False, **m
     }  # fmt: skip
 
 
-def answer(peer: CharonProcess, names: Sequence[str] = tuple(LINES)) -> None:
-    """Have the peer answer the gateway's tunnels, and initiate none."""
+def answer(peer: CharonProcess, names: Sequence[str] = tuple(LINES), *, local: str = "") -> None:
+    """Have the peer answer the gateway's tunnels, at the ends of its lines or at one address for all; it initiates none."""
     with peer.client() as charon:
         charon.load_shared(id="any", kind="ike", owners=[], data=_PSK.encode())
         for name in names:
             charon.load_connection(
                 name,
                 {
-                    "version": "2", "local_addrs": [f"{LINES[name]}.2"], "remote_addrs": [f"{LINES[name]}.1"],
+                    "version": "2", "local_addrs": [local or f"{LINES[name]}.2"],
+                    "remote_addrs": ["%any" if local else f"{LINES[name]}.1"],
                     "proposals": ["aes256-sha256-curve25519"], "local": {"auth": "psk"}, "remote": {"auth": "psk"},
                     "children": {
                         "lan": {"local_ts": ["10.2.0.0/16"], "remote_ts": ["10.1.0.0/16"], "esp_proposals": ["aes256gcm16"]}

@@ -47,6 +47,10 @@ def hot(host: AgentHost) -> None:
 
 
 @each_release.EACH
+@pytest.mark.proves("S32", option="fallback.mode")
+@pytest.mark.proves("S33", option="fallback.ping_address")
+@pytest.mark.proves("S34", option="fallback.ping_interval")
+@pytest.mark.proves("S35", option="fallback.ping_fallback")
 def test_a_cold_fallback_comes_up_when_the_primary_is_silent_and_goes_when_it_is_back(host: AgentHost) -> None:
     cold(host)
     host.cut("paris")
@@ -61,6 +65,7 @@ def test_a_cold_fallback_comes_up_when_the_primary_is_silent_and_goes_when_it_is
 
 
 @each_release.EACH
+@pytest.mark.proves("S32", option="fallback.mode")
 def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
     hot(host)
     before = host.spis()
@@ -154,3 +159,39 @@ def test_a_new_generation_is_taken_up_at_once(host: AgentHost) -> None:
     host.awaits(lambda: host.in_use() == "lyon" or host.up() == ["lyon"])
     host.apply(gateway(None))
     host.awaits(lambda: host.in_use() == "")
+
+
+@each_release.EACH
+@pytest.mark.proves("S37", option="phase1.restart_on_gateway_change")
+def test_a_tunnel_follows_the_way_to_its_peer_and_a_refresh_restarts_nothing(host: AgentHost) -> None:
+    lone = {**gateway(None), "phase1": [], "phase2": []}
+    paris = gateway(None)["phase1"][0]
+    far = {**paris, "interfaces": ["any"], "remote_endpoints": ["203.0.113.9"], "restart_on_gateway_change": True}
+    host.there.inside("ip", "address", "add", "203.0.113.9/32", "dev", "lo")
+    answer(host.there, local="203.0.113.9")
+    host.here.inside("ip", "route", "add", "default", "via", f"{LINES['paris']}.2")
+    host.apply({**lone, "phase1": [far], "phase2": gateway(None)["phase2"][:1]})
+    host.start()
+    host.awaits(lambda: host.source("paris") == f"{LINES['paris']}.1")
+    before = host.ike_sas()
+    for _refresh in range(100):
+        host.here.inside("ip", "route", "replace", "default", "via", f"{LINES['paris']}.2")
+    host.here.inside("ip", "route", "delete", "default")
+    host.here.inside("ip", "route", "add", "default", "via", f"{LINES['paris']}.2")
+    # Longer than a way must last for a restart.
+    time.sleep(3)
+    assert (host.ike_sas(), host.explained("paris")) == (before, [])
+    began = time.monotonic()
+    host.here.inside("ip", "route", "replace", "default", "via", f"{LINES['lyon']}.2")
+    host.awaits(lambda: host.source("paris") == f"{LINES['lyon']}.1")
+    assert time.monotonic() - began < 5
+
+
+@each_release.EACH
+@pytest.mark.proves("S36", option="fallback.ping_schedule")
+def test_a_calendar_has_the_primary_checked(host: AgentHost) -> None:
+    by_calendar = {**CHECKED, "ping_interval": None, "ping_schedule": "*:*:*", "ping_retries": 2}
+    cold(host, {name: value for name, value in by_calendar.items() if value is not None})
+    host.awaits(lambda: host.status()["fallbacks"][0]["check"] in ("answered", "unknown"))
+    host.cut("paris")
+    host.awaits(lambda: host.in_use() == "lyon")

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Callable
 
+from ..drivers.calendar import Calendar
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT, CharonNews
 from ..drivers.echoes import Echoes
@@ -24,8 +25,10 @@ from ..drivers.netlink import ADDRESS, KernelNews
 from ..drivers.notify import Notify
 from ..drivers.program import Program
 from ..drivers.waking import LOOK, STOP, Waking
+from ..drivers.ways import Ways
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
+from .agenda import Agenda
 from .decision.decide import decide
 from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
@@ -59,6 +62,8 @@ class Surroundings:
     notify: Notify
     journal: Journal
     program: Program
+    calendar: Calendar
+    ways: Ways
 
 
 class Agent:
@@ -75,8 +80,10 @@ class Agent:
         self._state = memory.state
         self._roles = read_roles(host)
         self._pending: tuple[Action, ...] = memory.pending
-        self._scene = Scene(host, around.charon, remembered(memory.down, memory.down))
+        self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
+        self._agenda = Agenda(around.calendar)
+        self._due: frozenset[str] = frozenset()
         self._touched: set[str] | None = None
         self._happened: dict[str, Happened] = {}
         # When to look at a tunnel whose peer is being checked.
@@ -160,6 +167,8 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
+        if kinds:
+            self._scene.read_paths()
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)
         news = self._around.charon_news
@@ -208,6 +217,7 @@ class Agent:
             self._quietly("generation", self._read)
             self._mending.heard(now)
             self._hastened = True
+        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch())
         self._touch(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
@@ -250,9 +260,11 @@ class Agent:
 
     def _decide(self) -> None:
         now, scene = self._now(), self._scene
-        seen = Observation(scene.wanted, dict(scene.views), answers=self._acting.answers(), overrides=scene.overrides)
+        seen = Observation(
+            scene.wanted, dict(scene.views), answers=self._acting.answers(), due=self._due, overrides=scene.overrides
+        )
         decided = decide(self._state, seen, now)
-        self._state, self._wake = decided.state, decided.wake
+        self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
         self._quietly("echoes", lambda: self._acting.probe(decided.actions, scene.ways))
         self._act([each for each in decided.actions if each.kind != PROBE])
 

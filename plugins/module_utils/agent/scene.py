@@ -8,16 +8,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Set
 
+from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1, address_family
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.host import Host
+from ..drivers.ways import Ways
 from ..observed.kernel import parse_addresses, parse_own
 from ..observed.read import read_stored
 from .decision.decide import State
 from .decision.reading import wanted_of
 from .decision.standing import ACTIVE
-from .decision.values import View
+from .decision.values import Path, View
 from .decision.wanted import Wanted
 from .keeping import read_overrides
 from .probing import Way, ways_of
@@ -29,8 +32,11 @@ _NOTHING = Happened()
 class Scene:
     """The gateway in force and its tunnels. Reading it again is up to whoever has it."""
 
-    def __init__(self, host: Host, charon: Charon, views: Mapping[str, View]) -> None:
+    def __init__(self, host: Host, charon: Charon, routing: Ways, views: Mapping[str, View]) -> None:
         self._host = host
+        self._routing = routing
+        self._paths: dict[str, Path | None] = {}
+        self._peers: dict[str, str] = {}
         self._charon = charon
         self._number: int | None = None
         self._usable: Mapping[str, bool] = {}
@@ -39,6 +45,7 @@ class Scene:
         self.overrides: Mapping[str, str] = {}
         self.views: dict[str, View] = dict(views)
         self.ways: Mapping[str, Way] = {}
+        self.calendars: Mapping[str, str] = {}
         # The tunnels that the agent has anything to do with.
         self.names: Set[str] = frozenset()
 
@@ -60,8 +67,10 @@ class Scene:
             members = {member for group in wanted.groups.values() for member in group.members}
             self.names = members | wanted.tunnels.keys()
             self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
+            self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
             self._find_ways()
         self.read_addresses()
+        self.read_paths()
 
     def read_addresses(self) -> bool:
         """Find out which tunnels have an address of their own on this host now; returns whether that has changed.
@@ -83,6 +92,24 @@ class Scene:
                 self.views[name] = dataclasses.replace(view, usable=usable[name])
         return usable != before
 
+    def read_paths(self) -> None:
+        """Find out which way those tunnels would take that follow it."""
+        followed = [name for name, each in self.wanted.tunnels.items() if each.restart_on_gateway_change]
+        self._paths = {name: self._path(self.gateway.phase1[name]) for name in followed}
+        for name, path in self._paths.items():
+            if self.views[name].path != path:
+                self.views[name] = dataclasses.replace(self.views[name], path=path)
+
+    def _path(self, connection: Phase1) -> Path | None:
+        peer = connection.first_address() or ""
+        # A name is looked up by charon, for each attempt; until then nobody knows which way to go.
+        address = peer if address_family(peer) is not None else self._peers.get(connection.name, "")
+        if not address:
+            return None
+        written = [entry for entry in connection.interfaces if address_family(entry) is not None]
+        found = self._routing.to(address, written[0] if len(written) == len(connection.interfaces) == 1 else "")
+        return None if found is None else Path(found.interface, found.gateway, found.source)
+
     def refresh(
         self, names: Iterable[str] | None, state: State, now: float, happened: Mapping[str, Happened] | None = None
     ) -> None:
@@ -98,11 +125,19 @@ class Scene:
             lives = {}
         roles = state.roles
         for name in chosen:
+            life = lives.get(name, NO_LIFE)
+            if life.up:
+                self._peers[name] = life.peer
+            active = roles.get(name, ACTIVE) == ACTIVE
             self.views[name] = view_of(
-                lives.get(name, NO_LIFE), self.views.get(name), now, (happened or {}).get(name, _NOTHING),
+                life,
+                self.views.get(name),
+                now,
+                (happened or {}).get(name, _NOTHING),
                 usable=self._usable.get(name, True),
-                starts=roles.get(name, ACTIVE) == ACTIVE and "start" in self.gateway.phase1[name].start_type.split("_"),
-            )  # fmt: skip
+                starts=active and "start" in self.gateway.phase1[name].start_type.split("_"),
+                path=self._paths.get(name),
+            )
         if names is None:
             self._find_ways()
 

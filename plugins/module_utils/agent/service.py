@@ -8,6 +8,7 @@ from __future__ import annotations
 from ..artifacts import firewall as wanted_firewall
 from ..artifacts import owned_secrets, references, settings, takeover, tokens
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
+from ..drivers.calendar import SystemdCalendar
 from ..drivers.charon import ViciCharon
 from ..drivers.charon_news import ViciNews
 from ..drivers.echoes import RawEchoes
@@ -17,6 +18,7 @@ from ..drivers.netlink import Netlink
 from ..drivers.notify import SystemdNotify
 from ..drivers.program import RunningFile
 from ..drivers.waking import Signals
+from ..drivers.ways import KernelWays
 from ..observed import by_hand, firewall
 from ..plan import firewall as plan_firewall
 from .loop import Agent, Surroundings
@@ -45,6 +47,8 @@ def serve(host: Host) -> None:
             notify=SystemdNotify(),
             journal=SystemdJournal("swanfleet"),
             program=RunningFile(),
+            calendar=SystemdCalendar(),
+            ways=KernelWays(),
         )
         try:
             Agent(host, around).run()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..observed.sas import live_sas
-from .decision.values import View
+from .decision.values import Path, View
 
 # Tasks that wait for an answer of the peer and do nothing but find out whether it is there (task_type_names); the second
 # is that of an initiator with MOBIKE, and does the same.
@@ -28,6 +28,7 @@ class Life:
     check_pending: bool = False
     received: int = 0
     source: str = ""
+    peer: str = ""
 
 
 NO_LIFE = Life()
@@ -55,6 +56,7 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
         check_pending=all(map(_checked, trees)),
         received=sum(_received(tree) for tree in trees),
         source=str(used.get("local-host", "")),
+        peer=str(used.get("remote-host", "")),
     )
 
 
@@ -78,7 +80,14 @@ _NOTHING = Happened()
 
 
 def view_of(
-    life: Life, before: View | None, now: float, happened: Happened = _NOTHING, *, usable: bool, starts: bool
+    life: Life,
+    before: View | None,
+    now: float,
+    happened: Happened = _NOTHING,
+    *,
+    usable: bool,
+    starts: bool,
+    path: Path | None = None,
 ) -> View:
     """Return what is seen of a tunnel now; `starts` says that it shall always be up.
 
@@ -98,6 +107,7 @@ def view_of(
         check_pending=life.check_pending,
         received=life.received,
         source=life.source,
+        path=path,
     )
 
 
