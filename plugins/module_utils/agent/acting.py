@@ -15,6 +15,7 @@ from ..apply.restore import Restored, restore
 from ..drivers.charon import Charon, DaemonRefused
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
+from ..observed.values import Stored
 from .decision.values import INITIATE, PROBE, RESTART, TERMINATE, TRAP, Action, Answer
 from .probing import Asked, Way
 
@@ -57,12 +58,12 @@ class Acting:
             return str(refused)
         return ""
 
-    def mend(self, *, with_daemon: bool) -> Restored:
-        """Have the engine make the host what the generation in force says, in the situation of now.
+    def mend(self, known: Stored | None, *, with_daemon: bool) -> Restored:
+        """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
-        return restore(self._host, with_daemon=with_daemon, program="swanfleet agent", patience=0.0)
+        return restore(self._host, with_daemon=with_daemon, program="swanfleet agent", patience=0.0, known=known)
 
     def _children(self, tunnel: str) -> list[str]:
         return sorted(self._charon.connections([tunnel]).get(tunnel, {}).get("children", {}))

@@ -312,7 +312,8 @@ class Agent:
         failures: list[str] = []
         changed = False
         try:
-            done = self._acting.mend(with_daemon=now >= self._hung_until)
+            done = self._acting.mend(self._scene.stored, with_daemon=now >= self._hung_until)
+            self._scene.adopt(done.stored)
             changed, failures = bool(done.steps), list(done.failures)
             if done.steps:
                 self._telling.say(f"put in place: {'; '.join(map(str, done.steps))}")

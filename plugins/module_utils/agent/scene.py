@@ -17,6 +17,7 @@ from ..drivers.host import Host
 from ..drivers.ways import Ways
 from ..observed.kernel import parse_addresses, parse_own
 from ..observed.read import read_stored
+from ..observed.values import Stored
 from .decision.decide import State
 from .decision.reading import wanted_of
 from .decision.standing import ACTIVE
@@ -41,6 +42,7 @@ class Scene:
         self._number: int | None = None
         self._usable: Mapping[str, bool] = {}
         self.gateway = Gateway()
+        self.stored: Stored | None = None
         self.wanted = Wanted()
         self.overrides: Mapping[str, str] = {}
         self.views: dict[str, View] = dict(views)
@@ -58,10 +60,20 @@ class Scene:
         """Say whether another generation is in force than the one that was read."""
         return self._host.generations.current_number() != self._number
 
+    def adopt(self, stored: Stored | None) -> None:
+        """Go by what the engine has read, so that a large gateway is in memory once; None is what must be read anew."""
+        if stored is not None and stored.number == self._number:
+            self.gateway = stored.gateway
+        self.stored = stored
+
     def read(self) -> None:
         """Read the generation in force, if it is another one, and the host's addresses. Raises `IpsecError`."""
-        if self.changed():
-            stored = read_stored(self._host)
+        number = self._host.generations.current_number()
+        if number != self._number:
+            stored = (
+                self.stored if self.stored is not None and self.stored.number == number else read_stored(self._host)
+            )
+            self.stored = stored
             wanted = wanted_of(stored.gateway.fallbacks, stored.gateway.phase1, stored.gateway.phase2)
             self.gateway, self.wanted, self._number = stored.gateway, wanted, stored.number
             members = {member for group in wanted.groups.values() for member in group.members}
