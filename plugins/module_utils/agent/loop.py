@@ -44,6 +44,7 @@ _CHECK_ANSWERED_S = 1.0
 # After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
 _REST = 20.0
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
+_SAVE_REST = 200.0
 # So many tunnels that are being set up are looked at each second, and more of them less often.
 _FEW, _MANY_EVERY_S = 32, 5.0
 # charon is not asked again for so long after it has let the time for an answer pass.
@@ -90,7 +91,7 @@ class Agent:
         self._checks: dict[str, float] = {}
         self._glanced = -_GLANCE_S
         self._all_waiting = 0.0
-        self._saved = -EVERY_S
+        self._save_again = 0.0
         self._hung_until = 0.0
         self._wake: float | None = None
         self._hastened = False
@@ -143,7 +144,7 @@ class Agent:
         self._refresh()
         self._decide()
         ended = self._now()
-        if ended >= self._saved + EVERY_S:
+        if ended >= self._save_again:
             self._save()
         rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
         # Whatever happens meanwhile is not lost: it is read after the rest.
@@ -339,7 +340,9 @@ class Agent:
         memory = Memory(self._state, self._pending, known_down(self._scene.views))
         content = dump_memory(memory, now)
         self._quietly("memory", lambda: self._keep(content))
-        self._saved = now
+        # `status` shows it; of a thousand groups it takes a while to write.
+        took = self._now() - now
+        self._save_again = now + (min(max(_SAVE_REST * took, _GLANCE_S), EVERY_S) if self._state.groups else EVERY_S)
 
     def _keep(self, content: bytes) -> None:
         try:
