@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,20 +62,28 @@ class AgentHost:
         """Make the gateway what is wanted, as a module does."""
         self.run("apply", given=json.dumps(config))
 
-    def start(self, environment: Mapping[str, str] | None = None) -> None:
-        """Start the agent; it is ready when it holds its lock and has put roles in force."""
-        with self.log.open("ab") as log:
-            # The journal of this computer has nothing to do with it.
-            argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _WITHOUT_JOURNAL, "agent"]
-            inside, command = self.command("agent")[:4], self.command("agent")[4:]
+    def start(self) -> None:
+        """Start the agent, and return when it tells whoever has started it that it is ready, as it tells systemd."""
+        place = self.root / "notify"
+        place.unlink(missing_ok=True)
+        # The journal of this computer has nothing to do with it.
+        argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _WITHOUT_JOURNAL, "agent"]
+        inside, command = self.command("agent")[:4], self.command("agent")[4:]
+        with self.log.open("ab") as log, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+            notified.bind(str(place))
+            notified.settimeout(20)
             self.agent = subprocess.Popen(
                 [*argv, *inside, *_AS_THE_UNIT, *command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**ENVIRONMENT, **(environment or {})},
+                env={**ENVIRONMENT, "NOTIFY_SOCKET": str(place)},
             )
-        assert awaited(lambda: "agent: process" in self.run("status")), self.said()
+            try:
+                while notified.recv(4096) != b"READY=1":
+                    pass
+            except TimeoutError:
+                raise AssertionError(f"the agent is not ready:\n{self.said()}") from None
 
     def kill(self) -> None:
         """End the agent as a crash would."""

@@ -101,6 +101,19 @@ def test_killed_while_the_fallback_is_in_use_the_next_agent_goes_on(host: AgentH
     host.awaits(lambda: host.in_use() == "paris" and host.up() == ["paris"])
 
 
+def test_without_its_memory_an_agent_goes_by_what_is_in_use(host: AgentHost) -> None:
+    cold(host, {**CHECKED, "hold_down": 4})
+    host.cut("paris")
+    host.awaits(lambda: host.in_use() == "lyon" and host.up() == ["lyon"])
+    host.stop()
+    (host.root / "run/swanfleet/agent.json").unlink()
+    host.start()
+    assert (host.in_use(), host.up()) == ("lyon", ["lyon"])
+    host.mend("paris")
+    host.awaits(lambda: host.in_use() == "paris")
+    assert [each["kind"] for each in host.explained("site")].count("switch") == 2
+
+
 @pytest.mark.parametrize("moment", ["initiate lyon", "switch to lyon", "put in place: write file"])
 def test_killed_in_the_middle_of_a_switch_the_next_agent_ends_it(host: AgentHost, moment: str) -> None:
     cold(host)

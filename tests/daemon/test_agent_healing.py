@@ -109,6 +109,23 @@ def test_a_silent_peer_is_dead_within_delay_and_timeout_with_ikev2(release: str,
             host.awaits(lambda: "paris" in host.up())
 
 
+def test_a_generation_that_cannot_be_read_forgets_nothing(host: AgentHost) -> None:
+    objects = (
+        host.root / f"var/lib/swanfleet/generations/{(host.root / 'var/lib/swanfleet/generations/current').readlink()}"
+    )
+    host.stop()
+    kept = (objects / "objects.json").read_bytes()
+    (host.root / "run/swanfleet/roles.json").write_text('{"site": "lyon"}')
+    (host.root / "run/swanfleet/agent.json").unlink()
+    (objects / "objects.json").write_bytes(b"{")
+    host.start()
+    host.awaits(lambda: "is no valid JSON" in host.said())
+    (objects / "objects.json").write_bytes(kept)
+    host.ask_to_look()
+    host.awaits(lambda: host.way() == "xlyon")
+    assert host.in_use() == "lyon"
+
+
 def test_signals_are_no_end(host: AgentHost) -> None:
     assert host.agent is not None
     for _number in range(3):

@@ -21,7 +21,7 @@ from ..drivers.echoes import Echoes
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
 from ..drivers.journal import Journal
-from ..drivers.netlink import ADDRESS, KernelNews
+from ..drivers.netlink import ADDRESS, ROUTE, KernelNews
 from ..drivers.notify import Notify
 from ..drivers.program import Program
 from ..drivers.waking import LOOK, STOP, Waking
@@ -101,8 +101,9 @@ class Agent:
         """Do the agent's work until it is asked to stop; tunnels and guard stay as they are."""
         notify, waking = self._around.notify, self._around.waking
         sweep_temporaries(self._host.files, [self._host.paths.agent_memory.rpartition("/")[0]])
-        # What the one before was about to put in force.
-        self._quietly("roles", self._keep_roles)
+        # What the one before was about to put in force. Without a memory, what is in force is what is known.
+        if self._state.groups:
+            self._quietly("roles", self._keep_roles)
         pause = self._look()
         notify.ready()
         while True:
@@ -168,7 +169,7 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
-        if kinds:
+        if kinds & {ADDRESS, ROUTE}:
             self._scene.read_paths()
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)
@@ -261,6 +262,10 @@ class Agent:
 
     def _decide(self) -> None:
         now, scene = self._now(), self._scene
+        if "generation" in self._troubles:
+            # Nobody knows what is wanted; whoever forgot it now would give all traffic back to the primaries.
+            self._wake = None
+            return
         seen = Observation(
             scene.wanted, dict(scene.views), answers=self._acting.answers(), due=self._due, overrides=scene.overrides
         )
