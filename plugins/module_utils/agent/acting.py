@@ -16,7 +16,7 @@ from ..drivers.charon import Charon, DaemonRefused
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..observed.values import Stored
-from .decision.values import INITIATE, PROBE, RESTART, TERMINATE, TRAP, Action, Answer
+from .decision.values import INITIATE, RESTART, TERMINATE, TRAP, Action, Answer
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
@@ -37,11 +37,9 @@ class Acting:
         """Return the answers to checks that have come."""
         return self._asked.answers(self._echoes.heard())
 
-    def probe(self, actions: Sequence[Action], ways: Mapping[str, Way]) -> None:
+    def probe(self, rounds: Sequence[Action], ways: Mapping[str, Way]) -> None:
         """Ask the addresses of checks; what cannot be sent is what nobody answers. Raises `EchoUnavailable`."""
-        rounds = [each for each in actions if each.kind == PROBE]
-        if rounds:
-            self._echoes.ask(self._asked.requests(rounds, ways))
+        self._echoes.ask(self._asked.requests(rounds, ways))
 
     def tell_charon(self, action: Action) -> str:
         """Carry out one decision at charon; returns why it refused, or nothing. Raises `DaemonUnavailable`."""

@@ -11,29 +11,24 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Callable
 
-from ..drivers.calendar import Calendar
-from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
-from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT, CharonNews
-from ..drivers.echoes import Echoes
+from ..drivers.charon import DaemonHung, DaemonUnavailable
+from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
+from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
-from ..drivers.journal import Journal
-from ..drivers.netlink import ADDRESS, ROUTE, KernelNews
-from ..drivers.notify import Notify
-from ..drivers.program import Program
-from ..drivers.waking import LOOK, STOP, Waking
-from ..drivers.ways import Ways
+from ..drivers.netlink import ADDRESS, ROUTE
+from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Observation
+from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .scene import Scene
+from .surroundings import Surroundings
 from .telling import Telling
 from .views import Happened, known_down, remembered
 
@@ -49,22 +44,6 @@ _SAVE_REST = 200.0
 _FEW, _MANY_EVERY_S = 32, 5.0
 # charon is not asked again for so long after it has let the time for an answer pass.
 _HUNG_S = 10.0
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the agent lives in, beside the host itself. `charon` is a client that gives up soon."""
-
-    charon: Charon
-    charon_news: CharonNews
-    kernel_news: KernelNews
-    echoes: Echoes
-    waking: Waking
-    notify: Notify
-    journal: Journal
-    program: Program
-    calendar: Calendar
-    ways: Ways
 
 
 class Agent:
@@ -95,6 +74,7 @@ class Agent:
         self._hung_until = 0.0
         self._wake: float | None = None
         self._hastened = False
+        self._assumed: tuple[Answer, ...] = ()
         self._troubles: dict[str, str] = {}
 
     def run(self) -> None:
@@ -267,12 +247,29 @@ class Agent:
             self._wake = None
             return
         seen = Observation(
-            scene.wanted, dict(scene.views), answers=self._acting.answers(), due=self._due, overrides=scene.overrides
+            scene.wanted,
+            dict(scene.views),
+            answers=(*self._acting.answers(), *self._assumed),
+            due=self._due,
+            overrides=scene.overrides,
         )
         decided = decide(self._state, seen, now)
         self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
-        self._quietly("echoes", lambda: self._acting.probe(decided.actions, scene.ways))
+        self._probe([each for each in decided.actions if each.kind == PROBE])
         self._act([each for each in decided.actions if each.kind != PROBE])
+
+    def _probe(self, rounds: Sequence[Action]) -> None:
+        self._assumed = ()
+        if not rounds:
+            return
+        try:
+            self._acting.probe(rounds, self._scene.ways)
+        except EchoUnavailable as error:
+            # Nobody was asked, so nobody is silent: no tunnel loses its place for what is wrong with this process.
+            self._trouble("echoes", str(error))
+            self._assumed = tuple(Answer(each.group, each.sequence, to) for each in rounds for to in each.addresses)
+        else:
+            self._well("echoes")
 
     def _act(self, actions: Sequence[Action]) -> None:
         self._pending = (*self._pending, *at_charon(actions))

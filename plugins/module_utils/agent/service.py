@@ -21,7 +21,8 @@ from ..drivers.waking import Signals
 from ..drivers.ways import KernelWays
 from ..observed import by_hand, firewall
 from ..plan import firewall as plan_firewall
-from .loop import Agent, Surroundings
+from .loop import Agent
+from .surroundings import Surroundings
 
 # What others load when they need it. The file that all this is in may be replaced by a newer one, of which a part that is
 # loaded late would make no sense; and the first switch shall not have to wait for it.
