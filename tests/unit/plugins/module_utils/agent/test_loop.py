@@ -180,7 +180,7 @@ def test_a_new_generation_is_taken_up_within_a_second(life: FakeLife) -> None:
         [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
     )
     turned = {**SITE, "primary": "rome", "fallbacks": ["paris"], "ping_address": ["198.51.100.3"]}
-    life.echoes.ways["wan0"].peers |= {"198.51.100.3"}  # type: ignore[misc]
+    life.echoes.ways["wan0"].peers |= {"198.51.100.3"}
     life.at(5.0, lambda: apply(life.host, {**wanted, "fallbacks": [turned]}))
     asked: list[int] = []
     life.at(5.01, lambda: asked.append(len(life.echoes.asked)))
