@@ -170,7 +170,8 @@ def explained(host: Host, name: str, *, most: int) -> list[dict[str, Any]]:
     owner = next((group for group, each in gateway.fallbacks.items() if name in (group, *each.members)), "")
     found = read_decisions(host, name, group=owner, most=most)
     if not found and not owner and name not in gateway.phase1:
-        raise NotKnown(f"{name}: {nothing_named(name, 'tunnel', [*gateway.phase1, *gateway.fallbacks])}")
+        known = [*gateway.phase1, *gateway.fallbacks]
+        raise NotKnown(f"{name}: {nothing_named(name, 'tunnel', known) if known else 'this gateway has no tunnels'}")
     return found
 
 
