@@ -56,12 +56,19 @@ class Acting:
             return str(refused)
         return ""
 
-    def mend(self, known: Stored | None, *, with_daemon: bool) -> Restored:
+    def mend(self, known: Stored | None, *, daemon_hangs: bool) -> Restored:
         """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
-        return restore(self._host, with_daemon=with_daemon, program="swanfleet agent", patience=0.0, known=known)
+        return restore(
+            self._host,
+            with_daemon=True,
+            daemon_hangs=daemon_hangs,
+            program="swanfleet agent",
+            patience=0.0,
+            known=known,
+        )
 
     def _children(self, tunnel: str) -> list[str]:
         return sorted(self._charon.connections([tunnel]).get(tunnel, {}).get("children", {}))

@@ -315,7 +315,7 @@ class Agent:
         failures: list[str] = []
         changed = False
         try:
-            done = self._acting.mend(self._scene.stored, with_daemon=now >= self._hung_until)
+            done = self._acting.mend(self._scene.stored, daemon_hangs=now < self._hung_until)
             self._scene.adopt(done.stored)
             changed, failures = bool(done.steps), list(done.failures)
             if done.steps:

@@ -45,6 +45,7 @@ def restore(
     host: Host,
     *,
     with_daemon: bool,
+    daemon_hangs: bool = False,
     program: str = "swanfleet restore",
     patience: float = LOCK_TIMEOUT_S,
     known: Stored | None = None,
@@ -52,6 +53,7 @@ def restore(
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
     At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
+    One that is known to hang (`daemon_hangs`) is not asked either, and what is known of it stays.
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
     can be done at all, as when the lock is not to be had within `patience` seconds; `program` is what others are told that
     wait for it. Of `known`, the generation in force is not read again.
@@ -60,15 +62,15 @@ def restore(
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
-        with_daemon = with_daemon and not kept
-        observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon, known=known)
+        asked = with_daemon and not kept and not daemon_hangs
+        observed = observe(host, host_key=host_key_of(host), with_daemon=asked, known=known)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
-        absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
+        absent = [observed.daemon_trouble] if asked and observed.daemon is None else []
         gateway = observed.stored.gateway
-        situation = situation_at_boot(observed, gateway, before_charon=not with_daemon)
+        situation = situation_at_boot(observed, gateway, before_charon=not asked and not daemon_hangs)
         wanted = (links_only if kept else artifacts)(gateway, situation)
-        if kept:
+        if kept or daemon_hangs:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
         failures += [*kept, *refused]
