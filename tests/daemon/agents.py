@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ansible_collections
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
 from ansible_collections.swanfleet.ipsec.tests.daemon import charon_process
 from ansible_collections.swanfleet.ipsec.tests.daemon.agent_program import START
@@ -25,7 +24,8 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 
 # The two lines, by the first three octets of their addresses: the gateway is .1 on each, its peer .2.
 LINES = {"paris": "192.0.2", "lyon": "198.51.100"}
-_COLLECTIONS = str(Path(str(ansible_collections.__file__)).parents[1])
+# As other processes find it, too: where a checkout is linked, by the link.
+_COLLECTIONS = str(Path(__file__).parents[5])
 _PSK = "s3cret"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..drivers.files import FileTrouble
 from ..drivers.host import Host
 from ..observed.roles import encode_roles, parse_roles
 from .decision.decide import State
@@ -127,6 +128,11 @@ def write_override(host: Host, group: str, override: str) -> None:
     kept = {**read_overrides(host), group: override}
     told = {name: each for name, each in sorted(kept.items()) if each != AUTO}
     if told:
-        host.files.replace(host.paths.overrides, (json.dumps(told) + "\n").encode(), 0o644)
+        content = (json.dumps(told) + "\n").encode()
+        try:
+            host.files.replace(host.paths.overrides, content, 0o644)
+        except FileTrouble:
+            # Without the lock, which a run may hold for minutes, its tidying up may have met the file on its way into place.
+            host.files.replace(host.paths.overrides, content, 0o644)
     else:
         host.files.remove(host.paths.overrides)

@@ -23,6 +23,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping impo
     write_override,
     write_roles,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 
 GROUP = Group("site", "a", ("b", "c"), check=Check(("192.0.2.2",), interval=1.0))
@@ -94,3 +95,17 @@ def test_what_is_no_decision_is_passed_over(content: bytes) -> None:
     host = wan_host().host
     host.files.replace(host.paths.overrides, content, 0o644)
     assert read_overrides(host) == {}
+
+
+def test_a_decision_of_people_is_written_again_where_a_run_has_tidied_it_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = wan_host()
+    replace, troubles = made.files.replace, [FileTrouble("it is gone")]
+
+    def struck(path: str, content: bytes, mode: int) -> None:
+        if troubles:
+            raise troubles.pop()
+        replace(path, content, mode)
+
+    monkeypatch.setattr(made.files, "replace", struck)
+    write_override(made.host, "site", "fallback")
+    assert read_overrides(made.host) == {"site": "fallback"}
