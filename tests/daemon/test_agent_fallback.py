@@ -208,3 +208,21 @@ def test_a_calendar_has_the_primary_checked(host: AgentHost) -> None:
     host.awaits(lambda: host.status()["fallbacks"][0]["check"] in ("answered", "unknown"))
     host.cut("paris")
     host.awaits(lambda: host.in_use() == "lyon")
+
+
+@each_release.EACH
+@pytest.mark.proves("S02", option="phase1.interfaces")
+def test_an_address_that_comes_begins_a_tunnel_and_one_that_goes_ends_it(host: AgentHost) -> None:
+    shared = "192.0.2.77"
+    lone = gateway(None)
+    answer(host.there, ["paris"], local=f"{LINES['paris']}.2")
+    host.apply({**lone, "phase1": [{**lone["phase1"][0], "interfaces": [shared]}], "phase2": lone["phase2"][:1]})
+    host.start()
+    assert (host.up(), host.status()["tunnels"][0]["state"]) == ([], "standby")
+    host.here.inside("ip", "address", "add", f"{shared}/32", "dev", "paris")
+    host.awaits(lambda: host.source("paris") == shared)
+    began = time.monotonic()
+    host.here.inside("ip", "address", "delete", f"{shared}/32", "dev", "paris")
+    host.awaits(lambda: host.ike_sas() == [])
+    assert time.monotonic() - began < 2
+    assert host.status()["tunnels"][0]["state"] == "standby"
