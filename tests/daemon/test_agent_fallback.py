@@ -226,3 +226,18 @@ def test_an_address_that_comes_begins_a_tunnel_and_one_that_goes_ends_it(host: A
     host.awaits(lambda: host.ike_sas() == [])
     assert time.monotonic() - began < 2
     assert host.status()["tunnels"][0]["state"] == "standby"
+
+
+@each_release.EACH
+@pytest.mark.proves("S01", option="phase1.interfaces")
+def test_an_interface_that_gets_another_address_takes_its_tunnel_along(host: AgentHost) -> None:
+    lone = gateway(None)
+    answer(host.there, ["paris"], local=f"{LINES['paris']}.2")
+    wanted = {**lone["phase1"][0], "interfaces": ["paris"], "mobike": False}
+    host.apply({**lone, "phase1": [wanted], "phase2": lone["phase2"][:1]})
+    host.start()
+    host.awaits(lambda: host.source("paris") == "192.0.2.1")
+    # As DHCP does it: in the other order the kernel would take the new one away with the old one.
+    host.here.inside("ip", "address", "delete", "192.0.2.1/24", "dev", "paris")
+    host.here.inside("ip", "address", "add", "192.0.2.50/24", "dev", "paris")
+    host.awaits(lambda: host.source("paris") == "192.0.2.50", timeout=30)
