@@ -47,7 +47,7 @@ def restore(
     with_daemon: bool,
     daemon_hangs: bool = False,
     program: str = "swanfleet restore",
-    patience: float = LOCK_TIMEOUT_S,
+    patience: float | None = None,
     known: Stored | None = None,
 ) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
@@ -55,10 +55,10 @@ def restore(
     At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
     One that is known to hang (`daemon_hangs`) is not asked either, and what is known of it stays.
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
-    can be done at all, as when the lock is not to be had within `patience` seconds; `program` is what others are told that
-    wait for it. Of `known`, the generation in force is not read again.
+    can be done at all, as when the lock is not to be had within `patience` seconds, or as many as a run waits; `program`
+    is what others are told that wait for it. Of `known`, the generation in force is not read again.
     """
-    with host.files.lock(host.paths.lock, patience, program):
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S if patience is None else patience, program):
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
