@@ -46,6 +46,7 @@ def check_parts(stage: Path) -> list[Part]:
         _pytest("daemon", "tests/contract", *_daemon_tests("")),
         _pytest("engine", *_daemon_tests("engine")),
         _pytest("modules", *_daemon_tests("modules")),
+        _pytest("agent", *_daemon_tests("agent")),
         _pytest("unit", "tests/unit", "tests/architecture"),
         Part("mypy", ("dev/types", str(stage))),
         Part("ansible-lint", ("ansible-lint", "--offline", "--nocolor"), cwd=tree, complaint=verdicts.ansible_lint),
@@ -59,7 +60,7 @@ def check_parts(stage: Path) -> list[Part]:
 
 def _daemon_tests(part: str) -> list[str]:
     """List the tests with a charon that belong to a part; those that belong to none are of the part ""."""
-    own = {"engine": ("test_engine_", *OF_THE_ENGINE), "modules": ("test_modules_",)}
+    own = {"engine": ("test_engine_", *OF_THE_ENGINE), "modules": ("test_modules_",), "agent": ("test_agent_",)}
     found = []
     for file in sorted((CHECKOUT / "tests" / "daemon").glob("test_*.py")):
         name = next((name for name, begins in own.items() if file.name.startswith(begins)), "")

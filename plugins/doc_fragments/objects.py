@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES, Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase1 import Phase1
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import Phase2
@@ -40,7 +41,7 @@ def _config_options() -> dict[str, Any]:
 
 
 class ModuleDocFragment:
-    """Fragments: phase1, phase2, xfrm_interface (a module of one object), config (the whole gateway) and run.
+    """Fragments: phase1, phase2, xfrm_interface, fallback (a module of one object), config (the whole gateway) and run.
 
     They are annotated because ansible-test's yamllint expects a literal in every plain assignment of this class.
     """
@@ -48,6 +49,7 @@ class ModuleDocFragment:
     PHASE1: str = as_fragment({**documented_options(Phase1, required=False), **_STATE})
     PHASE2: str = as_fragment({**documented_options(Phase2, required=False), **_STATE})
     XFRM_INTERFACE: str = as_fragment({**documented_options(XfrmInterface, required=False), **_STATE})
+    FALLBACK: str = as_fragment({**documented_options(Fallback, required=False), **_STATE})
     CONFIG: str = as_fragment(
         {
             "config": {

@@ -112,7 +112,8 @@ why_down:
     state:
       description:
         - V(down) where something is wrong, V(connecting) while it is tried, V(waiting) where nothing is wrong and nothing
-          starts it just now, V(standby) where another node is in charge, V(unknown) where charon does not answer.
+          starts it just now, V(standby) where another node or another tunnel of its fallback is in charge, V(unknown) where
+          charon does not answer.
       type: str
     reason:
       description: A word from the table in the guide, such as V(authentication_failed), V(no_proposal) or V(peer_silent).

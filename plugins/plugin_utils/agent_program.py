@@ -12,6 +12,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
+
 _SHEBANG = b"#!/usr/bin/python3 -I\n"
 _MAIN = "import sys\n\nfrom swanfleet.agent.cli import main\n\nsys.exit(main())\n"
 _PACKAGE = "swanfleet"
@@ -20,7 +22,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def program_bytes() -> bytes:
-    """Return the program: a zip archive behind an interpreter line (PEP 441), with fixed times and sorted names."""
+    """Return the program: a zip archive behind an interpreter line (PEP 441), with fixed times and sorted names.
+
+    Its last bytes say which release of the collection it comes from.
+    """
     root = Path(__file__).resolve().parent.parent / "module_utils"
     sources = {"__main__.py": _MAIN.encode(), f"{_PACKAGE}/__init__.py": b""}
     for path in root.rglob("*.py"):
@@ -34,6 +39,7 @@ def program_bytes() -> bytes:
             entry.external_attr = 0o644 << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, sources[name])
+        archive.comment = program_mark()
     return _SHEBANG + buffer.getvalue()
 
 

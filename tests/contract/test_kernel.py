@@ -224,6 +224,19 @@ def test_a_word_that_a_batch_cannot_have_is_refused(word: str) -> None:
         IpRoute2().run([("link", "set", "dev", "t0", "alias", word)])
 
 
+@pytest.mark.parametrize(
+    ("destination", "rest"),
+    [("10.2.0.0/24", "table 254 metric 0"), ("2001:db8:2::/64", "table 254 metric 1024")],
+    ids=["IPv4", "IPv6"],
+)
+def test_a_route_that_is_replaced_by_another_link_has_left_the_first(
+    kernel: Kernel, destination: str, rest: str
+) -> None:
+    bridged(kernel, "link add dev t1 type bridge", "link set dev t1 up", route(destination, rest))
+    run(kernel, route(destination, rest, dev="t1"))
+    assert (seen(kernel)[1], seen(kernel, "t1")[1]) == ([], [f"{destination} {rest}"])
+
+
 def test_addresses_and_default_routes_are_those_of_the_situation(kernel: Kernel) -> None:
     bridged(kernel, A1, A6, "link add dev t1 type bridge", "address replace 10.1.0.1/24 dev t1")
     assert parse_default_interfaces(kernel.default_routes()) == {}

@@ -90,6 +90,7 @@ CASES = (
     Case("phase1.dpd: timeout, of IKEv1", {"dpd": {"timeout": "5m"}}, base={"ike_version": 1}),
     Case("phase1.dscp", {"dscp": 46}),
     Case("phase1.firewall_rule", {"firewall_rule": True}),
+    Case("phase1.restart_on_gateway_change", {"restart_on_gateway_change": True}),
     Case(OTHER_OF_PHASE1, {"rand_time": "1m"}),
     Case("phase1, the tunnel goes", gone=True),
     Case("phase2.local_networks", phase2={"local_networks": ["10.1.0.0/25"]}),

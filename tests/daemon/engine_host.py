@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.transaction import Outcome, run_transaction
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import ErrorNotify
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import LocalFiles
@@ -21,7 +22,7 @@ from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import Char
 from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewall
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
-from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
+from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
 
@@ -31,8 +32,8 @@ class KeptKernel(FakeKernel):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
-        empty: tuple[Any, ...] = (wan_host().kernel.links, set(), set())
-        kept = pickle.loads(file.read_bytes()) if file.exists() else empty  # noqa: S301  # our own
+        begun: tuple[Any, ...] = ({**wan_host().kernel.links, "ends0": ends()}, set(), set())
+        kept = pickle.loads(file.read_bytes()) if file.exists() else begun  # noqa: S301  # our own
         self.links, self.unreachable, self.blocks = kept
 
     def run(self, commands: Any) -> None:
@@ -45,6 +46,12 @@ class KeptKernel(FakeKernel):
             scratch.replace(self.file)
 
 
+def ends() -> FakeLink:
+    """Return a link with the addresses of all ends that tests have in one network: what has none here is on standby."""
+    numbers = (*range(2, 9), 11, 12)
+    return FakeLink("veth", up=True, addresses=[f"192.0.2.{number}/24" for number in numbers] + ["2001:db8::2/64"])
+
+
 def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/nonexistent") -> Host:
     """Return the host; charon's session is opened by the first call and closed by the caller."""
     main = root / "etc/swanctl/swanctl.conf"
@@ -52,12 +59,16 @@ def engine_host(root: Path, uri: str, *, timeout: float = 10.0, alerts: str = "/
     if not main.exists():
         # As Debian's package has it.
         main.write_text("include conf.d/*.conf\n", encoding="utf-8")
+    paths = Paths(root=str(root), vici_uri=uri)
+    files = LocalFiles()
+    # As the role has put it there.
+    files.replace(paths.program, program_mark(), 0o755)
     return Host(
-        files=LocalFiles(),
+        files=files,
         kernel=KeptKernel(root / "kernel"),
         charon=ViciCharon(uri, timeout=timeout),
         units=FakeUnits(without_systemd=True),
-        paths=Paths(root=str(root), vici_uri=uri),
+        paths=paths,
         alerts=ErrorNotify(alerts),
         swanctl=SwanctlProgram(str(root / "etc/swanctl"), uri),
         firewall=FakeFirewall(),

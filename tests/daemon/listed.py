@@ -38,7 +38,7 @@ _LOGGED = 511
 
 _BOTH = dict.fromkeys(("connect_on_demand", "restart_on_demand"), "trap | start")
 _ACTIONS = {"none": "none", "on_demand": "trap", "connect": "start", "restart": "start", **_BOTH}
-
+_AT_REST = {"close_action": "none", "dpd_action": "none"}
 
 _SHOWN = re.compile(r"([^\[]+)(?:\[([^/\]]+)(?:/([^\]]+))?\])?")
 _ICMP = ("1", "58")
@@ -65,6 +65,11 @@ def _port(text: str, protocol: str) -> str:
     return text if text[0].isdigit() else str(socket.getservbyname(text))
 
 
+def _on_standby(gateway: Gateway, name: str) -> bool:
+    """Say whether a fallback does not use a connection; nobody has said that a primary has failed."""
+    return any(each.mode == "cold" and name in each.fallbacks for each in gateway.fallbacks.values())
+
+
 def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
     """Return what charon shows of a connection that it has understood as it is meant."""
     connection = gateway.phase1[name]
@@ -79,7 +84,10 @@ def expected(gateway: Gateway, name: str, situation: Situation) -> Shown:
         "unique": "UNIQUE_REPLACE" if connection.mediation else f"UNIQUE_{(connection.unique or 'no').upper()}",
         **_identities(connection),
         "rounds": [*_rounds(rounds_of(connection).local), *_rounds(rounds_of(connection).remote)],
-        "children": {child.name: _child(child, connection) for child in child_sas(gateway)[name]},
+        "children": {
+            child.name: {**_child(child, connection), **(_AT_REST if _on_standby(gateway, name) else {})}
+            for child in child_sas(gateway)[name]
+        },
     }
 
 

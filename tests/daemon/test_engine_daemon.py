@@ -187,8 +187,8 @@ def test_what_is_wanted_is_checked_as_a_whole(host: Host) -> None:
 
 
 def test_a_line_that_goes_away_changes_nothing_at_charon(host: Host) -> None:
-    first, *others = THREE["phase1"]
-    bound = {**THREE, "phase1": [{**first, "interfaces": ["wan0"]}, *others]}
+    first, *others = [{**each, "interfaces": ["wan0"]} for each in THREE["phase1"]]
+    bound = {**THREE, "phase1": [first, *others]}
     run(host, bound)
     before = host.charon.connections(["peer0"])
     assert before["peer0"]["local_addrs"] == ["192.0.2.1"]

@@ -22,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
     SecondAuthentication,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import Allow, HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.page_settings import Dpd
@@ -35,6 +36,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     TokenCertificate,
     User,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.schedule import Schedule
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
@@ -60,6 +62,7 @@ WHERE_A_KEY_IS: dict[str, Made] = {
     "pkcs12": {"pkcs12": material.CONTAINER, "passphrase": material.PASSPHRASE},
     **dict.fromkeys(("handle", "slot", "module", "pin"), ON_TOKEN),
 }
+CHECKED: Made = {"ping_check": True, "ping_address": PHASE1["remote_endpoints"]}
 # Numbers of types in an ID payload (RFC 7296, section 3.5).
 TYPES = {"address": {1, 5}, "fqdn": {2}, "email": {3}, "dn": {9}, "keyid": {11}}
 
@@ -167,6 +170,8 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
             "remote_networks": ["10.2.0.0/24"],
         },
         PrivateKey: {"name": f"key{number}", **WHERE_A_KEY_IS.get(name, WHERE_A_KEY_IS["private_key"])},
+        Fallback: {"name": f"fallback{number}", "primary": f"p{number}", "fallbacks": [f"other{number}"], **CHECKED},
+        Schedule: {"name": f"schedule{number}", "calendar": "03:00"},
         Route: {"destination": "10.9.0.0/16"},
         PoolAttribute: {"number": 7, "values": ["x"]},
         Dpd: {},
@@ -183,6 +188,8 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Authority: ("authorities", Authority),
         Shunt: ("shunts", Shunt),
         PrivateKey: ("private_keys", PrivateKey),
+        Fallback: ("fallbacks", Fallback),
+        Schedule: ("schedules", Schedule),
         XfrmInterface: ("xfrm_interfaces", XfrmInterface),
         Route: ("xfrm_interfaces", XfrmInterface),
         HostTable: ("firewall", HostTable),
@@ -196,6 +203,8 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         given[XfrmInterface]["routes"] = [given[Route]]
     if cls is PoolAttribute:
         given[Pool]["attributes"] = [given[PoolAttribute]]
+    if cls is Fallback:
+        made["phase1"].append({**PHASE1, "name": f"other{number}"})
     if cls in lists:
         plural, whole = lists[cls]
         made[plural] = [given[whole]]

@@ -89,6 +89,8 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "shunts": [],
         "firewall": [],
         "private_keys": [],
+        "fallbacks": [],
+        "schedules": [],
     }
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.agent_needs import program_mark
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import Charon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import Alert, AlertsUnavailable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import Files
@@ -66,6 +67,9 @@ class FakeClock:
         return CHARON_START + self.time
 
     def elapsed(self) -> float:
+        return self.time
+
+    def since_boot(self) -> float:
         return self.time
 
     def pause(self, seconds: float) -> None:
@@ -222,3 +226,9 @@ def wan_host() -> FakeHost:
     wan = FakeLink("veth", up=True, addresses=["192.0.2.1/24", "2001:db8::1/64"])
     wan.routes = [FakeRoute("0.0.0.0/0"), FakeRoute("::/0", metric=1024)]
     return FakeHost(kernel=FakeKernel({"wan0": wan}))
+
+
+def with_program(host: FakeHost) -> FakeHost:
+    """Return a host that has the program which objects of the agent need."""
+    host.files.replace(host.paths.program, b"PK" + program_mark(), 0o755)
+    return host

@@ -233,8 +233,7 @@ class FakeKernel:
         if route.source is not None and route.source not in held:
             raise _Refusal(f"Error: Invalid {'prefsrc' if route.family == 4 else 'source'} address.")
         for other in self.links.values():
-            if route.family == 4:
-                other.routes = [each for each in other.routes if each.key != route.key]
+            other.routes = [each for each in other.routes if each.key != route.key]
         link.routes = [*(each for each in link.routes if each.key != route.key), route]
 
     def _link(self, name: str) -> FakeLink:

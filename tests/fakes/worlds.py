@@ -40,7 +40,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     config,
     to,
 )
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
 
 
 def _many(numbers: range, *, lifetime: str, links: int, first_route: int) -> Config:
@@ -97,6 +97,9 @@ SSH = {"name": "ssh", "type": "pass", "local_networks": ["dynamic[tcp/22]"], "re
 NOT_OUT = {"name": "not-out", "type": "drop", "local_networks": ["10.1.0.0/16"], "remote_networks": ["0.0.0.0/0"]}
 FILTERED = {**TWO, "shunts": [SSH, NOT_OUT]}
 OTHERWISE = {**SLOWER, "shunts": [{**SSH, "remote_networks": ["192.0.2.9/32"]}, {**NOT_OUT, "name": "never-out"}]}
+# What rome was for paris, paris is for rome: one goes on standby, and the other is used.
+STANDING_IN = {**TWO, "fallbacks": [{"name": "south", "primary": "paris", "fallbacks": ["rome"]}]}
+THE_OTHER_WAY = {**TWO, "fallbacks": [{"name": "north", "primary": "rome", "fallbacks": ["paris"]}]}
 # What was there, and what is wanted.
 PLANS: dict[str, tuple[Config | None, Config]] = {
     "first apply": (None, TWO),
@@ -119,6 +122,8 @@ PLANS: dict[str, tuple[Config | None, Config]] = {
     "first shunts": (TWO, FILTERED),
     "other shunts": (FILTERED, OTHERWISE),
     "shunts go": (FILTERED, ONE),
+    "a fallback": (TWO, STANDING_IN),
+    "places change": (STANDING_IN, THE_OTHER_WAY),
 }
 
 
@@ -209,7 +214,7 @@ class World:
 def world(name: str) -> World:
     """Set up a world and find all places of its run by running it once."""
     before, wanted = PLANS[name]
-    start = wan_host()
+    start = with_program(wan_host())
     if before is not None:
         run_transaction(raw(start), to(before), check=False)
     for tunnel, tree in start.charon.loaded.items():

@@ -19,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authentica
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.authority import Authority
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.child_keys import ChildKeys
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import PORTS, Allow, HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.ike_keys import IkeKeys
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import Kind, Option, options_of
@@ -39,6 +40,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
     TokenCertificate,
     User,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.schedule import Schedule
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
@@ -51,6 +53,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators.authentication import 
     token,
     user,
 )
+from ansible_collections.swanfleet.ipsec.tests.generators.fallbacks import fallback, schedule
 from ansible_collections.swanfleet.ipsec.tests.generators.values import Chance
 
 Made = dict[str, Any]
@@ -61,6 +64,7 @@ SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User, PrivateKey),
+    *(Fallback, Schedule),
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
@@ -73,7 +77,7 @@ _RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cl
 # What the oldest charon does not know, so that it takes nothing of such a gateway.
 _RARE.update(dict.fromkeys(("ocsp", "per_cpu_sas", "icmp"), 0.05))
 _RARE.update((opt.name, 0.15) for opt in options_of(PageSettings) if opt.name != "init_type")
-_RARE.update(plaintext_guard=0.05, allow=0.15, mss=0.15, nat_exemption=0.15)
+_RARE.update(restart_on_gateway_change=0.1, plaintext_guard=0.05, allow=0.15, mss=0.15, nat_exemption=0.15)
 _RARE.update(connection_type=0.4, traffic_selector=0.9, vxlan_port=0.9, encryption_type=0.3, ah_proposals=0.9)
 _FIRST = tuple(
     "ip_type ppk_id connection_type traffic_selector encryption_type init_type close_action rekey ike_version lifetime delay "
@@ -265,6 +269,8 @@ _MADE_AS_A_WHOLE = {
     TokenCertificate: token,
     SecondAuthentication: _second,
     PrivateKey: private_key,
+    Fallback: fallback,
+    Schedule: schedule,
 }
 for _cls, _maker in _MADE_AS_A_WHOLE.items():
     FITTING.update(
@@ -340,6 +346,8 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
         "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
         "shunts": [made_object(Shunt, chance, name=f"shunt{number}") for number in range(chance.choice((0, 0, 0, 1, 2)))],
         "private_keys": [{"name": f"key{number}", **private_key(chance)} for number in range(chance.choice((0, 0, 0, 1, 2)))],
+        "fallbacks": [fallback(chance, phase1)] if len(phase1) > 1 and chance.random() < 0.4 else [],
+        "schedules": [schedule(chance)],
     }  # fmt: skip
 
 

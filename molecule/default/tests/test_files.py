@@ -38,6 +38,20 @@ def test_what_starts_at_boot(gateways):
     assert "/usr/local/sbin/swanfleet restore" in shown
 
 
+@pytest.mark.parametrize("name", ["berlin", "paris"])
+def test_an_agent_watches_over_the_tunnels_and_puts_back_what_goes(gateways, name):
+    agent = gateways[name].service("swanfleet-agent")
+    assert (agent.is_enabled, agent.is_running) == (True, True)
+    assert gateways[name].check_output("/usr/local/sbin/swanfleet status").startswith("agent: process ")
+    before = gateways[name].check_output("ip route show proto 83")
+    assert before
+    gateways[name].check_output("ip route flush proto 83")
+    back = gateways[name].run(
+        f"timeout 35 sh -c 'until [ \"$(ip route show proto 83)\" = \"$1\" ]; do sleep 0.2; done' wait '{before}'"
+    )
+    assert back.rc == 0, gateways[name].check_output("journalctl -u swanfleet-agent --no-pager -n 20")
+
+
 def interface(release, *values):
     """Return what an XFRM interface is to be, as proof for a release."""
     return pytest.param(

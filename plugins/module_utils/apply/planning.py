@@ -41,11 +41,17 @@ def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
     return dataclasses.replace(observed.situation.with_links_of(gateway), if_ids=given)
 
 
-def situation_at_boot(observed: Observed, gateway: Gateway) -> Situation:
-    """Return the situation where interfaces may not be there yet: nobody is asked for names, and networks are as they were."""
-    found = with_numbers(observed, gateway)
-    connected = {*found.connected, *observed.stored.situation.connected}
-    return dataclasses.replace(found, connected=tuple(sorted(connected)))
+def situation_at_boot(observed: Observed, gateway: Gateway, *, before_charon: bool) -> Situation:
+    """Return the situation where interfaces may not be there yet: nobody is asked for names, and networks are as they were.
+
+    What `before_charon` has no address yet is taken to have the one that it had: nobody might ask again.
+    """
+    found, before = with_numbers(observed, gateway), observed.stored.situation
+    connected = {*found.connected, *before.connected}
+    present = found.present
+    if before_charon and present is not None:
+        present = present.union(before.present or ())
+    return dataclasses.replace(found, connected=tuple(sorted(connected)), present=present)
 
 
 def remember(host: Host, observed: Observed, situation: Situation) -> None:
@@ -56,7 +62,10 @@ def remember(host: Host, observed: Observed, situation: Situation) -> None:
     stored = observed.stored
     if stored.number is not None and differs(stored.gateway, stored.situation, situation):
         now = dataclasses.replace(
-            stored.situation, addresses=situation.addresses, default_interface=situation.default_interface
+            stored.situation,
+            addresses=situation.addresses,
+            default_interface=situation.default_interface,
+            present=situation.present,
         )
         host.generations.amend(stored.number, {"situation": dump_situation(stored.gateway, now)})
 

@@ -165,7 +165,8 @@ def _to_try(gateway: Gateway, sight: Sight) -> Iterator[tuple[str, list[str]]]:
     """Yield what this end may start: loaded, not on standby, never one that waits for the peer or is being set up."""
     for name, children in _not_up(gateway, sight).items():
         underway = any(sa.busy or not sa.established for sa in sight.sas.get(name, ()))
-        if gateway.phase1[name].initiates and name not in sight.standby and not underway:
+        idle = name in sight.standby or name in sight.unused
+        if gateway.phase1[name].initiates and not idle and not underway:
             loaded = [child for child in children if child in sight.loaded.get(name, ())]
             if loaded:
                 yield name, loaded

@@ -11,11 +11,12 @@ from typing import Callable
 
 from ..artifacts.compute import artifacts, links_only
 from ..artifacts.values import Artifacts
+from ..desired.situation import differs
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
 from ..errors import IpsecError, ValidationError
 from ..observed.read import observe
-from ..observed.values import Observed
+from ..observed.values import Observed, Stored
 from ..plan.difference import plan
 from ..plan.firewall import plan_firewall
 from ..plan.guard import plan_guard
@@ -29,33 +30,47 @@ from .transaction import LOCK_TIMEOUT_S, host_key_of
 
 @dataclass(frozen=True)
 class Restored:
-    """What a restoring did: the steps that went through, what failed, and what is worth knowing, each in a sentence."""
+    """What a restoring did: the steps that went through, what failed, and what is worth knowing, each in a sentence.
+
+    `stored` is what was read of the generation in force, where it still holds: whoever restores again can hand it over.
+    """
 
     steps: tuple[Step, ...] = ()
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    stored: Stored | None = None
 
 
-def restore(host: Host, *, with_daemon: bool) -> Restored:
+def restore(
+    host: Host,
+    *,
+    with_daemon: bool,
+    daemon_hangs: bool = False,
+    program: str = "swanfleet restore",
+    patience: float | None = None,
+    known: Stored | None = None,
+) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
     At boot it runs before charon (`with_daemon` false): links, routes and files; charon then loads the files by itself.
+    One that is known to hang (`daemon_hangs`) is not asked either, and what is known of it stays.
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
-    can be done at all.
+    can be done at all, as when the lock is not to be had within `patience` seconds, or as many as a run waits; `program`
+    is what others are told that wait for it. Of `known`, the generation in force is not read again.
     """
-    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore"):
+    with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S if patience is None else patience, program):
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
-        with_daemon = with_daemon and not kept
-        observed = observe(host, host_key=host_key_of(host), with_daemon=with_daemon)
+        asked = with_daemon and not kept and not daemon_hangs
+        observed = observe(host, host_key=host_key_of(host), with_daemon=asked, known=known)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
-        absent = [observed.daemon_trouble] if with_daemon and observed.daemon is None else []
+        absent = [observed.daemon_trouble] if asked and observed.daemon is None else []
         gateway = observed.stored.gateway
-        situation = situation_at_boot(observed, gateway)
+        situation = situation_at_boot(observed, gateway, before_charon=not asked and not daemon_hangs)
         wanted = (links_only if kept else artifacts)(gateway, situation)
-        if kept:
+        if kept or daemon_hangs:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
         failures += [*kept, *refused]
@@ -73,7 +88,10 @@ def restore(host: Host, *, with_daemon: bool) -> Restored:
             number = observed.stored.number
             failures += _told(lambda: tidy(host, number))
             failures += _told(lambda: remember(host, observed, situation))
-        return Restored(tuple(work.done), (*failures, *absent), (*wanted.warnings, *work.warnings))
+        # Where it was made another one just now, it is read anew the next time.
+        holds = not differs(gateway, observed.stored.situation, situation)
+        told = (*wanted.warnings, *work.warnings)
+        return Restored(tuple(work.done), (*failures, *absent), told, observed.stored if holds else None)
 
 
 def _with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:
@@ -101,7 +119,7 @@ def restore_firewall(host: Host) -> Restored:
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S, "swanfleet restore --firewall"):
         observed = observe(host, host_key=host_key_of(host), with_daemon=False)
         gateway = observed.stored.gateway
-        wanted = links_only(gateway, situation_at_boot(observed, gateway))
+        wanted = links_only(gateway, situation_at_boot(observed, gateway, before_charon=True))
         observed, unread = _with_firewall(host, wanted, observed)
         guarded, freed = plan_guard(wanted.guard, observed.guard)
         rules = observed.firewall

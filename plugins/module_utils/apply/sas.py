@@ -115,14 +115,16 @@ def _initiate(host: Host, items: Sequence[_Item]) -> None:
 def _end(host: Host, items: Sequence[_Item]) -> dict[str, str]:
     """End the old SAs of all items and wait until they are gone; return what to tell of those that are not.
 
-    An IKE_SA whose peer does not confirm its end is ended without it. A CHILD_SA has no other way than through its
-    IKE_SA, which charon gives up when it has repeated the message often enough.
+    An IKE_SA whose peer does not confirm its end is ended without it, and one that must not wait at once. A CHILD_SA has no
+    other way than through its IKE_SA, which charon gives up when it has repeated the message often enough.
     """
     ikes = {number: item.name for item in items for number in item.ikes_to_end()}
+    at_once = {number for item in items if item.what.at_once for number in item.ikes_to_end()}
     children = {number: item.name for item in items for number in item.children_to_end()}
     if not ikes and not children:
         return {}
-    _terminate(host, ikes, children, force=False)
+    _terminate(host, {number: name for number, name in ikes.items() if number in at_once}, {}, force=True)
+    _terminate(host, {number: name for number, name in ikes.items() if number not in at_once}, children, force=False)
 
     def left(live: LiveSas) -> set[tuple[str, int]]:
         there = [sa for sas in live.values() for sa in sas]

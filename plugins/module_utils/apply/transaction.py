@@ -16,6 +16,7 @@ from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
 from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
 from ..desired.guarding import managed_from
+from ..desired.roles import Resting
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.shunt_advice import Ends, cut_off
 from ..desired.situation import Situation, interface_problems
@@ -26,6 +27,7 @@ from ..observed.values import Observed
 from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import FIREWALL, GUARD, Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
+from .agent import agent_optional, refuse_without_agent
 from .planning import planned, remember, situation_of, with_firewall
 from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, refuse_edited, taken_over
@@ -127,6 +129,8 @@ def _planned(
     after = change(before).merged(found.gateway)
     complete, missing = without_dangling(after) if assuming else (after, [])
     check_gateway(complete, interface_problems(complete, before, observed.situation))
+    # What is taken over is in force already, whatever comes of it.
+    warnings += refuse_without_agent(host, complete, agent_optional(demands) if found else demands)
     complete, more = _with_credentials(host, complete, before)
     after = dataclasses.replace(after, contents=complete.contents) if complete.contents != after.contents else after
     warnings += more
@@ -152,7 +156,7 @@ def _planned(
     warnings += (*wanted.warnings, *found.notes)
     outcome = Outcome(before, after, steps, bool(steps) or after != before, warnings, found)
     if not demands.allow_disruption:
-        _refuse_disruption(outcome)
+        _refuse_disruption(outcome, wanted)
     return outcome, wanted, observed, situation
 
 
@@ -246,20 +250,21 @@ def _with_credentials(host: Host, gateway: Gateway, before: Gateway) -> tuple[Ga
     return found, (*warnings, *date_warnings(found, host.clock.time_of_day()))
 
 
-def _refuse_disruption(outcome: Outcome) -> None:
+def _refuse_disruption(outcome: Outcome, wanted: Artifacts) -> None:
     interrupted = sorted((name, told) for name, told in outcome.disruption.items() if told in INTERRUPTING)
     if interrupted:
         raise DisruptionRefused(
             [
-                f"{name} ({_why(told, changed_options(outcome.before, outcome.after, name))})"
+                f"{name} ({_why(told, changed_options(outcome.before, outcome.after, name), wanted.resting.get(name))})"
                 for name, told in interrupted
             ]
         )
 
 
-def _why(told: str, options: Sequence[str]) -> str:
+def _why(told: str, options: Sequence[str], role: Resting | None) -> str:
     what = "SAs end" if told == END else "is interrupted and set up again"
-    return f"{what}; changed: {', '.join(options)}" if options else what
+    reason = f", as {role.why}" if role is not None and role.standby else ""
+    return what + reason + (f"; changed: {', '.join(options)}" if options else "")
 
 
 def _without_daemon(observed: Observed, *, check: bool, demands: RunOptions) -> tuple[str, ...]:

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..desired.gateway import Gateway
+from ..desired.roles import Resting, resting
 from ..desired.rules import uses_firewall
 from ..desired.situation import Situation, vanished, waiting, without_interface
 from .authorities import authority_trees
@@ -49,9 +50,10 @@ def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
 
 def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     """Return the artifacts of a checked gateway in its situation; a connection that waits for an address has a warning."""
-    connections = connection_trees(gateway, situation)
+    roles = resting(gateway, situation)
+    connections = connection_trees(gateway, situation, roles)
     shared, secret_of = shared_secrets(gateway, situation.host_key)
-    found, warnings = links(gateway, situation)
+    found, warnings = links(gateway, situation, roles)
     late = waiting(gateway, situation)
     warnings += (
         f"phase1 {name} waits: {why}. charon is told of it by the next run after that" for name, why in late.items()
@@ -93,8 +95,15 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         waiting=waiting_trees(gateway, situation, late),
         shunts=shunts,
         tokens=tokens,
-        initiators=frozenset(name for name, each in gateway.phase1.items() if each.initiates),
+        initiators=frozenset(
+            name for name, each in gateway.phase1.items() if each.initiates and not _on_standby(name, roles)
+        ),
+        resting=roles,
     )
+
+
+def _on_standby(name: str, roles: Mapping[str, Resting]) -> bool:
+    return name in roles and roles[name].standby
 
 
 def _some(kind: str, names: Sequence[str]) -> str:

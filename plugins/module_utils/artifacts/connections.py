@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import ANYONE, Phase1, address_family
 from ..desired.proposals import DEFAULT_AH
+from ..desired.roles import Resting, resting
 from ..desired.situation import Situation, local_addresses
 from .children import ChildSa, child_sas
-from .page_keys import child_keys, connection_keys
+from .page_keys import at_rest, child_keys, connection_keys
 from .plain_keys import PHASE1_KEYS, PHASE2_KEYS
 from .rounds import round_sections, secrets_of
 from .values import SharedSecret, Tree
@@ -26,15 +27,20 @@ _OUR_SECRET = re.compile(r"(?:ike|eap|xauth|ntlm|ppk)-[A-Za-z0-9_-]{1,16}-[0-9a-
 _ANY_ADDRESS = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "%any"}  # noqa: S104  # a peer's address, not one to bind to
 
 
-def connection_trees(gateway: Gateway, situation: Situation) -> dict[str, Tree]:
+def connection_trees(
+    gateway: Gateway, situation: Situation, roles: Mapping[str, Resting] | None = None
+) -> dict[str, Tree]:
     """Return the tree of every connection by name, as vici's `load-conn` takes it and swanctl.conf writes it.
 
-    One that no address can be given to is not among them: to charon it would answer on every address of the host.
+    One that no address can be given to is not among them: to charon it would answer on every address of the host. `roles`
+    are those that `resting` tells, for who has asked for them already.
     """
+    roles = resting(gateway, situation) if roles is None else roles
+    idle = {name for name, role in roles.items() if role.standby}
     children = child_sas(gateway)
     local = {name: local_addresses(each, situation) for name, each in sorted(gateway.phase1.items())}
     return {
-        name: _connection(gateway.phase1[name], addresses, children[name], gateway, situation)
+        name: _connection(gateway.phase1[name], addresses, children[name], gateway, situation, standby=name in idle)
         for name, addresses in local.items()
         if addresses is not None
     }
@@ -52,6 +58,8 @@ def _connection(
     children: Sequence[ChildSa],
     gateway: Gateway,
     situation: Situation,
+    *,
+    standby: bool = False,
 ) -> Tree:
     tree: dict[str, Any] = {
         "version": str(connection.ike_version),
@@ -71,14 +79,15 @@ def _connection(
         tree["if_id_in"] = number
         tree["if_id_out"] = number
     tree.update(round_sections(connection, gateway))
-    tree["children"] = {child.name: _child(child, connection) for child in children}
+    tree["children"] = {child.name: _child(child, connection, standby=standby) for child in children}
     return tree
 
 
-def _child(child: ChildSa, connection: Phase1) -> Tree:
+def _child(child: ChildSa, connection: Phase1, *, standby: bool) -> Tree:
     # In all that follows the phase 2s of one child agree.
     options = child.phase2[0]
     ah = connection.encryption_type == "ah"
+    keys = child_keys(options, connection)
     return {
         "mode": connection.connection_type,
         "local_ts": list(child.local),
@@ -89,7 +98,7 @@ def _child(child: ChildSa, connection: Phase1) -> Tree:
             else {"esp_proposals": list(options.proposals)}
         ),
         **PHASE2_KEYS.written(options),
-        **child_keys(options, connection),
+        **(at_rest(keys) if standby else keys),
     }
 
 

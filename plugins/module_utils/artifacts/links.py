@@ -5,39 +5,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
 from ..desired.phase2 import Phase2
+from ..desired.roles import Resting, resting
 from ..desired.selectors import Selector, selector_of
 from ..desired.situation import Situation
-from ..desired.xfrm_interface import Route, XfrmInterface
+from ..desired.xfrm_interface import GUARD_METRIC, Route, XfrmInterface
 from .values import Link, LinkRoute
 
 MAIN_TABLE = 254
+# What each place in a fallback adds to the metrics of a tunnel that is only kept ready: more than people write by hand.
+READY_METRIC = 1_000_000
 # The kernel gives an IPv6 route without a metric this one (include/net/ip6_fib.h, IP6_RT_PRIO_USER).
 DEFAULT_METRIC = {4: 0, 6: 1024}
 
 
-def links(gateway: Gateway, situation: Situation) -> tuple[dict[str, Link], list[str]]:
-    """Return every XFRM interface by name, and warnings about routes that are not installed."""
+def links(
+    gateway: Gateway, situation: Situation, roles: Mapping[str, Resting] | None = None
+) -> tuple[dict[str, Link], list[str]]:
+    """Return every XFRM interface by name, and warnings about routes that are not installed.
+
+    The routes of a connection on standby are not there, and those of one that is only kept ready are worse than any of the
+    tunnel in use. What is written at a link itself follows the best of its connections. `roles` are those that `resting`
+    tells, for who has asked for them already.
+    """
+    roles = resting(gateway, situation) if roles is None else roles
     warnings: list[str] = []
     extra: dict[str, list[LinkRoute]] = {name: [] for name in gateway.xfrm_interfaces}
     for _key, child in sorted(gateway.phase2.items()):
         parent = gateway.phase1[child.phase1]
         if parent.xfrm_interface is not None and child.install_routes:
-            extra[parent.xfrm_interface].extend(_child_routes(child, parent, warnings))
+            routes = list(_child_routes(child, parent, warnings))
+            extra[parent.xfrm_interface].extend(_in_role(routes, roles.get(parent.name)))
+    followed = _followed(gateway, roles)
     found = {
-        name: _link(interface, extra[name], situation.if_ids[name])
+        name: _link(interface, extra[name], situation.if_ids[name], followed.get(name))
         for name, interface in sorted(gateway.xfrm_interfaces.items())
     }
     return found, warnings
 
 
-def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int) -> Link:
+def _followed(gateway: Gateway, roles: Mapping[str, Resting]) -> dict[str, Resting]:
+    """Return the role of each link that none of its connections uses: that of the one that is nearest to being used."""
+    found: dict[str, list[Resting | None]] = {}
+    for name, connection in gateway.phase1.items() if roles else ():
+        if connection.xfrm_interface is not None:
+            found.setdefault(connection.xfrm_interface, []).append(roles.get(name))
+    rests = {link: [role for role in many if role is not None] for link, many in found.items() if None not in many}
+    return {link: min(many, key=lambda role: (role.standby, role.place)) for link, many in rests.items()}
+
+
+def _in_role(routes: Iterable[LinkRoute], role: Resting | None) -> Iterator[LinkRoute]:
+    """Yield the routes that a connection or a link has in its role."""
+    for route in routes:
+        if role is None:
+            yield route
+        elif not role.standby:
+            metric = min(route.metric + role.place * READY_METRIC, GUARD_METRIC - 1)
+            yield dataclasses.replace(route, metric=metric)
+
+
+def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int, role: Resting | None) -> Link:
     routes = {_route_key(route): route for route in extra}
-    routes.update((_route_key(route), route) for route in map(_written_route, interface.routes))
+    routes.update((_route_key(route), route) for route in _in_role(map(_written_route, interface.routes), role))
     return Link(
         name=interface.name,
         if_id=if_id,

@@ -57,6 +57,12 @@ def child_keys(child: Phase2, connection: Phase1) -> dict[str, str]:
     return keys
 
 
+def at_rest(keys: Mapping[str, str]) -> dict[str, str]:
+    """Return the keys of a child's section on standby: neither a start, nor a trap, nor an end, makes it initiate."""
+    kept = {key: value for key, value in keys.items() if key not in ("close_action", "dpd_action")}
+    return {**kept, "start_action": START_ACTION["none"]}
+
+
 def page_options(connection: Section, child: Section | None) -> dict[str, Any]:
     """Return the options that the read keys of a connection and of its first child stand for."""
     init_type = _option(START_ACTION, child, "start_action")

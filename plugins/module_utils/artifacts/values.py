@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from ..desired.firewall import HostTable
 from ..desired.gateway import Gateway
+from ..desired.roles import Resting
 from ..desired.secret import Secret
 
 if TYPE_CHECKING:
@@ -221,7 +222,8 @@ class Artifacts:
     Of each connection: its tree, its parts, the ids of its secrets; `initiators` are those that this end may set up.
     `credentials` are keyed by the path below swanctl's directory, which is their role among the files too, `authorities`
     `tokens` and `shunts` by the names of their sections; the last stand in the order in which they are to be loaded.
-    `waiting` are the connections that are loaded and written only when an interface has an address, without it.
+    `waiting` are the connections that are loaded and written only when an interface has an address, without it. `resting`
+    are those that carry no traffic now, with why.
     """
 
     connections: Mapping[str, Tree]
@@ -241,3 +243,4 @@ class Artifacts:
     waiting: Mapping[str, Tree] = field(default_factory=dict)
     shunts: Mapping[str, Tree] = field(default_factory=dict)
     tokens: Mapping[str, TokenKey] = field(default_factory=dict)
+    resting: Mapping[str, Resting] = field(default_factory=dict)

@@ -38,6 +38,9 @@ def _uri(schemes: tuple[str, ...]) -> Kind:
 LIST_URI = _uri(_FETCHED)
 SERVICE_URI = _uri(_ASKED)
 
+# swanctl looks a certificate up by a section's name of 127 characters at most (load_authorities.c); 35 of these are ours.
+_LONGEST_NAME = 92
+
 
 @dataclass(frozen=True)
 class Authority:
@@ -71,6 +74,9 @@ class Authority:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself."""
+        if len(self.name) > _LONGEST_NAME:
+            wanted = f"at most {_LONGEST_NAME} characters are possible, as swanctl finds no certificate of a longer one"
+            yield Problem(self.where, "name", self.name, wanted)
         token = self.token_ca_certificate
         if (self.ca_certificate is None) == (token is None):
             wanted = (

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from .naming import nothing_named
 from .options import Kind, list_of, option
 from .phase1 import ANYONE, Phase1, address_family
 from .phase2 import Phase2
+from .schedule import CALENDAR_OR_NAME, Schedule, is_calendar
 from .selectors import Selector, selector_of
 
 _TIME = re.compile(r"([0-9]{1,8})(ms|s|m|h)?")
@@ -73,7 +74,8 @@ class Fallback:
     )
     ping_address: tuple[str, ...] = option(
         list_of(kinds.ADDRESS),
-        "Addresses that are asked over the primary's way: its peer's own, or others behind it, in its O(remote_networks).",
+        "Addresses that are asked over the primary's way: its peer's own, or others behind it, in C(remote_networks) of its"
+        " phase 2s.",
         default=(),
     )
     ping_quorum: int = option(
@@ -82,16 +84,23 @@ class Fallback:
     ping_source: str | None = option(
         kinds.ADDRESS, "Address of this host that checks are sent from; without it the way decides."
     )
-    ping_interval: str = option(
+    ping_interval: str | None = option(
         INTERVAL,
         "Time between checks, in minutes, or with V(ms), V(s), V(m), V(h).",
-        default="5m",
+        "V(5m) when not given, without O(ping_schedule).",
+    )
+    ping_schedule: str | None = option(
+        CALENDAR_OR_NAME,
+        "When to check, in the place of O(ping_interval): as C(OnCalendar=) of systemd's timers has it, such as V(hourly) or"
+        " V(Mon..Fri *:0/15), or the name of one of C(schedules).",
     )
     ping_retries: int = option(
         kinds.integer(0, 100), "How many checks in a row without an answer are a failure; V(0) is no check.", default=3
     )
     retry_interval: str | None = option(
-        INTERVAL, "Time to the next check after one without an answer, O(ping_interval) when not given."
+        INTERVAL,
+        "Time to the next check after one without an answer, O(ping_interval) when not given; with O(ping_schedule) that"
+        " says it, too.",
     )
     ping_fallback: bool = option(
         kinds.BOOL,
@@ -125,6 +134,11 @@ class Fallback:
         return (self.primary, *self.fallbacks)
 
     @property
+    def interval(self) -> str | None:
+        """Return the time between checks, given or not; None where a calendar says when."""
+        return None if self.ping_schedule is not None else self.ping_interval or "5m"
+
+    @property
     def checked(self) -> bool:
         """Say whether the primary is checked."""
         return self.ping_check and self.ping_retries > 0
@@ -147,7 +161,13 @@ class Fallback:
             if self.ping_address:
                 wanted = "it belongs to ping_check: true; leave it out, or set that"
                 yield Problem(self.where, "ping_address", list(self.ping_address), wanted)
+            if self.ping_schedule is not None:
+                wanted = "it belongs to ping_check: true; leave it out, or set that"
+                yield Problem(self.where, "ping_schedule", self.ping_schedule, wanted)
             return
+        if self.ping_schedule is not None and self.ping_interval is not None:
+            wanted = f"either it, or ping_interval, which is {self.ping_interval}"
+            yield Problem(self.where, "ping_schedule", self.ping_schedule, wanted)
         if not self.ping_address:
             yield Problem(self.where, "ping_address", None, "is required with ping_check: true")
         elif self.ping_quorum > len(self.ping_address):
@@ -164,15 +184,18 @@ class Fallback:
 
 
 def fallback_problems(
-    fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
+    fallbacks: Mapping[str, Fallback],
+    connections: Mapping[str, Phase1],
+    children: Mapping[str, Phase2],
+    schedules: Mapping[str, Schedule],
 ) -> Iterator[Problem]:
     """Yield every problem between the fallbacks and the other objects of one gateway."""
+    yield from missing_members(fallbacks, connections, schedules)
     owner: dict[str, Fallback] = {}
+    of_primary = children_of({each.primary for each in fallbacks.values() if each.checked}, children)
     for _name, each in sorted(fallbacks.items()):
         for option_name, member in _members(each):
-            if member not in connections:
-                yield Problem(each.where, option_name, member, nothing_named(member, "phase 1", list(connections)))
-            elif owner.setdefault(member, each) is not each:
+            if member in connections and owner.setdefault(member, each) is not each:
                 yield Problem(
                     each.where, option_name, member, f"it stands in {owner[member].where}; each phase 1 once in all"
                 )
@@ -180,10 +203,41 @@ def fallback_problems(
         if each.mode == "hot":
             yield from _hot_problems(each, known)
         if each.checked and each.primary in connections:
-            primary = connections[each.primary]
-            yield from _address_problems(
-                each, primary, [one for one in children.values() if one.phase1 == primary.name]
-            )
+            yield from _address_problems(each, connections[each.primary], of_primary[each.primary])
+
+
+def missing_members(
+    fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], schedules: Mapping[str, Schedule]
+) -> Iterator[Problem]:
+    """Yield a problem for every phase 1, and every schedule, that a fallback names and that is not there."""
+    for _name, each in sorted(fallbacks.items()):
+        for option_name, member in _members(each):
+            if member not in connections:
+                yield Problem(each.where, option_name, member, nothing_named(member, "phase 1", list(connections)))
+        when = each.ping_schedule
+        if when is not None and when not in schedules and not is_calendar(when):
+            told = nothing_named(when, "schedule", list(schedules))
+            wanted = f"{told}{'' if told.endswith('?') else '.'} Nor is it a calendar expression"
+            yield Problem(each.where, "ping_schedule", when, wanted)
+
+
+def calendars(fallbacks: Mapping[str, Fallback], schedules: Mapping[str, Schedule]) -> dict[str, str]:
+    """Return the calendar expression of every fallback that is checked by one."""
+    found = {}
+    for name, each in sorted(fallbacks.items()):
+        if each.checked and each.ping_schedule is not None:
+            named = schedules.get(each.ping_schedule)
+            found[name] = named.calendar if named is not None else each.ping_schedule
+    return found
+
+
+def children_of(names: Collection[str], children: Mapping[str, Phase2]) -> dict[str, list[Phase2]]:
+    """Return the phase 2s of some phase 1s, by these; in one pass, whatever their number."""
+    found: dict[str, list[Phase2]] = {name: [] for name in names}
+    for child in children.values() if found else ():
+        if child.phase1 in found:
+            found[child.phase1].append(child)
+    return found
 
 
 def _members(each: Fallback) -> Iterator[tuple[str, str]]:

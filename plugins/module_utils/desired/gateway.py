@@ -13,6 +13,7 @@ from typing import Any, Callable, Union
 from ..errors import Problem, ValidationError, wrong_shape
 from .authority import Authority
 from .checks import cross_problems, missing_references
+from .fallback import Fallback, fallback_problems, missing_members
 from .firewall import HostTable
 from .holding import secrets_in, with_secrets, without_secrets
 from .options import (
@@ -31,6 +32,7 @@ from .phase1 import Phase1
 from .phase2 import Phase2
 from .pool import Pool, missing_pools, pool_problems
 from .private_key import PrivateKey
+from .schedule import Schedule
 from .secret import LEFT_OUT, Secret
 from .shunt import Shunt, shunt_problems
 from .xfrm_interface import XfrmInterface
@@ -57,9 +59,22 @@ AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str
 FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.family}/{item.table}")
 SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
 PRIVATE_KEYS = ObjectType("private_keys", "private_key", PrivateKey, lambda item: str(item.name))
+FALLBACKS = ObjectType("fallbacks", "fallback", Fallback, lambda item: str(item.name))
+SCHEDULES = ObjectType("schedules", "schedule", Schedule, lambda item: str(item.name))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
-TYPES: tuple[ObjectType, ...] = (PHASE1, PHASE2, XFRM_INTERFACES, POOLS, AUTHORITIES, FIREWALL, SHUNTS, PRIVATE_KEYS)
+TYPES: tuple[ObjectType, ...] = (
+    PHASE1,
+    PHASE2,
+    XFRM_INTERFACES,
+    POOLS,
+    AUTHORITIES,
+    FIREWALL,
+    SHUNTS,
+    PRIVATE_KEYS,
+    FALLBACKS,
+    SCHEDULES,
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,12 @@ class Config:
         " tokens. charon takes the one that fits the certificate which it shows.",
         default=(),
     )
+    fallbacks: tuple[Fallback, ...] = option(
+        list_of(object_of(Fallback)), "Tunnels that take the place of another one when that fails.", default=()
+    )
+    schedules: tuple[Schedule, ...] = option(
+        list_of(object_of(Schedule)), "Calendar expressions with names, for O(fallbacks[].ping_schedule).", default=()
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -115,6 +136,8 @@ class Gateway:
     firewall: Mapping[str, HostTable] = dataclasses.field(default_factory=dict)
     shunts: Mapping[str, Shunt] = dataclasses.field(default_factory=dict)
     private_keys: Mapping[str, PrivateKey] = dataclasses.field(default_factory=dict)
+    fallbacks: Mapping[str, Fallback] = dataclasses.field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -263,6 +286,7 @@ def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
     problems = [*others, *cross_problems(gateway.phase1, gateway.phase2, gateway.xfrm_interfaces)]
     problems += pool_problems(gateway.phase1, gateway.pools)
     problems += shunt_problems(gateway.shunts, gateway.phase1, gateway.xfrm_interfaces)
+    problems += fallback_problems(gateway.fallbacks, gateway.phase1, gateway.phase2, gateway.schedules)
     if problems:
         raise ValidationError(problems)
 
@@ -273,6 +297,9 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
     without_pool = list(missing_pools(gateway.phase1, gateway.pools))
     problems += without_pool
     incomplete = {problem.where for problem in without_pool}
+    unscheduled = list(missing_members(gateway.fallbacks, gateway.phase1, gateway.schedules))
+    problems += unscheduled
+    incomplete |= {problem.where for problem in unscheduled}
     links = {None, *gateway.xfrm_interfaces}
     servers = {None, *gateway.phase1}
     phase1 = {
@@ -281,7 +308,12 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
         if each.xfrm_interface in links and each.mediated_by in servers and each.where not in incomplete
     }
     phase2 = {key: each for key, each in gateway.phase2.items() if each.phase1 in phase1}
-    return dataclasses.replace(gateway, phase1=phase1, phase2=phase2), problems
+    fallbacks = {
+        name: each
+        for name, each in gateway.fallbacks.items()
+        if phase1.keys() >= {*each.members} and each.where not in incomplete
+    }
+    return dataclasses.replace(gateway, phase1=phase1, phase2=phase2, fallbacks=fallbacks), problems
 
 
 def changed_options(before: Gateway, after: Gateway, name: str) -> list[str]:

@@ -41,7 +41,8 @@ class Dpd:
         " charon's repetitions, 165 seconds with its own settings.",
         "charon itself has a time of its own for IKEv1 only. With O(ike_version=2) it gives the peer up after its"
         " repetitions, which are the same for all tunnels of a host (C(retransmit_tries) and C(retransmit_timeout) of"
-        " C(strongswan.conf)): the value is kept, and has no effect until the collection's agent enforces it.",
+        " C(strongswan.conf)). A value below the default is kept by the program on the gateway, which the role"
+        " P(swanfleet.ipsec.gateway#role) installs, and refused without it.",
         default=150,
         shown_default="150s",
     )

@@ -74,6 +74,13 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         shown_default="8h",
     )
 
+    restart_on_gateway_change: bool = option(
+        kinds.BOOL,
+        "Whether the tunnel is set up anew when the way to its peer has become another one: by another interface, another"
+        " gateway or from another address, as after a change of the default route. A route that is only refreshed is none.",
+        "The program on the gateway does so, which the role P(swanfleet.ipsec.gateway#role) installs.",
+        default=False,
+    )
     firewall_rule: bool = option(
         kinds.BOOL,
         "Whether the host's firewall lets this connection's IKE, ESP and AH in: from O(remote_endpoints) only, to the ports"
@@ -146,6 +153,9 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         )
         if self.ppk is not None and self.ppk_id is None:
             yield Problem(self.where, "ppk_id", None, "is required beside ppk")
+        if self.responder_only and self.restart_on_gateway_change:
+            wanted = "false is needed, as responder_only says that only the peer initiates"
+            yield Problem(self.where, "restart_on_gateway_change", True, wanted)
         for name in ("rekey_time", "reauth_time") if not self.rekey else ():
             if getattr(self, name):
                 yield Problem(self.where, name, getattr(self, name), "0 is needed, or nothing, as rekey is false")

@@ -38,6 +38,14 @@ class RunOptions:
         "A charon that runs and does not answer is an error either way.",
         default="required",
     )
+    agent: str = option(
+        kinds.choice(("required", OPTIONAL)),
+        "Whether the program on the gateway must be there where objects need it: a fallback, a phase 1 with"
+        " C(restart_on_gateway_change), or one with C(ike_version=2) and a C(dpd.timeout) below the default.",
+        "With V(required) a run without it, or with one of an older release, ends with an error before anything is changed."
+        " With V(optional) it warns. The role P(swanfleet.ipsec.gateway#role) installs the program.",
+        default="required",
+    )
     daemon_version: str | None = option(
         RELEASE,
         "Release of strongSwan to plan for where charon does not run and so cannot be asked: what it would be too old for"

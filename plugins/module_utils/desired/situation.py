@@ -28,7 +28,9 @@ class Situation:
     interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of interfaces by name. `names`:
     addresses of the host names that the firewall lets in, as they were last told. `if_ids`: allotted numbers by XFRM
     interface name. `host_key`: this host's own key for hashes of secrets. `interfaces`: those that the host has at this
-    moment; None where nobody has looked.
+    moment; None where nobody has looked. `present`: every address that the host can send from now, of interfaces that are
+    up; None the same. `in_use`: the phase 1 that carries the traffic of a fallback, by the fallback's name, as the agent
+    says; where it says nothing, that is the primary (desired/roles.py).
     """
 
     host_key: bytes
@@ -39,6 +41,8 @@ class Situation:
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     connected: tuple[str, ...] = ()
     interfaces: frozenset[str] | None = None
+    present: frozenset[str] | None = None
+    in_use: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def with_links_of(self, gateway: Gateway) -> Situation:
         """Return this situation with the addresses that XFRM interfaces get before a connection is loaded."""
@@ -48,7 +52,10 @@ class Situation:
             )
             for name, each in gateway.xfrm_interfaces.items()
         }
-        return dataclasses.replace(self, addresses={**self.addresses, **wanted}) if wanted else self
+        if not wanted:
+            return self
+        present = None if self.present is None else self.present.union(*wanted.values())
+        return dataclasses.replace(self, addresses={**self.addresses, **wanted}, present=present)
 
     def after(self, before: Situation) -> Situation:
         """Return this situation with what an interface, or a family of addresses, had `before` and lacks now.
@@ -89,8 +96,15 @@ def dump_situation(gateway: Gateway, situation: Situation) -> dict[str, Any]:
     return {
         "addresses": {name: list(situation.addresses[name]) for name in sorted(named & situation.addresses.keys())},
         "default_interface": {str(family): name for family, name in sorted(situation.default_interface.items())},
+        **({"present": held} if (held := sorted(_held(gateway, situation))) else {}),
         **_kept_for_rules(named | set(situation.default_interface.values()), gateway, situation),
     }
+
+
+def _held(gateway: Gateway, situation: Situation) -> Set[str]:
+    """Return the addresses that connections are written with and that the host has."""
+    written = {entry for each in gateway.phase1.values() for entry in each.interfaces if address_family(entry)}
+    return written & (situation.present or frozenset())
 
 
 def _kept_for_rules(uplinks: Set[str | None], gateway: Gateway, situation: Situation) -> dict[str, Any]:
@@ -112,6 +126,7 @@ def load_situation(stored: Mapping[str, Any]) -> Situation:
         host_key=b"",
         addresses={str(name): tuple(map(str, each)) for name, each in stored.get("addresses", {}).items()},
         default_interface={int(family): name for family, name in stored.get("default_interface", {}).items()},
+        present=frozenset(map(str, stored["present"])) if "present" in stored else None,
         mtus={str(name): int(mtu) for name, mtu in stored.get("mtus", {}).items()},
         names={str(name): tuple(map(str, each)) for name, each in stored.get("names", {}).items()},
         connected=tuple(map(str, stored.get("connected", ()))),
@@ -200,8 +215,10 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
 
 
 def differs(gateway: Gateway, one: Situation, other: Situation) -> bool:
-    """Say whether some connection has other addresses in one situation than in the other."""
-    return any(local_addresses(each, one) != local_addresses(each, other) for each in gateway.phase1.values())
+    """Say whether some connection has other addresses, or a written one is there or not, in one situation and the other."""
+    return _held(gateway, one) != _held(gateway, other) or any(
+        local_addresses(each, one) != local_addresses(each, other) for each in gateway.phase1.values()
+    )
 
 
 def waiting(gateway: Gateway, situation: Situation) -> dict[str, str]:

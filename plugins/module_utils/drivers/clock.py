@@ -19,6 +19,9 @@ class Clock(Protocol):
     def elapsed(self) -> float:
         """Return a time that only ever grows; differences count."""
 
+    def since_boot(self) -> float:
+        """Return the time since the host was started, which goes on while it sleeps."""
+
     def pause(self, seconds: float) -> None:
         """Let time pass."""
 
@@ -36,6 +39,10 @@ class SystemClock:
     def elapsed(self) -> float:
         """Return a time that only ever grows."""
         return time.monotonic()
+
+    def since_boot(self) -> float:
+        """Return the time since the host was started."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def pause(self, seconds: float) -> None:
         """Let time pass."""

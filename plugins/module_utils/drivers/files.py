@@ -207,7 +207,9 @@ def _prepared(file: NewFile) -> str:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(file.content)
             handle.flush()
-            if file.owner is not None:
+            status = os.fstat(handle.fileno())
+            # Not all that may write the file may give files away.
+            if file.owner is not None and file.owner != (status.st_uid, status.st_gid):
                 os.fchown(handle.fileno(), *file.owner)
             os.fchmod(handle.fileno(), file.mode)
             os.fsync(handle.fileno())

@@ -49,8 +49,8 @@ class Host:
         sweep_temporaries(self.files, self.paths.written_directories)
 
 
-def local_host(paths: Paths) -> Host:
-    """Return the host that this process runs on."""
-    charon = ViciCharon(paths.vici_uri)
+def local_host(paths: Paths, *, patience: float = 10.0) -> Host:
+    """Return the host that this process runs on; charon has `patience` seconds for each answer."""
+    charon = ViciCharon(paths.vici_uri, timeout=patience)
     swanctl = SwanctlProgram(paths.swanctl, paths.vici_uri)
     return Host(LocalFiles(), IpRoute2(), charon, Systemd(), paths, swanctl, alerts=ErrorNotify(paths.error_notify))

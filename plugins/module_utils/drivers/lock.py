@@ -30,6 +30,21 @@ def held_lock(path: str, timeout: float, program: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+def lock_holder(path: str) -> str | None:
+    """Say who holds the lock; None where nobody does."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(descriptor)
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _sign(descriptor: int, program: str) -> None:
     said = f"process {os.getpid()}, {program}, since {time.strftime('%Y-%m-%d %H:%M:%S')}"
     # Where there is no room for it, the kernel still knows who holds the lock.

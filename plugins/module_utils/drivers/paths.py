@@ -103,3 +103,33 @@ class Paths:
     def journal(self) -> str:
         """Return the file that says which connections a run has begun to load; as short-lived as charon's memory."""
         return f"{self.root}/run/swanfleet/loading"
+
+    @property
+    def program(self) -> str:
+        """Return the program on the gateway, which the role swanfleet.ipsec.gateway installs."""
+        return f"{self.root}/usr/local/sbin/swanfleet"
+
+    @property
+    def roles(self) -> str:
+        """Return the agent's file that says which phase 1 each fallback uses: a JSON object, no secrets."""
+        return f"{self.root}/run/swanfleet/roles.json"
+
+    @property
+    def agent_memory(self) -> str:
+        """Return the file with what the agent remembers; its moments are of a clock that begins anew with each boot."""
+        return f"{self.root}/run/swanfleet/agent.json"
+
+    @property
+    def agent_lock(self) -> str:
+        """Return the lock file that the one agent of the host holds while it runs."""
+        return f"{self.root}/run/swanfleet/agent"
+
+    @property
+    def overrides(self) -> str:
+        """Return the file with what people have decided about groups; it holds until they decide otherwise."""
+        return f"{self.state}/overrides.json"
+
+    @property
+    def decisions(self) -> str:
+        """Return the file with what the agent has decided, a line each, for people who ask why."""
+        return f"{self.state}/decisions.jsonl"

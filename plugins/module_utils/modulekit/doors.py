@@ -13,7 +13,7 @@ from typing import Any, Callable
 
 from ..apply.transaction import Change, Outcome, run_transaction
 from ..desired.advice import advice
-from ..desired.gateway import PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, dump_gateway, parse_one
+from ..desired.gateway import FALLBACKS, PHASE1, PHASE2, XFRM_INTERFACES, ObjectType, dump_gateway, parse_one
 from ..desired.options import options_of, parse_object
 from ..desired.running import RunOptions
 from ..desired.spec import argument_spec
@@ -154,6 +154,7 @@ DOORS: dict[str, Door] = {
     "ipsec_phase1": _object_door(PHASE1, ("name",)),
     "ipsec_phase2": _object_door(PHASE2, ("name", "phase1")),
     "xfrm_interface": _object_door(XFRM_INTERFACES, ("name",)),
+    "ipsec_fallback": _object_door(FALLBACKS, ("name",)),
     "ipsec_gateway": Door(
         {**GATEWAY_SPEC, **argument_spec(RunOptions)}, gateway_change, CONFIG_NEEDED, GATEWAY_READINGS
     ),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, Callable
 
@@ -132,7 +133,9 @@ def _rendered(params: Params, host: Host) -> tuple[dict[str, Any], Sequence[str]
     # No key of the host: it would only make the ids of placeholders look like those of the secrets.
     observed = observe(host, host_key=b"", with_daemon=False)
     check_gateway(gateway, interface_problems(gateway, observed.stored.gateway, observed.situation))
-    found = artifacts(gateway.secrets_left_out(), with_numbers(observed, gateway))
+    # What is rendered says what is wanted, and not that an address is on the other node of a pair just now.
+    situation = dataclasses.replace(with_numbers(observed, gateway), present=None)
+    found = artifacts(gateway.secrets_left_out(), situation)
     texts = {host.paths.path_of(role): file.text for role, file in found.files.items() if file.needed}
     return {"rendered": texts}, found.warnings
 

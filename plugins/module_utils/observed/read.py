@@ -26,7 +26,9 @@ from .kernel import (
     parse_guard_routes,
     parse_links,
     parse_mtus,
+    parse_own,
 )
+from .roles import parse_roles
 from .values import Observed, ObservedDaemon, ObservedGuard, Stored
 
 # States of a unit in which its process does not run, and does not come by itself.
@@ -53,6 +55,8 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
             mtus=parse_mtus(interfaces),
             connected=parse_connected(interfaces),
             interfaces=frozenset(addresses),
+            present=parse_own(interfaces),
+            in_use=parse_roles(host.files.read(host.paths.roles)),
         ).after(stored.situation),
         files=_files(host),
         links=parse_links(interfaces, routes, stored.recorded_links),

@@ -37,8 +37,9 @@ REASONS: dict[str, Reason] = {
     ),
     "standby": Reason(
         STANDBY,
-        "This host has no address of its interfaces now, so another node is in charge, or the interface is down. Nothing is "
-        "wrong if that is meant; else look at 'ip address' and at what moves the address (keepalived, DHCP).",
+        "It is on standby: this host has none of its addresses now, or its fallback uses another tunnel. Nothing is wrong if "
+        "that is meant; else look at 'ip address' and at what moves the address (keepalived, DHCP), or at why the other tunnel "
+        "is in use.",
     ),
     "certificate_expired": Reason(
         DOWN,

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
 
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
+from ..desired.roles import resting
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
 from .kernel import parse_addresses, parse_own
 from .read import why_unavailable
+from .roles import parse_roles
 from .sas import live_sas
 from .values import LiveSas
 from .why import Heard, Sight
@@ -35,13 +38,15 @@ def look(host: Host, gateway: Gateway, heard: Sequence[Heard] = (), *, patient: 
     except DaemonUnavailable as error:
         trouble, down = why_unavailable(host, error)
         return Sight(trouble=trouble, down=down, heard=tuple(heard))
-    resting = [each for name, each in gateway.phase1.items() if not _up(name, sas)]
+    asleep = {name: each for name, each in gateway.phase1.items() if not _up(name, sas)}
+    absent, unused = _on_standby(host, gateway, asleep)
     return Sight(
         loaded=loaded,
         sas=sas,
         traps=traps,
-        standby=_standby(host, resting),
-        unresolved=_unresolved(host, [each for each in resting if each.name in loaded]),
+        standby=absent,
+        unused=unused,
+        unresolved=_unresolved(host, [each for name, each in asleep.items() if name in loaded]),
         heard=tuple(heard),
     )
 
@@ -50,15 +55,19 @@ def _up(name: str, sas: LiveSas) -> bool:
     return any(sa.established for sa in sas.get(name, ()))
 
 
-def _standby(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:
-    """Return those whose interfaces have no address on this host now."""
-    bound = [each for each in connections if "any" not in each.interfaces]
-    if not bound:
-        return frozenset()
-    interfaces = host.kernel.interfaces()
-    situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
-    present = parse_own(interfaces)
-    return frozenset(each.name for each in bound if present.isdisjoint(local_addresses(each, situation) or ()))
+def _on_standby(host: Host, gateway: Gateway, down: Mapping[str, Phase1]) -> tuple[frozenset[str], dict[str, str]]:
+    """Return those of `down` whose interfaces have no address on this host now, and those that a fallback does not use."""
+    situation = Situation(host_key=b"", in_use=parse_roles(host.files.read(host.paths.roles)))
+    bound = [each for each in down.values() if "any" not in each.interfaces]
+    without: set[str] = set()
+    if bound:
+        interfaces = host.kernel.interfaces()
+        present = parse_own(interfaces)
+        situation = dataclasses.replace(situation, addresses=parse_addresses(interfaces), present=present)
+        without = {each.name for each in bound if present.isdisjoint(local_addresses(each, situation) or ())}
+    roles = {name: role for name, role in resting(gateway, situation).items() if role.standby and name in down}
+    absent = without | {name for name, role in roles.items() if role.absent}
+    return frozenset(absent), {name: role.why for name, role in roles.items() if name not in absent}
 
 
 def _unresolved(host: Host, connections: Sequence[Phase1]) -> frozenset[str]:

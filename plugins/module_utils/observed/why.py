@@ -50,6 +50,7 @@ class Sight:
 
     `trouble` says why charon was not asked, and `down` that it is known not to run. `loaded`: children by connection;
     `traps`: (connection, child) with a trap policy; `standby`: connections without an address of their own on this host;
+    `unused`: those that their fallback keeps on standby, each with what it uses in their place, in a sentence's part;
     `unresolved`: names without an address; `heard`: in the order of time.
     """
 
@@ -57,6 +58,7 @@ class Sight:
     sas: LiveSas = field(default_factory=dict)
     traps: Set[tuple[str, str]] = frozenset()
     standby: Set[str] = frozenset()
+    unused: Mapping[str, str] = field(default_factory=dict)
     unresolved: Set[str] = frozenset()
     heard: Sequence[Heard] = ()
     trouble: str = ""
@@ -146,6 +148,8 @@ def _of_connection(connection: Phase1, sight: Sight, sas: Sequence[LiveSa], hear
         return WhyDown(name, None, "not_loaded", "list-conns")
     if name in sight.standby:
         return WhyDown(name, None, "standby", "addresses", f"its interfaces: {', '.join(connection.interfaces)}")
+    if name in sight.unused:
+        return WhyDown(name, None, "standby", "fallback", sight.unused[name])
     told = _telling(connection, heard)
     if told is not None:
         return _as_told(name, None, told)

@@ -13,7 +13,7 @@ from ..errors import Problem, ValidationError
 from ..observed.values import LiveSas, Observed, ObservedDaemon
 from .authorities import plan_authorities
 from .credentials import fresh_credentials
-from .disruption import NONE, Change, outlook
+from .disruption import NONE, Change, outlook, put_on_standby
 from .pools import plan_pools
 from .shunts import plan_shunts
 from .steps import Plan, Settlement, Step
@@ -46,7 +46,8 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
         if name not in held:
             steps.append(Step("load", "connection", name))
             disruption[name] = NONE
-    for change in _changes(wanted, daemon, held, owned, replaced):
+    changes = _changes(wanted, daemon, held, owned, replaced)
+    for change in changes:
         there = change.name in daemon.connections
         if live is None:
             unsettled.append(change.name)
@@ -57,6 +58,13 @@ def plan_daemon(wanted: Artifacts, observed: Observed, daemon: ObservedDaemon, l
         steps += _loading(change, told.settlement, there=there)
         if told.settlement is not None:
             steps.append(Step(told.verb, "sa", change.name, settlement=told.settlement))
+    for name in sorted(_without_address(wanted, daemon) - {change.name for change in changes}):
+        if live is None:
+            unsettled.append(name)
+        elif live.get(name):
+            told = put_on_standby(live[name])
+            disruption[name] = told.disruption
+            steps.append(Step(told.verb, "sa", name, settlement=told.settlement))
     return Plan(tuple(steps + drop_shunts + drop_pools + drop_authorities), disruption, tuple(unsettled))
 
 
@@ -74,9 +82,16 @@ def _changes(
         loaded = daemon.loaded.get(name)
         new_key = not replaced.isdisjoint(wanted.secret_of.get(name, ()))
         if new_key or loaded is None or loaded.whole != parts.whole:
-            found.append(Change(name, loaded, parts, new_key, may_initiate=name in wanted.initiators))
+            role = wanted.resting.get(name)
+            standby = role is not None and role.standby
+            found.append(Change(name, loaded, parts, new_key, name in wanted.initiators, standby))
     gone = sorted((daemon.connections & owned | daemon.unloaded) - wanted.connections.keys())
     return found + [Change(name, daemon.loaded.get(name), None) for name in gone]
+
+
+def _without_address(wanted: Artifacts, daemon: ObservedDaemon) -> Set[str]:
+    """Return the loaded connections whose address this host has lost: no SA of theirs can go on, however it came up."""
+    return {name for name, role in wanted.resting.items() if role.absent} & daemon.connections
 
 
 def _loading(change: Change, settlement: Settlement | None, *, there: bool) -> list[Step]:

@@ -28,7 +28,7 @@ class Change:
     """A connection that charon has loaded, and what is wanted in its place.
 
     `loaded` is None where nobody can prove what charon holds; `wanted` is None where the connection goes. `new_key`: its
-    secret has changed. `may_initiate`: this end may set up an IKE_SA with the peer.
+    secret has changed. `may_initiate`: this end may set up an IKE_SA with the peer. `standby`: nothing of it shall be up.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Change:
     wanted: Parts | None
     new_key: bool = False
     may_initiate: bool = False
+    standby: bool = False
 
     @property
     def afresh(self) -> bool:
@@ -84,11 +85,19 @@ def outlook(change: Change, live: Sequence[LiveSa]) -> Outlook:
     up = [child for sa in live for child in sa.children if child.up]
     if not live:
         return Outlook(NONE)
+    if change.standby:
+        return put_on_standby(live)
     if change.wanted is None or not change.wanted.children:
         return Outlook(END if up else NONE, "end", Settlement(whole=True))
     if change.loaded is None or change.loaded.ike != change.wanted.ike or change.new_key or change.passed_over:
         return _ike_replaced(change, change.wanted, up)
     return _children_replaced(change, change.loaded, change.wanted, live, up)
+
+
+def put_on_standby(live: Sequence[LiveSa]) -> Outlook:
+    """Return what becomes of the SAs of a connection on standby: they end without their peer, which may be out of reach."""
+    up = any(child.up for sa in live for child in sa.children)
+    return Outlook(END if up else NONE, "end", Settlement(whole=True, at_once=True))
 
 
 def _ike_replaced(change: Change, wanted: Parts, up: Sequence[LiveChild]) -> Outlook:

@@ -23,7 +23,8 @@ DEFAULT_MTU = 1500
 def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) -> tuple[list[Step], list[Step]]:
     """Return the steps that add and change links, and those that remove them; the two run at different times.
 
-    What stands in the way of a new link goes first: one that must be made anew, and one that has its number.
+    What stands in the way of a new link goes first: one that must be made anew, and one that has its number. A network that
+    gets another route is never without one: what leads there now goes when the new one is there.
     """
     _refuse_foreign(wanted, present)
     new = {name: link for name, link in wanted.items() if _must_be_made(link, present.get(name))}
@@ -34,12 +35,17 @@ def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) 
     in_the_way = {name for name, link in unwanted.items() if link.if_id in numbers} | (new.keys() & present.keys())
     build = [_removal(name) for name in sorted(in_the_way)]
     kept = {name: None if name in new else present.get(name) for name in wanted}
+    fresh = _fresh_routes(wanted, kept)
+    late: list[Step] = []
     for name, link in wanted.items():
-        build.extend(_removed(link, kept[name]))
+        first, last = _removed(link, kept[name], fresh)
+        build.extend(first)
+        late.extend(last)
     # A route may move from one link of ours to another; one of others that has its place is never overwritten.
     ours = {_route_key(route) for link in present.values() if link.ours for route in link.routes}
     for name, link in wanted.items():
         build.extend(_added(link, kept[name], ours))
+    build.extend(late)
     return build, [_removal(name) for name in sorted(unwanted.keys() - in_the_way)]
 
 
@@ -94,9 +100,28 @@ def _refuse_foreign(wanted: Mapping[str, Link], present: Mapping[str, ObservedLi
         raise ValidationError(problems)
 
 
-def _removed(link: Link, there: ObservedLink | None) -> list[Step]:
-    """Return what goes from a link: routes before addresses, since an address takes routes and other addresses along."""
-    return [] if there is None else _removed_routes(link, there) + _removed_addresses(link, there)
+def _fresh_routes(wanted: Mapping[str, Link], kept: Mapping[str, ObservedLink | None]) -> Set[RouteKey]:
+    """Return the keys of the routes that some link gets."""
+    return {
+        key for name, link in wanted.items() for key in _wanted_routes(link).keys() - _present_routes(kept[name]).keys()
+    }
+
+
+def _removed(link: Link, there: ObservedLink | None, fresh: Set[RouteKey]) -> tuple[list[Step], list[Step]]:
+    """Return what goes from a link before anything comes, and what goes after that.
+
+    Routes go before addresses, since an address takes routes and other addresses along. One that `fresh` replaces in its
+    place, on another link, does not have to go.
+    """
+    if there is None:
+        return [], []
+    gone = {key: route for key, route in sorted(_present_routes(there).items()) if key not in _wanted_routes(link)}
+    if _gone(link, there):
+        return [_route_removal(link, route) for route in gone.values()] + _removed_addresses(link, there), []
+    again = {key[:2] for key in fresh}
+    first = [_route_removal(link, route) for key, route in gone.items() if key[:2] not in again]
+    last = [_route_removal(link, route) for key, route in gone.items() if key[:2] in again and key not in fresh]
+    return first, last
 
 
 def _added(link: Link, there: ObservedLink | None, ours: Set[RouteKey]) -> list[Step]:
@@ -200,13 +225,8 @@ def _added_routes(link: Link, there: ObservedLink | None, ours: Set[RouteKey]) -
     ]
 
 
-def _removed_routes(link: Link, there: ObservedLink) -> list[Step]:
-    wanted = _wanted_routes(link)
-    return [
-        Step("remove", "route", _route_name(route, link.name), commands=(_unroute_command(route, link.name),))
-        for key, route in sorted(_present_routes(there).items())
-        if key not in wanted
-    ]
+def _route_removal(link: Link, route: ObservedRoute) -> Step:
+    return Step("remove", "route", _route_name(route, link.name), commands=(_unroute_command(route, link.name),))
 
 
 def _route_name(route: LinkRoute | ObservedRoute, link: str) -> str:

@@ -22,6 +22,7 @@ class Settlement:
     `whole`: its IKE_SAs, with all that they carry; else only the CHILD_SAs of `children`. `bring_up`: the children
     that shall be up at the end. `by_charon`: children that charon initiates by itself when it loads them. `held`: those
     that come without their start, or with the connection not at all, until the old SAs are gone; it is loaded then.
+    `at_once`: its IKE_SAs end without waiting for the peer, which may be out of reach.
     """
 
     whole: bool
@@ -29,6 +30,7 @@ class Settlement:
     bring_up: tuple[str, ...] = ()
     by_charon: frozenset[str] = frozenset()
     held: frozenset[str] = frozenset()
+    at_once: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from .paths import Followed, follow_paths
 from .peers import Suspicion, dead_peers
 from .standing import STANDBY, Standing, adopted, fresh
 from .timing import Clock
-from .values import PROBE, TERMINATE, Action, Decision, Observation
+from .values import PROBE, TERMINATE, Action, Answer, Decision, Observation
 from .wanted import Group
 
 # So many decisions are kept for people who ask why.
@@ -95,6 +95,10 @@ def _turned(state: State, seen: Observation, now: float) -> tuple[dict[str, Stan
     wakes: dict[str, float] = {}
     actions: list[Action] = []
     news = frozenset(_news(state, seen))
+    # Once for all groups: of a thousand that are checked each second, the answers come together.
+    answers: dict[str, list[Answer]] = {}
+    for answer in seen.answers:
+        answers.setdefault(answer.group, []).append(answer)
     for name, group in seen.wanted.groups.items():
         standing = state.groups.get(name)
         if standing is not None and name not in news and state.wakes.get(name, now + 1) > now:
@@ -102,7 +106,7 @@ def _turned(state: State, seen: Observation, now: float) -> tuple[dict[str, Stan
             if name in state.wakes:
                 wakes[name] = state.wakes[name]
             continue
-        turned = turn(_current(standing, group, state.seed, now), seen, state.seed, now)
+        turned = turn(_current(standing, group, state.seed, now), seen, answers.get(name, ()), state.seed, now)
         groups[name] = turned.standing
         if turned.wake is not None:
             wakes[name] = turned.wake

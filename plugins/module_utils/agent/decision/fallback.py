@@ -45,9 +45,11 @@ class Turned(NamedTuple):
     wake: float | None
 
 
-def turn(standing: Standing, seen: Observation, seed: str, now: float) -> Turned:
-    """Return what a group does at one moment; it is over when nothing more follows from what is seen."""
-    answers: list[Answer] = [each for each in seen.answers if each.group == standing.group.name]
+def turn(standing: Standing, seen: Observation, answers: Sequence[Answer], seed: str, now: float) -> Turned:
+    """Return what a group does at one moment; it is over when nothing more follows from what is seen.
+
+    `answers` are those of `seen` to this group's checks.
+    """
     due = standing.group.name in seen.due
     actions: list[Action] = []
     while True:
@@ -56,7 +58,7 @@ def turn(standing: Standing, seen: Observation, seed: str, now: float) -> Turned
         actions += one.actions
         if one.standing == standing:
             return Turned(standing, tuple(actions), one.clock.wake)
-        standing, answers, due = one.standing, [], False
+        standing, answers, due = one.standing, (), False
 
 
 class _Turn:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...desired.fallback import Fallback, checked_inside, milliseconds
+from ...desired.fallback import Fallback, checked_inside, children_of, milliseconds
 from ...desired.phase1 import Phase1
 from ...desired.phase2 import Phase2
 from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
@@ -19,14 +19,18 @@ def wanted_of(
     fallbacks: Mapping[str, Fallback], connections: Mapping[str, Phase1], children: Mapping[str, Phase2]
 ) -> Wanted:
     """Return what is wanted of the agent by objects that `fallback_problems` finds nothing wrong with."""
-    groups = {name: _group(each, connections[each.primary], children) for name, each in sorted(fallbacks.items())}
+    own = children_of({each.primary for each in fallbacks.values()}, children)
+    groups = {
+        name: _group(each, connections[each.primary], own[each.primary]) for name, each in sorted(fallbacks.items())
+    }
     tunnels = {name: _tunnel(each) for name, each in sorted(connections.items())}
     return Wanted(groups, {name: each for name, each in tunnels.items() if each != Tunnel()})
 
 
-def _group(each: Fallback, primary: Phase1, children: Mapping[str, Phase2]) -> Group:
-    own = [child for child in children.values() if child.phase1 == primary.name]
-    check = _check(each, inside=checked_inside(each, primary, own)) if each.checked else None
+def _group(each: Fallback, primary: Phase1, own: list[Phase2]) -> Group:
+    # Who cannot return is not kept up: a policy-based one would take the fallback's traffic (desired/roles.py has the same).
+    inside = each.checked and each.ping_fallback and checked_inside(each, primary, own)
+    check = _check(each, inside=inside) if each.checked else None
     return Group(
         each.name,
         each.primary,
@@ -52,7 +56,7 @@ def _check(each: Fallback, *, inside: bool) -> Check:
     return Check(
         each.ping_address,
         quorum=each.ping_quorum,
-        interval=milliseconds(each.ping_interval) / 1000,
+        interval=None if each.interval is None else milliseconds(each.interval) / 1000,
         retries=each.ping_retries,
         retry_interval=None if each.retry_interval is None else milliseconds(each.retry_interval) / 1000,
         rise=each.rise,
@@ -65,4 +69,4 @@ def _tunnel(connection: Phase1) -> Tunnel:
     # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
     enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
     peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
-    return Tunnel(responder_only=connection.responder_only, dead_peer=peer)
+    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change)

@@ -23,7 +23,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> FakeHost:
     for name in ("aside", "ipsec-paris"):
         del made.kernel.links[name]
     made.charon.restart()
-    monkeypatch.setattr(cli, "local_host", lambda _paths: made.host)
+    monkeypatch.setattr(cli, "local_host", lambda _paths, **_more: made.host)
     return made
 
 

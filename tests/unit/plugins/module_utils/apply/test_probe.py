@@ -11,17 +11,18 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.probe import Probed, probe
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.error_notify import Alert
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import read_stored
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles import encode_roles
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.tunnels import look
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.why import why_down
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ROME, ROME_LAN, Config, apply, config
-from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
 
 DMZ: Config = {**ROME_LAN, "name": "dmz", "local_networks": ["10.8.0.0/24"], "remote_networks": ["10.4.0.0/24"]}
 
 
 @pytest.fixture
 def host() -> FakeHost:
-    made = wan_host()
+    made = with_program(wan_host())
     made.charon.reachable = False
     return made
 
@@ -105,6 +106,23 @@ def test_a_connection_without_an_address_of_its_own_is_not_tried(host: FakeHost)
     apply(host, config([{**ROME, "interfaces": ["192.0.2.200"]}], [ROME_LAN]))
     assert probed(host, seconds=1)[1] == [(None, "standby"), ("lan", "standby")]
     assert host.charon.commands["initiate"] == 0
+
+
+def test_what_a_fallback_does_not_use_is_not_tried_and_says_so(host: FakeHost) -> None:
+    oslo = {**ROME, "name": "oslo", "remote_endpoints": ["198.51.100.4"]}
+    wanted = config([ROME, oslo], [ROME_LAN, {**ROME_LAN, "phase1": "oslo"}])
+    apply(host, {**wanted, "fallbacks": [{"name": "south", "primary": "rome", "fallbacks": ["oslo"]}]})
+    gateway = read_stored(host.host).gateway
+    told = {each.phase1: each for each in why_down(gateway, look(host.host, gateway)) if each.phase2 is None}
+    oslo_told = told["oslo"]
+    assert (oslo_told.reason, oslo_told.source, oslo_told.detail) == ("standby", "fallback", "fallback south uses rome")
+    assert told["rome"].reason == "waiting_for_traffic"
+    host.charon.reachable = True
+    assert probed(host)[0].came_up == (("rome", "lan"),)
+    host.files.replace(host.paths.roles, encode_roles({"south": "oslo"}), 0o644)
+    assert look(host.host, gateway).unused == {}, "rome is up, whatever it should be"
+    host.charon.terminate(ike="rome", timeout_ms=-1)
+    assert look(host.host, gateway).unused == {"rome": "fallback south uses oslo"}
 
 
 def test_a_vip_that_is_here_is_no_standby_though_it_is_for_no_other_use(host: FakeHost) -> None:

@@ -15,6 +15,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.daemon import loaded_parts
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host
@@ -178,3 +179,37 @@ def test_a_hung_ip_is_not_asked_again(host: FakeHost) -> None:
     [failure] = restore(host.host, with_daemon=False).failures
     assert failure == "add link x-athens: ip -batch - did not end within 60 seconds"
     assert len(batches) == 1
+
+
+def test_a_charon_that_hangs_is_not_asked_and_what_is_known_of_it_stays(host: FakeHost) -> None:
+    del host.kernel.links["x-cairo"]
+    host.files.append(host.paths.journal, b"berlin\n")
+    host.charon.commands.clear()
+    restored = restore(host.host, with_daemon=True, daemon_hangs=True)
+    assert str(restored.steps[0]) == "add link x-cairo"
+    assert restored.failures == ()
+    assert not host.charon.commands
+    # A run that was killed may have loaded this one; only charon itself could say.
+    journal = host.files.read(host.paths.journal)
+    assert journal is not None
+    assert journal.content == b"berlin\n"
+
+
+def test_a_generation_that_is_known_is_not_read_again(host: FakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = restore(host.host, with_daemon=True).stored
+    assert known is not None
+    objects = f"{host.paths.generations}/{known.number}/objects.json"
+    read = host.files.read
+
+    def unread(path: str) -> object:
+        assert path != objects
+        return read(path)
+
+    monkeypatch.setattr(host.files, "read", unread)
+    assert restore(host.host, with_daemon=True, known=known).stored == known
+
+
+def test_the_lock_is_waited_for_as_long_as_the_caller_wants(host: FakeHost) -> None:
+    host.files.locked_by = "process 7, ipsec_gateway"
+    with pytest.raises(LockBusy, match=r"let go of it in 0 seconds"):
+        restore(host.host, with_daemon=True, patience=0.0)

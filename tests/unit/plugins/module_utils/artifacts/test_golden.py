@@ -46,6 +46,8 @@ def computed(case: Path) -> Artifacts:
             mtus=read.get("mtus", {}),
             names={name: tuple(found) for name, found in read.get("names", {}).items()},
             if_ids=allot_if_ids(gateway, {}, set()),
+            present=frozenset(read["present"]) if "present" in read else None,
+            in_use=read.get("in_use", {}),
         ),
     )
 

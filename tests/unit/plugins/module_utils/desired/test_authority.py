@@ -72,6 +72,12 @@ def test_what_an_authority_cannot_be(options: dict[str, Any], message: str) -> N
     assert problems(**options) == [f"authority fleet: {message}"]
 
 
+def test_a_name_is_no_longer_than_swanctl_can_look_up() -> None:
+    assert problems(name="x" * 92) == []
+    [told] = problems(name="x" * 93)
+    assert told.endswith("at most 92 characters are possible, as swanctl finds no certificate of a longer one")
+
+
 def test_its_certificate_may_stand_at_a_path() -> None:
     wanted = parse_gateway({"authorities": [{**FLEET, "ca_certificate": "/etc/ca.pem"}]})
     with pytest.raises(

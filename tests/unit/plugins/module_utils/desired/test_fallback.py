@@ -1,14 +1,16 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fallbacks as objects: what they cannot be, and what the agent is told of them. No door takes them yet."""
+"""Fallbacks as objects: what they cannot be, and what the agent is told of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.reading import wanted_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import Standing
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
     Check,
     DeadPeer,
@@ -17,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wan
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import (
     Fallback,
+    calendars,
     fallback_problems,
     milliseconds,
     parse_interval,
@@ -27,6 +30,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
     load_object,
     parse_object,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.roles import resting
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.schedule import Schedule
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
 
 PING: dict[str, Any] = {"ping_check": True, "ping_address": ["198.51.100.2"]}
@@ -63,7 +69,7 @@ def complaints(host: Gateway, *several: dict[str, Any]) -> list[str]:
         assert item is not None, problems
         assert problems == []
         found[item.name] = item
-    return [str(each) for each in fallback_problems(found, host.phase1, host.phase2)]
+    return [str(each) for each in fallback_problems(found, host.phase1, host.phase2, host.schedules)]
 
 
 @pytest.mark.parametrize(
@@ -246,6 +252,41 @@ def test_the_agent_is_told_what_is_wanted() -> None:
     group = Group("site", "paris", ("paris-2", "paris-lte"), True, check, True, 90.0, 3600.0)
     assert wanted.groups == {"site": group}
     assert wanted.tunnel("paris") == Tunnel(responder_only=True, dead_peer=DeadPeer(5.0, 20.0, "none"))
+
+
+def test_a_calendar_takes_the_place_of_the_interval() -> None:
+    item, _problems = written(**PING, ping_schedule="nightly")
+    assert item is not None
+    check = wanted_of({"site": item}, gateway().phase1, gateway().phase2).groups["site"].check
+    assert check is not None
+    assert (check.interval, check.again, check.budget) == (None, None, None)
+    nightly = Schedule("nightly", "03:00")
+    assert calendars({"site": item}, {"nightly": nightly}) == {"site": "03:00"}
+    assert calendars({"site": dataclasses.replace(item, ping_schedule="hourly")}, {"nightly": nightly}) == {
+        "site": "hourly"
+    }
+    assert calendars({"site": dataclasses.replace(item, ping_retries=0)}, {"nightly": nightly}) == {}
+
+
+def test_a_tunnel_follows_another_way_where_that_is_wanted() -> None:
+    host = gateway(restart_on_gateway_change=True)
+    assert wanted_of({}, host.phase1, host.phase2).tunnel("paris").restart_on_gateway_change
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"mode": "hot"}, {**INSIDE, "ping_fallback": True}, INSIDE, {**PING, "ping_fallback": True}],
+    ids=["cold", "hot", "asked inside", "asked inside, cannot return", "asked outside"],
+)
+@pytest.mark.parametrize("active", ["paris", "paris-2"])
+def test_the_agent_keeps_up_what_the_engine_has_ready(options: dict[str, Any], active: str) -> None:
+    item, _problems = written(**{"fallbacks": ["paris-2", "paris-lte"], **options})
+    assert item is not None
+    host = dataclasses.replace(gateway(xfrm_interface="ipsec-1"), fallbacks={"site": item})
+    group = wanted_of(host.fallbacks, host.phase1, host.phase2).groups["site"]
+    roles = resting(host, Situation(b"", in_use={"site": active}))
+    told = {name: "standby" if role.standby else "ready" for name, role in roles.items()}
+    assert Standing(group, active, 60.0).roles == {**told, active: "active"}
 
 
 @pytest.mark.parametrize(

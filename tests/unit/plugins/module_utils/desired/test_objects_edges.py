@@ -57,6 +57,7 @@ def test_defaults() -> None:
         "close_action": "none",
         "nat_traversal": "auto",
         "firewall_rule": False,
+        "restart_on_gateway_change": False,
         "dpd": {"enabled": True, "delay": 30, "timeout": 150},
     }
     assert dump_object(gateway.phase2["paris/lan"], with_secrets=False) == {
@@ -76,7 +77,7 @@ def test_defaults() -> None:
         "routes": [{"destination": "::/0"}],
         "allow": [],
     }
-    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", None, True)
+    assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", "required", None, True)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def test_the_echo_counts_the_objects(call: Call) -> None:
         "config": {"phase1": 2, "phase2": 2, "xfrm_interfaces": 1},
         "state": "merged",
         "daemon": "required",
+        "agent": "required",
         "allow_disruption": True,
         "diff_limit": 200,
     }

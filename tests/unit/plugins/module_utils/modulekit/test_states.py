@@ -190,6 +190,8 @@ def test_nothing_is_gathered_on_a_fresh_host(call: Call, host: FakeHost) -> None
         "firewall": [],
         "shunts": [],
         "private_keys": [],
+        "fallbacks": [],
+        "schedules": [],
     }
 
 

@@ -80,6 +80,7 @@ RESTING: dict[str, tuple[dict[str, Any], Sight, Told]] = {
         {"interfaces": ["192.0.2.200"]}, Sight(standby={"paris"}), all_of("not_loaded")
     ),
     "the-address-is-elsewhere": ({"interfaces": ["192.0.2.200"]}, Sight(LOADED, standby={"paris"}), all_of("standby")),
+    "its-fallback-uses-another": ({}, Sight(LOADED, unused={"paris": "fallback wan uses lte"}), all_of("standby")),
     "standby-outweighs-what-was-heard-before": (
         {}, Sight(LOADED, standby={"paris"}, heard=[heard("authentication_failed")]), all_of("standby")
     ),

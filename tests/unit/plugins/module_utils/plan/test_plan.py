@@ -297,7 +297,7 @@ def test_a_step_shows_no_key_and_no_command() -> None:
 
 
 @pytest.mark.parametrize(("held", "wanted"), [("a0", "b0"), ("b0", "a0")])
-def test_a_route_goes_before_it_comes_to_another_link(held: str, wanted: str) -> None:
+def test_a_route_comes_to_another_link_without_a_gap(held: str, wanted: str) -> None:
     route = ObservedRoute("10.2.0.0/24", 0, 254, None)
     present = {
         name: ObservedLink(name, "xfrm", True, if_id=number, mtu=1500, up=True, routes=(route,) if name == held else ())
@@ -309,7 +309,34 @@ def test_a_route_goes_before_it_comes_to_another_link(held: str, wanted: str) ->
     }
     build, _remove = plan_links(links, present)
     verbs = [(command[1], command[4]) for step in build for command in step.commands]
-    assert verbs == [("delete", held), ("replace", wanted)]
+    assert verbs == [("replace", wanted)]
+
+
+def test_the_routes_of_two_links_change_places_before_the_worse_one_goes() -> None:
+    """The one in use is there at any moment, and the other one only after it."""
+    better, worse = 0, 1_000_000
+    present = {
+        name: ObservedLink(
+            name,
+            "xfrm",
+            True,
+            if_id=number,
+            mtu=1500,
+            up=True,
+            routes=(ObservedRoute("10.2.0.0/24", metric, 254, None),),
+        )
+        for number, (name, metric) in enumerate((("a0", better), ("b0", worse * 2)), start=1)
+    }
+    links = {
+        name: Link(name, number, None, None, (), (LinkRoute("10.2.0.0/24", metric, 254),))
+        for number, (name, metric) in enumerate((("a0", worse), ("b0", better)), start=1)
+    }
+    build, _remove = plan_links(links, present)
+    assert [(command[1], command[4], command[8]) for step in build for command in step.commands] == [
+        ("add", "a0", "1000000"),
+        ("replace", "b0", "0"),
+        ("delete", "b0", "2000000"),
+    ]
 
 
 class Counted(frozenset[str]):

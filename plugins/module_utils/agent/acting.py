@@ -1,0 +1,94 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Carrying out what was decided: echo requests, charon's tunnels, and the engine for all that is in files and the kernel.
+
+Nothing here waits for a peer: charon is told what to do, and what comes of it is seen later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..apply.restore import Restored, restore
+from ..drivers.charon import Charon, DaemonRefused
+from ..drivers.echoes import Echoes
+from ..drivers.host import Host
+from ..observed.values import Stored
+from .decision.values import INITIATE, RESTART, TERMINATE, TRAP, Action, Answer
+from .probing import Asked, Way
+
+# charon ends an SA in a thread of its own, as soon as it is told to.
+_ENDED_WITHIN_S = 0.3
+_PAUSE_S = 0.005
+
+
+class Acting:
+    """The hands of the agent. `charon` is a client whose patience is short, and `host` has one for the engine."""
+
+    def __init__(self, host: Host, charon: Charon, echoes: Echoes) -> None:
+        self._host = host
+        self._charon = charon
+        self._echoes = echoes
+        self._asked = Asked()
+
+    def answers(self) -> tuple[Answer, ...]:
+        """Return the answers to checks that have come."""
+        return self._asked.answers(self._echoes.heard())
+
+    def probe(self, rounds: Sequence[Action], ways: Mapping[str, Way]) -> None:
+        """Ask the addresses of checks; what cannot be sent is what nobody answers. Raises `EchoUnavailable`."""
+        self._echoes.ask(self._asked.requests(rounds, ways))
+
+    def tell_charon(self, action: Action) -> str:
+        """Carry out one decision at charon; returns why it refused, or nothing. Raises `DaemonUnavailable`."""
+        try:
+            if action.kind in (TERMINATE, RESTART, TRAP):
+                self._end(action.tunnel)
+            if action.kind in (INITIATE, RESTART):
+                for child in self._children(action.tunnel):
+                    self._charon.initiate(ike=action.tunnel, child=child, timeout_ms=-1)
+            elif action.kind == TRAP:
+                for child in self._children(action.tunnel):
+                    self._charon.install(ike=action.tunnel, child=child)
+        except DaemonRefused as refused:
+            return str(refused)
+        return ""
+
+    def mend(self, known: Stored | None, *, daemon_hangs: bool) -> Restored:
+        """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
+
+        Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
+        """
+        return restore(
+            self._host,
+            with_daemon=True,
+            daemon_hangs=daemon_hangs,
+            program="swanfleet agent",
+            patience=0.0,
+            known=known,
+        )
+
+    def _children(self, tunnel: str) -> list[str]:
+        return sorted(self._charon.connections([tunnel]).get(tunnel, {}).get("children", {}))
+
+    def _end(self, tunnel: str) -> None:
+        """End all SAs of a tunnel without their peer, and see them gone: what is initiated next must not join them."""
+        old = self._ids(tunnel)
+        if not old:
+            return
+        with contextlib.suppress(DaemonRefused):
+            self._charon.terminate(ike=tunnel, timeout_ms=-1, force=True)
+        clock = self._host.clock
+        deadline = clock.elapsed() + _ENDED_WITHIN_S
+        while self._ids(tunnel) & old and clock.elapsed() < deadline:
+            clock.pause(_PAUSE_S)
+
+    def _ids(self, tunnel: str) -> set[str]:
+        return {str(tree.get("uniqueid", "")) for _name, tree in self._charon.sas([tunnel])}
+
+
+def at_charon(actions: Iterable[Action]) -> list[Action]:
+    """Return the decisions that charon is told of, in their order."""
+    return [each for each in actions if each.kind in (INITIATE, TERMINATE, RESTART, TRAP)]

@@ -1,0 +1,380 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent: one process that looks, decides, acts and remembers, whenever anything has happened, or a moment has come.
+
+A look is idempotent, so that whatever wakes it can wake it too often. Killed at any moment, the next one goes on.
+"""
+
+from __future__ import annotations
+
+import errno
+import traceback
+from collections.abc import Sequence
+from typing import Callable
+
+from ..drivers.charon import DaemonHung, DaemonUnavailable
+from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
+from ..drivers.echoes import EchoUnavailable
+from ..drivers.files import FileTrouble, sweep_temporaries
+from ..drivers.host import Host
+from ..drivers.netlink import ADDRESS, ROUTE
+from ..drivers.waking import LOOK, STOP
+from ..errors import IpsecError, LockBusy
+from .acting import Acting, at_charon
+from .agenda import Agenda
+from .decision.decide import decide
+from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
+from .mending import EVERY_S, Mending
+from .scene import Scene
+from .surroundings import Surroundings
+from .telling import Telling
+from .views import Happened, known_down, remembered
+
+# What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
+_GLANCE_S = 1.0
+# A peer that is there answers a check of charon's within this time.
+_CHECK_ANSWERED_S = 1.0
+# After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
+_REST = 20.0
+_SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
+_SAVE_REST = 200.0
+# So many tunnels that are being set up are looked at each second, and more of them less often.
+_FEW, _MANY_EVERY_S = 32, 5.0
+# charon is not asked again for so long after it has let the time for an answer pass.
+_HUNG_S = 10.0
+
+
+class Agent:
+    """The one agent of a host."""
+
+    def __init__(self, host: Host, around: Surroundings) -> None:
+        self._host = host
+        self._around = around
+        self._clock = host.clock
+        self._telling = Telling(host, around.journal)
+        self._ending = False
+        self._acting = Acting(host, around.charon, around.echoes)
+        memory = read_memory(host)
+        self._state = memory.state
+        self._roles = read_roles(host)
+        self._pending: tuple[Action, ...] = memory.pending
+        self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
+        self._mending = Mending()
+        self._agenda = Agenda(around.calendar)
+        self._due: frozenset[str] = frozenset()
+        self._touched: set[str] | None = None
+        self._happened: dict[str, Happened] = {}
+        # When to look at a tunnel whose peer is being checked.
+        self._checks: dict[str, float] = {}
+        self._glanced = -_GLANCE_S
+        self._all_waiting = 0.0
+        self._save_again = 0.0
+        self._hung_until = 0.0
+        self._wake: float | None = None
+        self._hastened = False
+        self._assumed: tuple[Answer, ...] = ()
+        self._troubles: dict[str, str] = {}
+
+    def run(self) -> None:
+        """Do the agent's work until it is asked to stop; tunnels and guard stay as they are."""
+        notify, waking = self._around.notify, self._around.waking
+        sweep_temporaries(self._host.files, [self._host.paths.agent_memory.rpartition("/")[0]])
+        # What the one before was about to put in force. Without a memory, what is in force is what is known.
+        if self._state.groups:
+            self._quietly("roles", self._keep_roles)
+        pause = self._look()
+        notify.ready()
+        while True:
+            waking.wait(self._descriptors(), pause)
+            asked = waking.asked()
+            if STOP in asked or self._ending:
+                break
+            if LOOK in asked:
+                notify.reloading()
+                self._mending.wanted(self._now())
+                self._glanced = -_GLANCE_S
+            pause = self._look()
+            if LOOK in asked:
+                notify.ready()
+            notify.alive()
+        notify.stopping()
+        self._save()
+
+    def _now(self) -> float:
+        return self._clock.since_boot()
+
+    def _descriptors(self) -> list[int]:
+        found = [self._around.charon_news.descriptor()] if self._scene.names else []
+        try:
+            found.append(self._around.kernel_news.descriptor())
+        except IpsecError as error:
+            self._trouble("kernel", str(error))
+        return [each for each in found if each is not None]
+
+    def _look(self) -> float:
+        """Look once at all that has happened or is due; returns for how long nothing more is."""
+        began = self._now()
+        self._hear()
+        if self._glance_due(began):
+            self._glance(began)
+        if began >= self._mending.due:
+            self._mend()
+            self._touched = None
+        self._refresh()
+        self._decide()
+        ended = self._now()
+        if ended >= self._save_again:
+            self._save()
+        rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
+        # Whatever happens meanwhile is not lost: it is read after the rest.
+        self._clock.pause(rest)
+        moments = [self._glanced + _GLANCE_S, self._mending.due, *self._checks.values()]
+        moments += [self._wake] if self._wake is not None else []
+        return max(min(moments) - self._now(), 0.0)
+
+    def _glance_due(self, now: float) -> bool:
+        return now >= self._glanced + _GLANCE_S
+
+    # What is heard and seen.
+
+    def _hear(self) -> None:
+        now = self._now()
+        try:
+            kinds = self._around.kernel_news.happened()
+        except IpsecError as error:
+            self._trouble("kernel", str(error))
+            kinds = frozenset()
+        if kinds:
+            self._mending.heard(now)
+            self._hastened = True
+        if kinds & {ADDRESS, ROUTE}:
+            self._scene.read_paths()
+        if ADDRESS in kinds and self._scene.gateway.phase1:
+            self._quietly("addresses", self._follow_addresses)
+        news = self._around.charon_news
+        if self._scene.names and now >= self._hung_until and (news.descriptor() is not None or self._glance_due(now)):
+            try:
+                for each in news.heard():
+                    self._note(each.kind, each.connection, now)
+            except DaemonHung as error:
+                self._hung(error)
+
+    def _follow_addresses(self) -> None:
+        # What has lost its address must end, and what has got it must begin, whatever else happens on this host.
+        if self._scene.read_addresses():
+            self._mending.wanted(self._now())
+
+    def _note(self, kind: str, connection: str, now: float) -> None:
+        if kind in (CAME, WENT):
+            self._touched = None
+            self._mending.heard(now)
+        elif connection not in self._scene.names:
+            return
+        elif kind == CHECKED:
+            self._checks.setdefault(connection, now + _CHECK_ANSWERED_S)
+        elif kind == HEARD:
+            self._checks.pop(connection, None)
+            if connection in self._state.suspicions:
+                self._touch(connection)
+        elif kind in (CHANGED, GAVE_UP):
+            self._touch(connection)
+            if kind == GAVE_UP:
+                self._happened[connection] = Happened(given_up=True)
+
+    def _touch(self, *names: str) -> None:
+        """Have the next look read these tunnels; None is all of them already."""
+        if self._touched is not None:
+            self._touched.update(names)
+
+    def _glance(self, now: float) -> None:
+        """See whether something has changed that nobody tells of."""
+        self._glanced = now
+        if self._around.program.replaced():
+            self._telling.say("the program was replaced by another one: ending, to be started again as that")
+            self._ending = True
+        self._quietly("overrides", self._scene.read_overrides)
+        if self._scene.changed():
+            self._quietly("generation", self._read)
+            self._mending.heard(now)
+            self._hastened = True
+        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch())
+        self._touch(*self._state.suspicions)
+        # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
+        waiting = [name for name, view in self._scene.views.items() if view.connecting]
+        if len(waiting) <= _FEW or now >= self._all_waiting + _MANY_EVERY_S:
+            self._touch(*waiting)
+            self._all_waiting = now
+        self._around.notify.status(self._status())
+
+    def _read(self) -> None:
+        self._scene.read()
+        self._state = taken_up(self._state, self._scene.wanted, self._roles, self._now())
+        self._touched = None
+
+    def _refresh(self) -> None:
+        now = self._now()
+        due = [name for name, at in self._checks.items() if at <= now]
+        for name in due:
+            del self._checks[name]
+        self._touch(*due)
+        if now < self._hung_until or self._touched == set():
+            return
+        try:
+            self._scene.refresh(self._touched, self._state, now, self._happened)
+        except DaemonHung as error:
+            self._hung(error)
+        except IpsecError as error:
+            self._trouble("charon", str(error))
+        else:
+            self._touched = set()
+            self._happened = {}
+            self._well("charon")
+
+    def _hung(self, error: DaemonHung) -> None:
+        self._hung_until = self._now() + _HUNG_S
+        self._around.charon_news.stop()
+        # Whatever was asked for, it is one and the same trouble.
+        self._trouble("charon", self._troubles.get("charon", str(error)))
+
+    # What is decided and done.
+
+    def _decide(self) -> None:
+        now, scene = self._now(), self._scene
+        if "generation" in self._troubles:
+            # Nobody knows what is wanted; whoever forgot it now would give all traffic back to the primaries.
+            self._wake = None
+            return
+        seen = Observation(
+            scene.wanted,
+            dict(scene.views),
+            answers=(*self._acting.answers(), *self._assumed),
+            due=self._due,
+            overrides=scene.overrides,
+        )
+        decided = decide(self._state, seen, now)
+        self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
+        self._probe([each for each in decided.actions if each.kind == PROBE])
+        self._act([each for each in decided.actions if each.kind != PROBE])
+
+    def _probe(self, rounds: Sequence[Action]) -> None:
+        self._assumed = ()
+        if not rounds:
+            return
+        try:
+            self._acting.probe(rounds, self._scene.ways)
+        except EchoUnavailable as error:
+            # Nobody was asked, so nobody is silent: no tunnel loses its place for what is wrong with this process.
+            self._trouble("echoes", str(error))
+            self._assumed = tuple(Answer(each.group, each.sequence, to) for each in rounds for to in each.addresses)
+        else:
+            self._well("echoes")
+
+    def _act(self, actions: Sequence[Action]) -> None:
+        self._pending = (*self._pending, *at_charon(actions))
+        if actions:
+            self._telling.decided(actions)
+            # Before anything is done, so that whoever comes after a kill goes on with it.
+            self._save()
+        self._quietly("roles", self._keep_roles)
+        if any(each.kind == SWITCH for each in actions):
+            self._mending.wanted(self._now())
+            self._mend()
+        if self._pending and self._now() >= self._hung_until:
+            self._tell_charon()
+
+    def _keep_roles(self) -> None:
+        if write_roles(self._host, self._state):
+            self._mending.wanted(self._now())
+
+    def _tell_charon(self) -> None:
+        while self._pending:
+            action = self._pending[0]
+            try:
+                refused = self._acting.tell_charon(action)
+            except DaemonHung as error:
+                self._hung(error)
+                return
+            except DaemonUnavailable:
+                # It has gone, and its tunnels with it; what comes back with it is seen, and decided about, anew.
+                refused = ""
+            except IpsecError as error:
+                refused = str(error)
+            if refused:
+                self._telling.trouble(refused)
+            self._pending = self._pending[1:]
+            self._touch(action.tunnel)
+            if action.kind in (TERMINATE, RESTART, TRAP):
+                found_dead = action.kind != TERMINATE or not action.group
+                self._happened[action.tunnel] = Happened(given_up=found_dead, ended=True)
+        self._save()
+
+    def _mend(self) -> None:
+        now = self._now()
+        failures: list[str] = []
+        changed = False
+        try:
+            done = self._acting.mend(self._scene.stored, daemon_hangs=now < self._hung_until)
+            self._scene.adopt(done.stored)
+            changed, failures = bool(done.steps), list(done.failures)
+            if done.steps:
+                self._telling.say(f"put in place: {'; '.join(map(str, done.steps))}")
+        except LockBusy:
+            self._mending.locked(now)
+            return
+        except IpsecError as error:
+            failures = [str(error)]
+        except Exception:  # a fault in it must not end what watches over tunnels; it is told in full
+            failures = [traceback.format_exc()]
+        self._quietly("generation", self._read)
+        new, mended = self._mending.done(self._now(), changed=changed, failures=failures, hastened=self._hastened)
+        self._hastened = False
+        for each in new:
+            self._telling.trouble(each)
+        if mended:
+            self._telling.say("what could not be put in place before is in place now")
+
+    # What is kept and told.
+
+    def _save(self) -> None:
+        now = self._now()
+        memory = Memory(self._state, self._pending, known_down(self._scene.views))
+        content = dump_memory(memory, now)
+        self._quietly("memory", lambda: self._keep(content))
+        # `status` shows it; of a thousand groups it takes a while to write.
+        took = self._now() - now
+        self._save_again = now + (min(max(_SAVE_REST * took, _GLANCE_S), EVERY_S) if self._state.groups else EVERY_S)
+
+    def _keep(self, content: bytes) -> None:
+        try:
+            self._host.files.replace(self._host.paths.agent_memory, content, 0o600)
+        except FileTrouble as error:
+            # Somebody has made the directory anew, and this service may write to the old one only; the next one may.
+            self._ending |= isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EROFS
+            raise
+
+    def _status(self) -> str:
+        groups = self._state.groups.values()
+        away = sum(each.active != each.group.primary for each in groups)
+        told = [f"{len(self._scene.names)} tunnels", f"{len(groups)} fallbacks"]
+        told += [f"{away} of these away from their primary"] if away else []
+        told += [f"trouble with {', '.join(sorted(self._troubles))}"] if self._troubles else []
+        return ", ".join(told)
+
+    def _quietly(self, what: str, work: Callable[[], object]) -> None:
+        """Do something whose failure is told once, and tried again with a later look."""
+        try:
+            work()
+        except IpsecError as error:
+            self._trouble(what, str(error))
+        else:
+            self._well(what)
+
+    def _trouble(self, what: str, text: str) -> None:
+        if self._troubles.get(what) != text:
+            self._telling.trouble(text)
+        self._troubles[what] = text
+
+    def _well(self, what: str) -> None:
+        self._troubles.pop(what, None)

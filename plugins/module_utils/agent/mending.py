@@ -1,0 +1,59 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the engine looks at the host again: every half minute, when something of it has changed, and after a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+EVERY_S = 30.0
+# What happens at once, as when a link comes with its addresses and routes, is looked at once.
+_SETTLED_S = 0.1
+# News that turned out to be about nothing of ours make the next ones wait, twice as long each time.
+_SPACING_S = 1.0
+# Somebody else holds the lock: a run that changes the host.
+_LOCKED_S = 0.2
+
+
+@dataclass
+class Mending:
+    """The moments at which the engine is to look at the host. It looks at once where nothing was looked at yet."""
+
+    due: float = 0.0
+    _rested: float = 0.0
+    _spacing: float = _SPACING_S
+    _failures: int = 0
+    _told: Sequence[str] = field(default=())
+
+    def wanted(self, now: float) -> None:
+        """Have it look now: what a decision changes waits for nothing but its own failures."""
+        self.due = min(self.due, now)
+
+    def heard(self, now: float) -> None:
+        """Have it look soon: something has changed, which may or may not be ours."""
+        if not self._failures:
+            self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
+
+    def locked(self, now: float) -> None:
+        """Note that another run is changing the host just now."""
+        self.due = now + _LOCKED_S
+
+    def done(self, now: float, *, changed: bool, failures: Sequence[str], hastened: bool) -> tuple[list[str], bool]:
+        """Note what a look has come to: did it change anything, what failed, and was it earlier than its time?
+
+        Returns failures that were not told of yet, and whether what had failed before is mended now.
+        """
+        new = [each for each in failures if each not in self._told]
+        mended = bool(self._told) and not failures
+        self._told = tuple(failures)
+        self._rested = now
+        self._failures = self._failures + 1 if failures else 0
+        if changed or not hastened:
+            self._spacing = _SPACING_S
+        else:
+            self._spacing = min(2 * self._spacing, EVERY_S)
+        pause = min(2.0 ** (self._failures - 1), EVERY_S) if failures else EVERY_S
+        self.due = now + pause
+        return new, mended

@@ -1,0 +1,158 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent knows of its gateway between two looks: what is wanted, what people have decided, how tunnels are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Set
+
+from ..desired.fallback import calendars
+from ..desired.gateway import Gateway
+from ..desired.phase1 import Phase1, address_family
+from ..desired.situation import Situation, local_addresses
+from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
+from ..drivers.host import Host
+from ..drivers.ways import Ways
+from ..observed.kernel import parse_addresses, parse_own
+from ..observed.read import read_stored
+from ..observed.values import Stored
+from .decision.decide import State
+from .decision.reading import wanted_of
+from .decision.standing import ACTIVE
+from .decision.values import Path, View
+from .decision.wanted import Wanted
+from .keeping import read_overrides
+from .probing import Way, ways_of
+from .views import NO_LIFE, Happened, lives_of, view_of
+
+_NOTHING = Happened()
+
+
+class Scene:
+    """The gateway in force and its tunnels. Reading it again is up to whoever has it."""
+
+    def __init__(self, host: Host, charon: Charon, routing: Ways, views: Mapping[str, View]) -> None:
+        self._host = host
+        self._routing = routing
+        self._paths: dict[str, Path | None] = {}
+        self._peers: dict[str, str] = {}
+        self._charon = charon
+        self._number: int | None = None
+        self._usable: Mapping[str, bool] = {}
+        self.gateway = Gateway()
+        self.stored: Stored | None = None
+        self.wanted = Wanted()
+        self.overrides: Mapping[str, str] = {}
+        self.views: dict[str, View] = dict(views)
+        self.ways: Mapping[str, Way] = {}
+        self.calendars: Mapping[str, str] = {}
+        # The tunnels that the agent has anything to do with.
+        self.names: Set[str] = frozenset()
+
+    def read_overrides(self) -> bool:
+        """Read what people have decided; returns whether that is anything new."""
+        before, self.overrides = self.overrides, read_overrides(self._host)
+        return before != self.overrides
+
+    def changed(self) -> bool:
+        """Say whether another generation is in force than the one that was read."""
+        return self._host.generations.current_number() != self._number
+
+    def adopt(self, stored: Stored | None) -> None:
+        """Go by what the engine has read, so that a large gateway is in memory once; None is what must be read anew."""
+        if stored is not None and stored.number == self._number:
+            self.gateway = stored.gateway
+        self.stored = stored
+
+    def read(self) -> None:
+        """Read the generation in force, if it is another one, and the host's addresses. Raises `IpsecError`."""
+        number = self._host.generations.current_number()
+        if number != self._number:
+            stored = (
+                self.stored if self.stored is not None and self.stored.number == number else read_stored(self._host)
+            )
+            self.stored = stored
+            wanted = wanted_of(stored.gateway.fallbacks, stored.gateway.phase1, stored.gateway.phase2)
+            self.gateway, self.wanted, self._number = stored.gateway, wanted, stored.number
+            members = {member for group in wanted.groups.values() for member in group.members}
+            self.names = members | wanted.tunnels.keys()
+            self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
+            self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
+            self._find_ways()
+        self.read_addresses()
+        self.read_paths()
+
+    def read_addresses(self) -> bool:
+        """Find out which tunnels have an address of their own on this host now; returns whether that has changed.
+
+        Raises `IpsecError`.
+        """
+        before = self._usable
+        bound = [name for name, each in self.gateway.phase1.items() if "any" not in each.interfaces]
+        usable = dict.fromkeys(self.gateway.phase1, True)
+        if bound:
+            interfaces = self._host.kernel.interfaces()
+            situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
+            own = parse_own(interfaces)
+            for name in bound:
+                usable[name] = not own.isdisjoint(local_addresses(self.gateway.phase1[name], situation) or ())
+        self._usable = usable
+        for name, view in self.views.items():
+            if view.usable != usable.get(name, view.usable):
+                self.views[name] = dataclasses.replace(view, usable=usable[name])
+        return usable != before
+
+    def read_paths(self) -> None:
+        """Find out which way those tunnels would take that follow it."""
+        followed = [name for name, each in self.wanted.tunnels.items() if each.restart_on_gateway_change]
+        self._paths = {name: self._path(self.gateway.phase1[name]) for name in followed}
+        for name, path in self._paths.items():
+            if self.views[name].path != path:
+                self.views[name] = dataclasses.replace(self.views[name], path=path)
+
+    def _path(self, connection: Phase1) -> Path | None:
+        peer = connection.first_address() or ""
+        # A name is looked up by charon, for each attempt; until then nobody knows which way to go.
+        address = peer if address_family(peer) is not None else self._peers.get(connection.name, "")
+        if not address:
+            return None
+        written = [entry for entry in connection.interfaces if address_family(entry) is not None]
+        found = self._routing.to(address, written[0] if len(written) == len(connection.interfaces) == 1 else "")
+        return None if found is None else Path(found.interface, found.gateway, found.source)
+
+    def refresh(
+        self, names: Iterable[str] | None, state: State, now: float, happened: Mapping[str, Happened] | None = None
+    ) -> None:
+        """Read how tunnels are, all or some; where charon is not there none is up. Raises `DaemonHung`, `ProtocolError`."""
+        chosen = sorted(self.names if names is None else self.names & set(names))
+        if not chosen:
+            return
+        try:
+            lives = lives_of(self._charon.sas(None if len(chosen) == len(self.names) else chosen))
+        except DaemonHung:
+            raise
+        except DaemonUnavailable:
+            lives = {}
+        roles = state.roles
+        for name in chosen:
+            life = lives.get(name, NO_LIFE)
+            if life.up:
+                self._peers[name] = life.peer
+            active = roles.get(name, ACTIVE) == ACTIVE
+            self.views[name] = view_of(
+                life,
+                self.views.get(name),
+                now,
+                (happened or {}).get(name, _NOTHING),
+                usable=self._usable.get(name, True),
+                starts=active and "start" in self.gateway.phase1[name].start_type.split("_"),
+                path=self._paths.get(name),
+            )
+        if names is None:
+            self._find_ways()
+
+    def _find_ways(self) -> None:
+        sources = {name: view.source for name, view in self.views.items()}
+        self.ways = ways_of(self.gateway, self.gateway.fallbacks, sources) if self.wanted.groups else {}

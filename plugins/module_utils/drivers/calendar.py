@@ -1,0 +1,55 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When calendar expressions come round next, by systemd's own reckoning. Source: systemd.time(7), systemd-analyze(1)."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import subprocess
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+_TIMEOUT_S = 10.0
+# The second line is there where the first is not in UTC.
+_MOMENT = re.compile(r"(?:Next elapse|\(in UTC\)): \w+ (\d+-\d+-\d+ \d+:\d+:\d+) UTC")
+
+
+class Calendar(Protocol):
+    """The calendar of the host."""
+
+    def next(self, expressions: Iterable[str]) -> dict[str, float]:
+        """Return when each expression comes round next, in seconds since 1970; without those that never do again."""
+
+
+class SystemdCalendar:
+    """The calendar as systemd-analyze(1) reads it, in the zone of this host."""
+
+    def next(self, expressions: Iterable[str]) -> dict[str, float]:
+        asked = sorted(set(expressions))
+        if not asked:
+            return {}
+        try:
+            done = subprocess.run(
+                ["systemd-analyze", "calendar", "--", *asked],
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                timeout=_TIMEOUT_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
+                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+            )
+        except (FileNotFoundError, subprocess.TimeoutExpired):
+            return {}
+        return dict(_moments(done.stdout, asked))
+
+
+def _moments(said: str, asked: list[str]) -> Iterator[tuple[str, float]]:
+    """Yield expressions with their moments."""
+    for block, expression in zip(said.strip().split("\n\n"), asked):
+        found = _MOMENT.findall(block)
+        if found:
+            moment = dt.datetime.strptime(found[-1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=dt.timezone.utc)
+            yield expression, moment.timestamp()

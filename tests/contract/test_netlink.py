@@ -1,0 +1,107 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The kernel's news: what has happened to links, addresses and routes of ours is told, and what happens to others' is not."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import subprocess
+from collections.abc import Iterator, Set
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import (
+    ADDRESS,
+    EVERYTHING,
+    LINK,
+    ROUTE,
+    Netlink,
+)
+from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
+from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
+
+__all__ = ["_own_network"]
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("_own_network")]
+OURS = 83
+
+
+def ip(command: str) -> None:
+    subprocess.run(["ip", *command.split()], check=True, timeout=10)
+
+
+@pytest.fixture
+def news() -> Iterator[Netlink]:
+    """Return the news of an empty network with one link that is up, from now on."""
+    ip("link add dev wan0 type bridge")
+    ip("address add 192.0.2.1/24 dev wan0 nodad")
+    ip("link set wan0 up")
+    listening = Netlink(frozenset({OURS}))
+    assert listening.happened() == frozenset()
+    yield listening
+    listening.stop()
+
+
+def heard(news: Netlink, kind: str) -> Set[str]:
+    """Return all kinds that were told until one of them was."""
+    found: set[str] = set()
+
+    def told() -> bool:
+        found.update(news.happened())
+        return kind in found
+
+    assert awaited(told), f"{kind} was not told, but {found}"
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "kind"),
+    [
+        ("link add dev x0 type bridge", LINK),
+        ("link delete dev wan0", LINK),
+        ("link set wan0 down", LINK),
+        ("address add 192.0.2.7/24 dev wan0", ADDRESS),
+        ("address delete 192.0.2.1/24 dev wan0", ADDRESS),
+        ("address add 2001:db8::1/64 dev wan0 nodad", ADDRESS),
+        ("route add 10.2.0.0/16 dev wan0 proto 83", ROUTE),
+        ("-6 route add 2001:db8:2::/48 dev wan0 proto 83", ROUTE),
+        ("route add default via 192.0.2.254", ROUTE),
+        ("route add unreachable 10.3.0.0/16 proto 83", ROUTE),
+    ],
+)
+def test_it_is_told_as_it_happens(news: Netlink, command: str, kind: str) -> None:
+    ip(command)
+    assert select.select([news.descriptor()], [], [], 10)[0], "nobody was woken"
+    assert kind in heard(news, kind)
+
+
+def test_a_route_of_ours_that_goes_is_told(news: Netlink) -> None:
+    ip("route add 10.2.0.0/16 dev wan0 proto 83")
+    heard(news, ROUTE)
+    ip("route flush proto 83")
+    assert ROUTE in heard(news, ROUTE)
+
+
+def test_a_thousand_routes_of_others_are_no_news(news: Netlink) -> None:
+    routes = "".join(f"route add 10.{n // 250}.{n % 250}.0/24 dev wan0 proto bird\n" for n in range(1000))
+    subprocess.run(["ip", "-batch", "-"], input=routes, text=True, check=True, timeout=20)
+    ip("address add 192.0.2.9/32 dev wan0")
+    # Its local route is the kernel's own, and no news either.
+    assert heard(news, ADDRESS) == {ADDRESS}
+
+
+def test_news_that_were_too_many_are_news_of_everything(news: Netlink) -> None:
+    with socket.socket(fileno=socket.dup(news.descriptor())) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    routes = "".join(f"route add 10.{n // 250}.{n % 250}.0/24 dev wan0\n" for n in range(1000))
+    subprocess.run(["ip", "-batch", "-"], input=routes, text=True, check=True, timeout=20)
+    assert news.happened() == EVERYTHING
+    ip("link set wan0 down")
+    assert LINK in heard(news, LINK)
+
+
+def test_what_is_cut_off_or_makes_no_sense_is_passed_over(news: Netlink) -> None:
+    cut = struct.pack("=IHHII", 17, 24, 0, 0, 0) + b"\x02"
+    assert list(news._kinds(cut)) == []
+    assert list(news._kinds(struct.pack("=IHHII", 0, 16, 0, 0, 0) * 3)) == []

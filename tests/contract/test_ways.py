@@ -1,0 +1,53 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which way packets would take, and when a calendar comes round: as the kernel and systemd say."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import time
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.calendar import SystemdCalendar
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.ways import KernelWays, Way
+from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
+
+__all__ = ["_own_network"]
+
+
+def ip(command: str) -> None:
+    subprocess.run(["ip", *command.split()], check=True, timeout=10)
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("_own_network")
+def test_the_way_is_that_of_routes_and_rules() -> None:
+    ways = KernelWays()
+    assert ways.to("198.51.100.2") is None
+    for number in (0, 1):
+        ip(f"link add wan{number} type bridge")
+        ip(f"address add 192.0.{number}.1/24 dev wan{number}")
+        ip(f"address add 2001:db8:{number}::1/64 dev wan{number} nodad")
+        ip(f"link set wan{number} up")
+    ip("route add default via 192.0.0.254")
+    ip("-6 route add default via 2001:db8:1::fe")
+    assert ways.to("198.51.100.2") == Way("wan0", "192.0.0.254", "192.0.0.1")
+    assert ways.to("2001:db8:99::2") == Way("wan1", "2001:db8:1::fe", "2001:db8:1::1")
+    assert ways.to("192.0.1.7") == Way("wan1", "", "192.0.1.1")
+    ip("route add default via 192.0.1.254 table 7")
+    ip("rule add from 192.0.1.1 lookup 7")
+    assert ways.to("198.51.100.2", "192.0.1.1") == Way("wan1", "192.0.1.254", "192.0.1.1")
+    assert ways.to("198.51.100.2", "203.0.113.1") is None
+    ip("route add unreachable 198.51.100.2")
+    assert ways.to("198.51.100.2") is None
+
+
+def test_a_calendar_comes_round_as_systemd_says() -> None:
+    now = time.time()
+    moments = SystemdCalendar().next(["*:*:00 UTC", "hourly", "2001-01-01", "hourly"])
+    assert moments.keys() == {"*:*:00 UTC", "hourly"}
+    assert 0 < moments["*:*:00 UTC"] - now <= 61
+    assert dt.datetime.fromtimestamp(moments["hourly"]).minute == 0
+    assert SystemdCalendar().next([]) == {}

@@ -1,0 +1,133 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent puts back what has gone, finds peers that are dead, and does not end by what it cannot do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
+from ansible_collections.swanfleet.ipsec.tests.daemon.agents import AgentHost, answer, gateway, two_lines
+
+pytestmark = [pytest.mark.charon, pytest.mark.root]
+
+
+@pytest.fixture
+def host(release: str) -> Iterator[AgentHost]:
+    """Return a gateway with two route-based tunnels that are up, and an agent that watches over them."""
+    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root, two_lines(Path(root), release=release) as made:
+        answer(made.there)
+        made.apply(gateway({}, hot=True))
+        made.start()
+        made.awaits(lambda: made.up() == ["lyon", "paris"])
+        yield made
+
+
+def test_what_is_deleted_in_the_kernel_is_put_back(host: AgentHost) -> None:
+    whole = host.routes()
+    for command in ("link delete dev xparis", "route flush proto 83", "link set xlyon down", "address flush dev xlyon"):
+        host.here.inside("ip", *command.split())
+        host.awaits(lambda: host.routes() == whole)
+    assert "10.255.1.1/30" in host.here.inside("ip", "address", "show", "dev", "xlyon")
+
+
+def test_a_connection_that_somebody_unloads_is_loaded_again(host: AgentHost) -> None:
+    with host.here.client() as charon:
+        charon.unload_connection("lyon")
+        host.ask_to_look()
+        host.awaits(lambda: "lyon" in charon.connection_names())
+
+
+def test_a_charon_that_crashed_has_its_tunnels_again(host: AgentHost) -> None:
+    host.here.kill()
+    host.here.start()
+    host.awaits(lambda: host.up() == ["lyon", "paris"], timeout=40)
+
+
+def test_what_cannot_be_done_is_told_once_and_done_when_it_can_be(host: AgentHost) -> None:
+    host.here.inside("ip", "link", "delete", "dev", "xparis")
+    host.here.inside("ip", "link", "add", "dev", "xparis", "type", "bridge")
+    host.ask_to_look()
+    host.awaits(lambda: "that is not ours" in host.said() or "no XFRM interface" in host.said())
+    said = host.said().count("xfrm_interface xparis")
+    time.sleep(4)
+    assert host.said().count("xfrm_interface xparis") == said
+    host.here.inside("ip", "link", "delete", "dev", "xparis")
+    host.awaits(lambda: "what could not be put in place before is in place now" in host.said(), timeout=40)
+    assert host.way() == "xparis"
+
+
+def test_there_is_only_one_agent(host: AgentHost) -> None:
+    said = host.run("agent", status=1)
+    assert "swanfleet agent, since" in said
+    assert "holds" in said
+
+
+def test_it_ends_when_it_is_asked_to_and_leaves_tunnels_as_they_are(host: AgentHost) -> None:
+    before = host.spis(), host.routes()
+    host.stop()
+    assert (host.spis(), host.routes()) == before
+
+
+def test_a_state_that_makes_no_sense_is_begun_anew(host: AgentHost) -> None:
+    host.stop()
+    for name in ("run/swanfleet/agent.json", "run/swanfleet/roles.json", "var/lib/swanfleet/overrides.json"):
+        (host.root / name).write_bytes(b"\xff{]")
+    host.start()
+    host.awaits(lambda: host.in_use() == "paris")
+    assert host.up() == ["lyon", "paris"]
+
+
+@each_release.EACH
+@pytest.mark.parametrize("action", ["restart", "none", "on_demand"])
+@pytest.mark.proves("S30", option="phase1.dpd")
+def test_a_silent_peer_is_dead_within_delay_and_timeout_with_ikev2(release: str, action: str) -> None:
+    delay, timeout = 2, 6
+    dpd = {"enabled": True, "delay": delay, "timeout": timeout, "action": action}
+    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root, two_lines(Path(root), release=release) as host:
+        answer(host.there)
+        host.apply(gateway(None, dpd=dpd, init_type="start" if action == "restart" else None))
+        host.start()
+        host.awaits(lambda: "paris" in host.up())
+        host.there.freeze()
+        began = time.monotonic()
+        try:
+            kind = {"restart": "restart", "none": "terminate", "on_demand": "trap"}[action]
+            host.awaits(lambda: [kind] == [each["kind"] for each in host.explained("paris")], timeout=40)
+            took = time.monotonic() - began
+            assert timeout - delay - 2 < took < delay + timeout + 2
+        finally:
+            host.there.thaw()
+        if action == "restart":
+            host.awaits(lambda: "paris" in host.up())
+
+
+def test_a_generation_that_cannot_be_read_forgets_nothing(host: AgentHost) -> None:
+    objects = (
+        host.root / f"var/lib/swanfleet/generations/{(host.root / 'var/lib/swanfleet/generations/current').readlink()}"
+    )
+    host.stop()
+    kept = (objects / "objects.json").read_bytes()
+    (host.root / "run/swanfleet/roles.json").write_text('{"site": "lyon"}')
+    (host.root / "run/swanfleet/agent.json").unlink()
+    (objects / "objects.json").write_bytes(b"{")
+    host.start()
+    host.awaits(lambda: "is no valid JSON" in host.said())
+    (objects / "objects.json").write_bytes(kept)
+    host.ask_to_look()
+    host.awaits(lambda: host.way() == "xlyon")
+    assert host.in_use() == "lyon"
+
+
+def test_signals_are_no_end(host: AgentHost) -> None:
+    assert host.agent is not None
+    for _number in range(3):
+        os.kill(host.agent.pid, signal.SIGHUP)
+    host.awaits(lambda: host.agent is not None and host.agent.poll() is None and host.up() == ["lyon", "paris"])

@@ -1,0 +1,191 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's loop in simulated time: it switches and returns, goes on after a kill, and no failure ends it or makes it spin."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, News
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoUnavailable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import LINK
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
+from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, FakeWay
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
+from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife, Killed
+
+SITE: dict[str, Any] = {
+    "name": "site", "primary": "paris", "fallbacks": ["rome"], "ping_check": True, "ping_address": ["198.51.100.2"],
+    "ping_interval": "1s", "ping_fallback": True, "hold_down": 5,
+}  # fmt: skip
+CUT_AT = 10.0
+KNOWN_WITHIN_S = 4.2
+
+
+@pytest.fixture
+def life() -> FakeLife:
+    """Return a gateway whose primary is up and answers its checks."""
+    host = with_program(wan_host())
+    wanted = config(
+        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
+    )
+    apply(host, {**wanted, "fallbacks": [SITE]})
+    way = FakeWay(frozenset({"192.0.2.1"}), frozenset({"198.51.100.2"}))
+    return FakeLife(host, echoes=FakeEchoes({"wan0": way}, "wan0"))
+
+
+def cut(life: FakeLife, *, at: float = CUT_AT, until: float = 1e9) -> None:
+    """Have the primary's line lose everything for a while."""
+    life.at(at, lambda: setattr(life.echoes.ways["wan0"], "cut", True))
+    life.at(until, lambda: setattr(life.echoes.ways["wan0"], "cut", False))
+
+
+def in_use(host: FakeHost) -> str:
+    found = host.files.read(host.paths.roles)
+    return "" if found is None else str(json.loads(found.content).get("site", ""))
+
+
+def test_it_switches_when_the_primary_is_silent_and_returns_when_it_answers(life: FakeLife) -> None:
+    cut(life, until=20.0)
+    used: list[tuple[float, str]] = []
+    for moment in (CUT_AT, CUT_AT + KNOWN_WITHIN_S, 20.0, 40.0):
+        life.at(moment, lambda moment=moment: used.append((moment, in_use(life.host))))  # type: ignore[misc]
+    life.run()
+    assert used == [(CUT_AT, "paris"), (CUT_AT + KNOWN_WITHIN_S, "rome"), (20.0, "rome"), (40.0, "paris")]
+    assert life.notified == ["ready", "stopping"]
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["paris"]
+
+
+def test_where_nothing_happens_it_looks_as_often_as_its_checks_need(life: FakeLife) -> None:
+    life.run()
+    assert life.waits < 60 * 6
+    # Each second one request, and nothing is told.
+    assert len(life.echoes.asked) in (59, 60, 61)
+    assert life.said == []
+
+
+@pytest.mark.parametrize("call", range(0, 60, 3))
+def test_killed_at_any_call_the_next_agent_ends_what_it_had_begun(life: FakeLife, call: int) -> None:
+    cut(life)
+    life.at(CUT_AT, life.host.calls.clear)
+    life.at(CUT_AT, lambda: setattr(life.host, "fail_at", (call, Killed())))
+    try:
+        life.run()
+    except Killed:
+        life.host.files.locked_by = None
+        life.host.fail_at = None
+        life.until = life.host.clock.time + 60
+        life.run()
+    assert in_use(life.host) == "rome"
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["rome"]
+
+
+def test_a_switch_is_made_when_a_run_has_let_go_of_the_lock(life: FakeLife) -> None:
+    cut(life)
+    life.at(CUT_AT + 1, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
+    life.at(30.0, lambda: setattr(life.host.files, "locked_by", None))
+    life.run()
+    assert in_use(life.host) == "rome"
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["rome"]
+    assert not any("lock" in text for text in life.said)
+
+
+def test_what_fails_is_told_once_and_does_not_spin(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[float] = []
+
+    def refused(*_arguments: Any, **_named: Any) -> None:
+        tried.append(life.host.clock.time)
+        raise IpsecError("no such luck")
+
+    monkeypatch.setattr("ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting.restore", refused)
+    life.run()
+    assert life.said.count("no such luck") == 1
+    assert len(tried) < 10
+
+
+def test_a_fault_of_the_program_is_told_in_full_and_does_not_end_it(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: Any, **_named: Any) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr("ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting.restore", broken)
+    cut(life)
+    life.run()
+    assert [text for text in life.said if "Traceback" in text and "KeyError: 'oops'" in text]
+    assert in_use(life.host) == "rome"
+
+
+def test_without_the_right_to_ask_it_says_so_once_and_switches_nothing(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unable(_requests: Any) -> None:
+        raise EchoUnavailable("this process may open no raw socket")
+
+    monkeypatch.setattr(life.echoes, "ask", unable)
+    life.run()
+    assert life.said == ["this process may open no raw socket"]
+    assert in_use(life.host) == "paris"
+
+
+def test_a_charon_that_hangs_is_asked_seldom_and_told_of_once(life: FakeLife) -> None:
+    life.at(5.0, lambda: setattr(life.host.charon, "unavailable", DaemonHung("it hangs")))
+    life.at(6.0, lambda: life.charon.append(News(CHANGED, "paris")))
+    life.run()
+    assert life.said.count("it hangs") <= 2
+    assert life.host.charon.commands["list-sas"] < 30
+
+
+def test_what_is_gone_is_put_back_when_the_kernel_tells(life: FakeLife) -> None:
+    def gone() -> None:
+        del life.host.kernel.links["ipsec-paris"]
+        life.kernel.add(LINK)
+
+    back: list[bool] = []
+    life.at(5.0, gone)
+    life.at(6.0, lambda: back.append("ipsec-paris" in life.host.kernel.links))
+    life.run()
+    assert back == [True]
+    assert any(text.startswith("put in place: add link ipsec-paris") for text in life.said)
+
+
+def test_a_signal_has_it_look_at_everything(life: FakeLife) -> None:
+    def gone() -> None:
+        del life.host.kernel.links["ipsec-paris"]
+        life.signals.add(LOOK)
+
+    back: list[bool] = []
+    life.at(5.0, gone)
+    life.at(5.5, lambda: back.append("ipsec-paris" in life.host.kernel.links))
+    life.run()
+    assert back == [True]
+    assert life.notified == ["ready", "reloading", "ready", "stopping"]
+
+
+def test_it_ends_when_there_is_a_newer_program(life: FakeLife) -> None:
+    life.at(5.0, lambda: setattr(life, "newer", True))
+    life.run()
+    assert life.host.clock.time < 8
+    assert life.notified == ["ready", "stopping"]
+
+
+def test_a_new_generation_is_taken_up_within_a_second(life: FakeLife) -> None:
+    wanted = config(
+        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
+    )
+    turned = {**SITE, "primary": "rome", "fallbacks": ["paris"], "ping_address": ["198.51.100.3"]}
+    life.echoes.ways["wan0"].peers |= {"198.51.100.3"}
+    life.at(5.0, lambda: apply(life.host, {**wanted, "fallbacks": [turned]}))
+    asked: list[int] = []
+    life.at(5.01, lambda: asked.append(len(life.echoes.asked)))
+    life.until = 9.0
+    life.run()
+    assert {each.address for each in life.echoes.asked[: asked[0]]} == {"198.51.100.2"}
+    later = [each.address for each in life.echoes.asked[asked[0] :]]
+    assert later[-2:] == ["198.51.100.3"] * 2

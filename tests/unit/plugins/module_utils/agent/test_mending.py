@@ -1,0 +1,73 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""When the engine looks at the host: soon where something happened, less and less often where that is in vain."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.mending import EVERY_S, Mending
+
+
+def looked(mending: Mending, now: float, *failures: str, changed: bool = False, hastened: bool = False) -> list[str]:
+    return mending.done(now, changed=changed, failures=failures, hastened=hastened)[0]
+
+
+def test_it_looks_at_once_and_then_every_half_minute() -> None:
+    mending = Mending()
+    assert mending.due <= 0
+    looked(mending, 100.0, changed=True)
+    assert mending.due == 100.0 + EVERY_S
+
+
+def test_news_are_looked_at_soon_but_together() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    mending.heard(110.0)
+    mending.heard(110.05)
+    assert mending.due == pytest.approx(110.1)
+
+
+def test_what_is_wanted_waits_for_nothing() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    mending.wanted(100.01)
+    assert mending.due == 100.01
+
+
+def test_news_in_vain_are_looked_at_less_and_less_often() -> None:
+    mending, now, looks = Mending(), 0.0, 0
+    looked(mending, now)
+    while now < 600:
+        # Containers come and go all the time.
+        now += 0.05
+        mending.heard(now)
+        if now >= mending.due:
+            looked(mending, now, hastened=True)
+            looks += 1
+    assert looks < 600 / EVERY_S + 8
+    looked(mending, now, changed=True, hastened=True)
+    mending.heard(now + 5)
+    assert mending.due == pytest.approx(now + 5.1)
+
+
+def test_a_failure_is_told_once_and_tried_again_after_longer_and_longer() -> None:
+    mending, now, pauses = Mending(), 0.0, []
+    assert looked(mending, now, "no room") == ["no room"]
+    for _attempt in range(7):
+        pauses.append(mending.due - now)
+        now = mending.due
+        # What happens meanwhile does not hasten it.
+        mending.heard(now - 0.5)
+        assert looked(mending, now, "no room") == []
+    assert pauses == [1, 2, 4, 8, 16, EVERY_S, EVERY_S]
+    assert looked(mending, now, "no room", "no route") == ["no route"]
+    assert mending.done(now, changed=True, failures=[], hastened=False) == ([], True)
+    assert mending.done(now, changed=False, failures=[], hastened=False) == ([], False)
+    assert looked(mending, now, "no room") == ["no room"]
+
+
+def test_a_lock_that_is_held_is_tried_again_soon() -> None:
+    mending = Mending()
+    mending.locked(50.0)
+    assert 50.0 < mending.due < 51.0

@@ -1,0 +1,114 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the agent makes of charon's SAs, and from when on a tunnel counts as down."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import View
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.views import (
+    NO_LIFE,
+    Happened,
+    Life,
+    known_down,
+    lives_of,
+    remembered,
+    view_of,
+)
+
+NOW = 1000.0
+
+
+def sa(state: str = "ESTABLISHED", child: str = "INSTALLED", task: str = "", **more: Any) -> dict[str, Any]:
+    children = {"lan-1": {"name": "lan", "uniqueid": "1", "state": child, "packets-in": "7"}} if child else {}
+    return {
+        "uniqueid": "1", "state": state, "initiator": "yes", "local-host": "192.0.2.1", "remote-host": "192.0.2.2",
+        "responder-spi": "01", "child-sas": children, **({"tasks-active": [task]} if task else {}), **more,
+    }  # fmt: skip
+
+
+UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2")
+
+
+@pytest.mark.parametrize(
+    ("trees", "life"),
+    [
+        pytest.param([sa()], UP, id="up"),
+        pytest.param([sa(child="REKEYING")], UP, id="up while its keys are renewed"),
+        pytest.param([sa(), sa("CONNECTING", "")], UP, id="up beside another that is being set up"),
+        pytest.param(
+            [sa(child="")], Life(source="192.0.2.1", peer="192.0.2.2"), id="without a CHILD_SA it carries nothing"
+        ),
+        pytest.param(
+            [sa("CONNECTING", "")],
+            Life(connecting=True, trying=True, source="192.0.2.1", peer="192.0.2.2"),
+            id="set up by this end",
+        ),
+        pytest.param(
+            [sa("CONNECTING", "", initiator="no")],
+            Life(connecting=True, source="192.0.2.1", peer="192.0.2.2"),
+            id="set up by its peer",
+        ),
+        pytest.param(
+            [sa(child="", task="CHILD_CREATE")],
+            Life(connecting=True, trying=True, source="192.0.2.1", peer="192.0.2.2"),
+            id="its CHILD_SA is being set up",
+        ),
+    ],
+)
+def test_what_charon_shows_of_a_tunnel(trees: list[dict[str, Any]], life: Life) -> None:
+    assert lives_of([("t", tree) for tree in trees]) == {"t": life}
+
+
+@pytest.mark.parametrize("state", ["DELETING", "REKEYED", "DESTROYING"])
+def test_what_is_ending_is_not_there(state: str) -> None:
+    assert lives_of([("t", sa(state))]) == {}
+
+
+@pytest.mark.parametrize(
+    ("trees", "pending"),
+    [
+        ([sa(task="IKE_DPD")], True),
+        ([sa(task="IKE_MOBIKE")], True),
+        ([sa(task="CHILD_REKEY")], False),
+        # One of two that answers is enough.
+        ([sa(task="IKE_DPD"), sa()], False),
+        ([sa("CONNECTING", "", task="IKE_DPD")], False),
+    ],
+)
+def test_a_check_that_waits_is_seen(trees: list[dict[str, Any]], pending: bool) -> None:
+    assert lives_of([("t", tree) for tree in trees])["t"].check_pending is pending
+
+
+TRYING = Life(connecting=True, trying=True)
+DOWN = View(down_since=900.0)
+
+
+@pytest.mark.parametrize(
+    ("life", "before", "happened", "starts", "since"),
+    [
+        pytest.param(UP, DOWN, Happened(), True, None, id="up"),
+        pytest.param(NO_LIFE, View(up=True), Happened(), False, None, id="lost, and nobody sets it up"),
+        pytest.param(NO_LIFE, View(up=True), Happened(), True, NOW, id="lost, and it shall be up"),
+        pytest.param(TRYING, None, Happened(), False, NOW, id="being set up"),
+        pytest.param(TRYING, DOWN, Happened(), False, 900.0, id="being set up for long"),
+        pytest.param(NO_LIFE, DOWN, Happened(), False, 900.0, id="given up, and not wanted by anybody else"),
+        pytest.param(NO_LIFE, View(up=True), Happened(given_up=True), False, NOW, id="its peer is dead"),
+        pytest.param(NO_LIFE, DOWN, Happened(ended=True), False, None, id="we have ended it"),
+        pytest.param(NO_LIFE, DOWN, Happened(given_up=True, ended=True), False, 900.0, id="ended as its peer is dead"),
+        pytest.param(Life(connecting=True), None, Happened(), False, None, id="its peer sets it up"),
+    ],
+)
+def test_since_when_it_is_down(
+    life: Life, before: View | None, happened: Happened, starts: bool, since: float | None
+) -> None:
+    assert view_of(life, before, NOW, happened, usable=True, starts=starts).down_since == since
+
+
+def test_what_is_known_of_a_tunnel_that_is_down_outlives_the_agent() -> None:
+    views = {"a": DOWN, "b": View(up=True)}
+    assert known_down(views) == {"a": 900.0}
+    assert remembered(["a", "b"], known_down(views)) == {"a": DOWN}
