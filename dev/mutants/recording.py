@@ -56,7 +56,6 @@ class Suite:
                 groups[0 if test.startswith(own) else 2].append(test)
         return [sorted(group, key=lambda test: (self.seconds[test], test)) for group in groups if group]
 
-
     def within(self, groups: Sequence[Sequence[str]], seconds: float) -> list[list[str]]:
         """Return what of some groups of tests takes no longer than some seconds altogether."""
         found: list[list[str]] = []
