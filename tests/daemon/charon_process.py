@@ -13,11 +13,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonUnavailable, ViciCharon
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import (
+    DaemonRefused,
+    DaemonUnavailable,
+    ViciCharon,
+)
 from ansible_collections.swanfleet.ipsec.tests.daemon import releases
 from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT, HOST
 from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
@@ -273,7 +277,10 @@ class CharonProcess:
 def clean(charon: ViciCharon) -> None:
     """Take everything out of a daemon that vici can put in: SAs, connections, pools, authorities, secrets."""
     for _connection, tree in charon.sas():
-        charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
+        # One that was just ending by itself is refused, and gone in a moment.
+        with suppress(DaemonRefused):
+            charon.terminate(ike_id=int(tree["uniqueid"]), timeout_ms=2000, force=True)
+    assert awaited(lambda: not charon.sas())
     for name in charon.connection_names():
         charon.unload_connection(name)
     # An address goes back to its pool a moment after its IKE_SA has ended.

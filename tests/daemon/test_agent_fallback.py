@@ -32,9 +32,9 @@ def host(release: str) -> Iterator[AgentHost]:
         yield made
 
 
-def cold(host: AgentHost, fallback: dict[str, Any] = CHECKED, **more: Any) -> None:
+def cold(host: AgentHost, fallback: dict[str, Any] | None = None, **more: Any) -> None:
     """Have the primary up and the agent running."""
-    host.apply(gateway(fallback, **more))
+    host.apply(gateway(CHECKED if fallback is None else fallback, **more))
     host.start()
     host.awaits(lambda: host.up() == ["paris"])
 
