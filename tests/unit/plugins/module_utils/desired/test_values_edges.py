@@ -9,7 +9,9 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals, rounds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import firewall, identities, kinds, proposals, rounds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.holding import secrets_in
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import (
     Kind,
@@ -20,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
     options_of,
     parse_object,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
@@ -45,6 +48,9 @@ LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
         pytest.param(kinds.INTERFACE_NAME, "a" * 15, "a" * 15, id="an interface of 15 characters"),
         pytest.param(kinds.LOCAL_INTERFACE, "a" * 15, "a" * 15, id="here too"),
         pytest.param(kinds.SECRET, Secret("s3cret"), Secret("s3cret"), id="a secret that is one already"),
+        pytest.param(firewall.PROTOCOL, 1, "1", id="the lowest number of a protocol"),
+        pytest.param(firewall.PROTOCOL, "255", "255", id="the highest number of a protocol"),
+        pytest.param(firewall.PROTOCOL, "TCP", "tcp", id="the name of a protocol"),
         pytest.param(kinds.integer(0, 9), "0", 0, id="the lowest number"),
         pytest.param(kinds.integer(0, 9), 9, 9, id="the highest number"),
     ],
@@ -55,6 +61,7 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
 
 HOST = "an address, a subnet, a range (192.0.2.1-192.0.2.9) or a host name is needed"
 INTERFACE = "an interface name of letters, digits, '_', '-' and '.' is needed, at most 15 characters"
+PROTOCOL = "a protocol is needed: any, tcp, udp, icmp, icmpv6, another by name, or a number from 1 to 255"
 LOCAL = "an interface name (at most 15 characters), an address of this host, or 'any' is needed"
 
 
@@ -76,6 +83,10 @@ LOCAL = "an interface name (at most 15 characters), an address of this host, or 
             for text in ("", "0x", "a:", "::", 45)
         ),
         pytest.param(rounds.HANDLE, "00" * 65, ON_TOKEN, id="a handle too long"),
+        *(
+            pytest.param(firewall.PROTOCOL, value, PROTOCOL, id=f"the protocol {value!r}")
+            for value in (0, 256, "x", "", "-1", True, None)
+        ),
     ],
 )
 def test_refused(kind: Kind, written: Any, message: str) -> None:
@@ -169,6 +180,15 @@ def test_what_ansible_is_told() -> None:
 )
 def test_types_in_words_of_ansible(kind: Kind, told: str) -> None:
     assert kind.ansible == told
+
+
+@pytest.mark.parametrize("cls", [Config, RunOptions, Fallback])
+def test_every_option_has_a_type_that_ansible_knows(cls: type[Any]) -> None:
+    def words(spec: dict[str, Any]) -> set[str]:
+        below = [words(each["options"]) for each in spec.values() if "options" in each]
+        return set().union({word for each in spec.values() for word in (each["type"], each.get("elements"))}, *below)
+
+    assert words(argument_spec(cls)) <= {"str", "int", "bool", "list", "dict", None}
 
 
 def test_choices_are_told() -> None:
