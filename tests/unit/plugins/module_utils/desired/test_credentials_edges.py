@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import der
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import key_id_of, read_certificate
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import check_credentials, with_contents
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import (
+    check_credentials,
+    with_contents,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.distinguished_names import (
     is_pattern,
     parse_distinguished_name,

@@ -100,7 +100,9 @@ def test_what_esp_refuses(written: str | None, message: str) -> None:
     ("written", "message"),
     [
         pytest.param("aes256-sha256", "'aes256' encrypts, which AH does not: leave it out", id="a cipher"),
-        pytest.param("aes256gcm16", "'aes256gcm16' encrypts, which AH does not: leave it out", id="a cipher with its own"),
+        pytest.param(
+            "aes256gcm16", "'aes256gcm16' encrypts, which AH does not: leave it out", id="a cipher with its own"
+        ),
         pytest.param("sha256-prfsha256", "'prfsha256' belongs to phase 1", id="what is of phase 1"),
         pytest.param("modp4096", "an integrity algorithm is missing, such as sha256", id="a group alone"),
         pytest.param(None, "a text is needed, such as aes256-sha256-modp4096", id="no text"),

@@ -9,7 +9,13 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import firewall, identities, kinds, proposals, rounds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
+    firewall,
+    identities,
+    kinds,
+    proposals,
+    rounds,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES, Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.holding import secrets_in
