@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.selectors import (
     PROTOCOLS,
     SERVICES,
+    one_sided,
     parse_selector,
 )
 
@@ -65,3 +66,26 @@ def test_the_numbers_at_the_ends(written: str, taken: str) -> None:
 def test_what_is_beyond_them(written: str) -> None:
     with pytest.raises(ValueError, match="protocol and port are written as in"):
         parse_selector(f"10.1.0.0/24[{written}]")
+
+
+def test_a_range_of_one_address_is_that_address() -> None:
+    assert parse_selector("10.1.0.1-10.1.0.1[tcp]") == "10.1.0.1/32[6]"
+
+
+@pytest.mark.parametrize(
+    ("local", "remote", "wanted"),
+    [
+        pytest.param(["10.1.0.0/24[6]", "10.1.0.0/24[17]"], ["10.2.0.0/24[6]"], "", id="one pair is enough"),
+        pytest.param(["10.1.0.0/24", "2001:db8::/64"], ["10.2.0.0/24"], "", id="so it is for families"),
+        pytest.param(["10.1.0.0/24[6]"], ["10.2.0.0/24[17]", "10.3.0.0/24[1]"], (
+            "a network with the protocol of local_networks is needed, or with none: both sides of a selector have one protocol"
+        ), id="no protocol of both"),
+        pytest.param(["2001:db8::/64"], ["10.2.0.0/24"], (
+            "a network of the family of local_networks is needed (IPv6): both sides of a selector have one family"
+        ), id="no family of both"),
+        pytest.param(["dynamic[6]"], ["10.2.0.0/24"], "", id="the endpoint's own address"),
+        pytest.param([], ["10.2.0.0/24"], "", id="nothing"),
+    ],
+)  # fmt: skip
+def test_a_packet_has_both_sides(local: list[str], remote: list[str], wanted: str) -> None:
+    assert one_sided(local, remote) == wanted

@@ -31,7 +31,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import MSS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec, kind_spec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
 
 ON_TOKEN = "the id of an object of a token is needed, in hexadecimal (in quotes where it has digits alone)"
@@ -218,6 +218,8 @@ def test_each_list_of_a_gateway_is_empty_where_nobody_gives_it() -> None:
 
 def test_choices_are_told() -> None:
     assert (kinds.choice((1, 2)).choices, kinds.NAME.choices) == ((1, 2), ())
+    assert kind_spec(kinds.choice((1, 2))) == {"type": "int", "choices": [1, 2]}
+    assert kind_spec(list_of(kinds.choice(("a", "b")))) == {"type": "list", "elements": "str", "choices": ["a", "b"]}
     assert [kind.secret for kind in (kinds.SECRET, kinds.NAME)] == [True, False]
 
 
