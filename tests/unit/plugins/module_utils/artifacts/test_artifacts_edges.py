@@ -164,6 +164,17 @@ def test_a_range_is_routed_by_its_networks_and_nothing_by_a_port() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "told"), [("abc", "a, b, c"), ("abcd", "a, b, c and 1 more"), ("abcdef", "a, b, c and 3 more")]
+)
+def test_a_warning_names_three_and_counts_the_others(names: str, told: str) -> None:
+    connections = [{**ROME, "name": name, "interfaces": ["wan0"]} for name in names]
+    without = dataclasses.replace(SITUATION, interfaces=frozenset({"lo"}))
+    assert artifacts(parse_gateway(config(connections, [])), without).warnings == (
+        f"this host has no interface wan0 now; its last known addresses are used for phase1 {told}",
+    )
+
+
 def test_what_is_known_of_each_connection() -> None:
     found = made(config([PARIS, {**ROME, "init_type": "none"}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     assert found.parts == {name: parts_of(tree) for name, tree in found.connections.items()}
