@@ -83,6 +83,7 @@ def test_a_text_by_hand_is_read() -> None:
             "remote_endpoints": ["198.51.100.2", "gw.example.org"], "remote_id": "198.51.100.2", "ip_type": "any",
         }, id="a list with blanks"),
         pytest.param("local {", "local-1 { round = 0", {}, id="a suffix"),
+        pytest.param("local {", "local { revocation = relaxed", {}, id="a key that means nothing to this end"),
         pytest.param("id = 198.51.100.2", 'id = "%any"', {"remote_id": "any"}, id="anybody"),
         pytest.param("id = 198.51.100.2\n", "", {"remote_id": "any"}, id="anybody, unsaid"),
         pytest.param("id = 198.51.100.2", "id = @gw.example.org", {"remote_id": "fqdn:gw.example.org"}, id="an FQDN"),
@@ -136,6 +137,16 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             "version = 2", "",
             ["text:2: connections.paris.version: is not given; without it charon takes both versions; 1 or 2 is needed"],
             id="a default that no option says",
+        ),
+        pytest.param(
+            "local {", "locol {\n}\nlocal {",
+            ["text:9: connections.paris.locol: no option stands for this section yet; did you mean local?"],
+            id="a misspelt section",
+        ),
+        pytest.param(
+            "id = 198.51.100.2", 'id = 198.51.100.2\nca_id = "%any"',
+            ["text:15: connections.paris.remote.ca_id is '%any': no option can keep it; it would become 'any:'"],
+            id="an authority that is anybody",
         ),
         pytest.param(
             "version = 2", "version = 2\nversion =",
@@ -278,3 +289,44 @@ def test_many_problems_are_counted() -> None:
     lines = str(refused.value).splitlines()
     assert len(lines) == 51
     assert lines[-1] == "and: 250 more: mend these first, they are often the same again"
+
+
+SERVER = """\
+connections {
+  server {
+    version = 2
+    remote_addrs = 203.0.113.9
+    proposals = aes256-sha256-modp4096
+    mediation = yes
+    local { auth = psk }
+    remote { auth = psk }
+  }
+}
+"""
+
+
+def test_a_mediated_peer_is_who_the_other_end_must_be_where_nobody_else_is_named() -> None:
+    found = read(PARIS.replace("version = 2", "version = 2\nmediated_by = server") + SERVER)
+    paris = found.gateway.phase1["paris"]
+    assert (paris.mediated_by, paris.mediation_peer) == ("server", "address:198.51.100.2")
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        pytest.param("ike-paris", ["secrets.ike-paris.secret: what follows 0s must be base64, what follows 0x"], id="its own"),
+        pytest.param("ike-other", [], id="another's"),
+    ],
+)
+def test_secrets_of_others_are_no_matter_of_the_connection_that_is_asked_about(secret: str, told: list[str]) -> None:
+    damaged = PARIS.replace("hunter2", "0xhunter2").partition("secrets {")[2]
+    if secret == "ike-other":  # noqa: S105  # the name of a section
+        damaged = damaged.replace("ike-paris", secret).replace("id = 198.51.100.2", "id = other.example.org")
+    text = PARIS.partition("secrets {")[0] + "secrets {" + damaged
+    try:
+        read_gateway(parse_settings(text, file="text"), only={"paris"})
+        messages = []
+    except ValidationError as error:
+        messages = str(error).splitlines()
+    assert len(messages) == len(told)
+    assert all(part in message for part, message in zip(told, messages))
