@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.credentials import credential_files, credentials
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import public_key_id
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import LEFT_OUT
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.tests.generators import material
 
 ENDS: dict[str, Any] = {"name": "paris", "remote_endpoints": ["198.51.100.2"]}
@@ -45,6 +47,14 @@ def test_the_bare_public_keys_of_both_ends_are_files_that_anybody_may_read() -> 
         f"pubkey/swanfleet-{OURS}.pem": 0o644,
         f"pubkey/swanfleet-{THEIRS}.pem": 0o644,
     }
+
+
+def test_a_connection_names_the_files_of_its_bare_public_keys() -> None:
+    tree: Any = artifacts(gateway(BY_PUBLIC_KEYS), Situation(b"k" * 32)).connections["paris"]
+    assert (tree["local"]["pubkeys"], tree["remote"]["pubkeys"]) == (
+        [f"swanfleet-{OURS}.pem"],
+        [f"swanfleet-{THEIRS}.pem"],
+    )
 
 
 def test_a_key_whose_text_is_left_out_is_the_one_of_its_certificate() -> None:

@@ -291,6 +291,15 @@ def test_many_problems_are_counted() -> None:
     assert lines[-1] == "and: 250 more: mend these first, they are often the same again"
 
 
+@pytest.mark.parametrize(
+    ("release", "rekey_time"), [((5, 9, 8), 3600), ((5, 9, 9), 6545), ((6, 0, 1), 6545), ((), 6545)]
+)
+def test_where_only_the_end_is_given_an_older_charon_rekeys_as_by_default(release: Any, rekey_time: int) -> None:
+    text = PARIS.replace("        rekey_time = 54m\n", "").replace("life_time = 1h", "life_time = 2h")
+    found = read_gateway(parse_settings(text, file="text"), release=release).gateway.phase2["paris/lan"]
+    assert (found.lifetime, found.rekeyed_after("time", found.lifetime)) == (7200, rekey_time)
+
+
 SERVER = """\
 connections {
   server {

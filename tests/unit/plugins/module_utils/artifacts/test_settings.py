@@ -106,6 +106,11 @@ NAMES = 'names have none of # { } : . , = " and no blanks'
             "main:1: the references of this section run in a circle, or there are far too many of them",
             id="a section in itself",
         ),
+        pytest.param(
+            "".join(f"a{n} : a{n + 1}.x, b{n + 1}.x {{ }}\nb{n} : a{n + 1}.x, b{n + 1}.x {{ }}\n" for n in range(12)),
+            "main:1: the references of this section run in a circle, or there are far too many of them",
+            id="each reference is looked up in twice as many places",
+        ),
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:

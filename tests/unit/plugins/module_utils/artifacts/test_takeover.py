@@ -82,6 +82,13 @@ def taken(texts: dict[str, str], *names: str) -> TakenOver:
             f"t : u {{ }}\nu {{ unique = no }}\nconnections {{ {connection('a', '198.51.100.1', above=': t ')} }}\n"
             f"secrets {{ {SA} }}\n{INCLUDE}", "a", INCLUDE, id="and what that referred to",
         ),
+        *(
+            pytest.param(
+                f"{kind} {{ t {{ }} }}\nconnections {{ {connection('a', '198.51.100.1', above=f': {kind}.t ')} }}\n"
+                f"secrets {{ {SA} }}\n{INCLUDE}", "a", f"{kind} {{ t {{ }} }}\n{INCLUDE}", id=f"but not {kind}",
+            )
+            for kind in ("authorities", "pools")
+        ),
         pytest.param(
             f"connections {{ {A} }}\nsecrets {{ {SA} {secret('old', 'x.org')} }}\n{INCLUDE}", "a",
             f"secrets {{  {secret('old', 'x.org')} }}\n{INCLUDE}", id="a secret of nobody stays",
