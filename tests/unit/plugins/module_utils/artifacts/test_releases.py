@@ -61,7 +61,8 @@ NO_PLUGIN = (
 def test_a_way_to_authenticate_may_need_plugins(remote: Any, missing: list[tuple[str, str, str]]) -> None:
     found = unmet({"paris": {"remote": remote, "children": {}}}, version="6.1.0", plugins=("vici",))
     assert [(each.where, each.option, each.value, each.wanted) for each in found] == [
-        ("phase1 paris", "remote.auth", method, NO_PLUGIN.format(plugin, package)) for method, plugin, package in missing
+        ("phase1 paris", "remote.auth", method, NO_PLUGIN.format(plugin, package))
+        for method, plugin, package in missing
     ]
 
 

@@ -208,7 +208,10 @@ def test_a_secret_stays_for_whatever_a_peer_may_be_known_by(old: str, new: str, 
 
 def test_a_section_that_ends_in_another_file_stays_though_nothing_refers_to_it_any_more() -> None:
     a = connection("a", "198.51.100.1", above=": t ")
-    texts = {MAIN: f"include t.conf\n}}\nconnections {{ {a} }}\nsecrets {{ {SA} }}\n{INCLUDE}", "/s/t.conf": "t { unique = no\n"}
+    texts = {
+        MAIN: f"include t.conf\n}}\nconnections {{ {a} }}\nsecrets {{ {SA} }}\n{INCLUDE}",
+        "/s/t.conf": "t { unique = no\n",
+    }
     assert taken(texts, "a").rest.texts == {MAIN: f"include t.conf\n}}\n{INCLUDE}"}
 
 

@@ -38,8 +38,6 @@ NOBODY = ObservedDaemon(DaemonState("charon-systemd", "5.9.8", (), "", 0), froze
             (f"unload authority {name}", SECTION.replace("-fleet-", f"-{name}-")) for name in "abc"], id="some that were ours"),
     ],
 )  # fmt: skip
-def test_what_charon_is_told(
-    held: dict[str, Any], load: list[tuple[str, str]], unload: list[tuple[str, str]]
-) -> None:
+def test_what_charon_is_told(held: dict[str, Any], load: list[tuple[str, str]], unload: list[tuple[str, str]]) -> None:
     steps = plan_authorities(WANTED, dataclasses.replace(NOBODY, authorities=held))
     assert tuple([(str(step), step.key) for step in each] for each in steps) == (load, unload)
