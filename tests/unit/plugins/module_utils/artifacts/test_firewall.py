@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.boxes import Box
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import NftTable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import NftSet
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import check_gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 
@@ -25,11 +26,17 @@ ANY4, ANY6 = (0, 2**32 - 1), (0, 2**128 - 1)
 ANY_PROTOCOL, ANY_PORT = (0, 255), (0, 65535)
 
 
-def table(phase1: Config, *phase2: Config, shunts: list[Config] | None = None, **names: tuple[str, ...]) -> NftTable:
-    wish = {"phase1": [{**PARIS, **phase1}], "phase2": list(phase2), "shunts": shunts or []}
-    gateway = parse_gateway(wish)
+def sets_of(
+    phase1: Config,
+    *phase2: Config,
+    shunts: Sequence[Config] = (),
+    names: Mapping[str, tuple[str, ...]] | None = None,
+) -> Mapping[str, NftSet]:
+    gateway = parse_gateway({"phase1": [{**PARIS, **phase1}], "phase2": list(phase2), "shunts": list(shunts)})
     check_gateway(gateway)
-    return firewall(gateway, Situation(b"k" * 32, names=names))[0].table
+    made, warnings = firewall(gateway, Situation(b"k" * 32, names=names or {}))
+    assert (made.table is None, warnings) == (False, [])
+    return made.table.sets if made.table is not None else {}
 
 
 def span(text: str) -> tuple[int, int]:
@@ -39,7 +46,7 @@ def span(text: str) -> tuple[int, int]:
 
 def test_a_peer_after_one_that_has_a_name_is_let_in_too() -> None:
     endpoints = ["gw.example.org", "198.51.100.2", "198.51.100.9"]
-    sets = table({"firewall_rule": True, "remote_endpoints": endpoints}, **{"gw.example.org": ("203.0.113.7",)}).sets
+    sets = sets_of({"firewall_rule": True, "remote_endpoints": endpoints}, names={"gw.example.org": ("203.0.113.7",)})
     found = {name.partition("4_")[0]: each.boxes for name, each in sets.items()}
     assert found == {
         "peers": ((span("198.51.100.2/32"),), (span("198.51.100.9/32"),)),
@@ -49,10 +56,10 @@ def test_a_peer_after_one_that_has_a_name_is_let_in_too() -> None:
 
 def test_a_guard_of_ipv6_alone_is_one() -> None:
     child = {"local_networks": ["2001:db8:1::/64"], "remote_networks": ["2001:db8:3::/64"]}
-    sets = table({}, {**LAN, **child}).sets
+    sets = sets_of({}, {**LAN, **child})
     assert {name: each.boxes for name, each in sets.items()} == {"guard6": ((span("2001:db8:3::/64"),),)}
     both = {"local_networks": ["10.1.0.0/16", "2001:db8:1::/64"], "remote_networks": ["10.3.0.0/16", "2001:db8:3::/64"]}
-    assert table({}, {**LAN, **both}).sets.keys() == {"guard4", "guard6"}
+    assert sets_of({}, {**LAN, **both}).keys() == {"guard4", "guard6"}
 
 
 @pytest.mark.parametrize(
@@ -75,6 +82,6 @@ def test_a_guard_of_ipv6_alone_is_one() -> None:
 )  # fmt: skip
 def test_what_a_shunt_lets_pass_passes_the_guard(local: str, remote: str, passing: dict[str, Box]) -> None:
     shunt = {"name": "clear", "type": "pass", "local_networks": [local], "remote_networks": [remote]}
-    sets = table({}, LAN, shunts=[shunt]).sets
+    sets = sets_of({}, LAN, shunts=[shunt])
     found = {name: each.boxes for name, each in sets.items() if name.startswith("guard_pass_")}
     assert found == {f"guard_pass_{kind}": (box,) for kind, box in passing.items()}

@@ -159,5 +159,5 @@ def test_a_key_by_ed25519_goes_with_its_certificate() -> None:
 def test_missing_files_are_told_in_the_order_of_names() -> None:
     connections = [{**SHORT, "name": name, "certificate": f"/{name}.pem"} for name in "bca"]
     with pytest.raises(ValidationError) as refused:
-        with_contents(parse_gateway({"phase1": connections}), {}.get, Gateway())
+        with_contents(parse_gateway({"phase1": connections}), lambda _path: None, Gateway())
     assert [problem.where for problem in refused.value.problems] == ["phase1 a", "phase1 b", "phase1 c"]
