@@ -89,6 +89,12 @@ def test_selectors_of_different_protocols_do_not_overlap() -> None:
         assert bool(refused(two(tcp, other))) is overlap
 
 
+def test_no_packet_has_the_protocols_of_two_sides() -> None:
+    tcp = phase2("paris", "10.1.0.0/24[tcp]", "10.2.0.0/24")
+    for protocol, overlap in (("tcp", True), ("udp", False)):
+        assert bool(refused(two(tcp, phase2("rome", "10.1.0.0/24", f"10.2.0.0/24[{protocol}]")))) is overlap
+
+
 def test_policies_without_an_interface_may_overlap() -> None:
     assert refused(two(PARIS, phase2("rome", "10.1.0.0/24", "10.2.0.0/24"), interface=None)) == []
 

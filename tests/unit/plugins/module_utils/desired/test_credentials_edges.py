@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
@@ -13,6 +14,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import der
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import key_id_of, read_certificate
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import (
     check_credentials,
+    container_of,
     with_contents,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.distinguished_names import (
@@ -20,6 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.distinguis
     parse_distinguished_name,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pem import canonical, decoded
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.generators import material
 
@@ -161,3 +164,17 @@ def test_missing_files_are_told_in_the_order_of_names() -> None:
     with pytest.raises(ValidationError) as refused:
         with_contents(parse_gateway({"phase1": connections}), lambda _path: None, Gateway())
     assert [problem.where for problem in refused.value.problems] == ["phase1 a", "phase1 b", "phase1 c"]
+
+
+def test_an_authority_is_one_whose_certificate_says_so() -> None:
+    raw, says = decoded(material.AUTHORITY), b"\x30\x03\x01\x01\xff"
+    assert raw.count(says) == 1
+    assert read_certificate(material.AUTHORITY).authority
+    assert not read_certificate(canonical("CERTIFICATE", raw.replace(says, says[:-1] + b"\x00"))).authority
+
+
+def test_a_container_whose_passphrase_nobody_has_is_left_alone() -> None:
+    key = {"name": "own", "pkcs12": material.CONTAINER, "passphrase": material.PASSPHRASE}
+    gateway = parse_gateway({"private_keys": [key]})
+    assert container_of(gateway, gateway.private_keys["own"]) is not None
+    assert container_of(gateway, dataclasses.replace(gateway.private_keys["own"], passphrase=None)) is None
