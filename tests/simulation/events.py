@@ -54,7 +54,13 @@ def mixed_wish() -> Wanted:
     passive = ("cold-2", "hot-1", "plain-p", "calendar-1")
     members = [member for group in groups for member in group.members]
     tunnels = {
-        name: Tunnel(name in passive, _DEAD if index % 2 else None, index % 3 != 1)
+        name: Tunnel(
+            name in passive,
+            _DEAD if index % 2 else None,
+            index % 3 != 1,
+            lifetime=45.0 if index % 4 == 1 else None,
+            starts=index % 8 == 1,
+        )
         for index, name in enumerate(members)
     }
     return Wanted({group.name: group for group in groups}, tunnels)
@@ -148,6 +154,10 @@ def _peer_sets_up(world: World, tunnel: str, _choice: int) -> None:
         world.set_up_by_peer(tunnel)
 
 
+def _renewed(world: World, tunnel: str, _choice: int) -> None:
+    world.renewed_by_peer(tunnel)
+
+
 def _wish(world: World, tunnel: str, choice: int) -> None:
     """Another release of the playbook: fewer groups, another order, other settings."""
     wish = mixed_wish()
@@ -185,4 +195,5 @@ EVENTS: tuple[Callable[[World, str, int], None], ...] = (
     _peer_sets_up,
     _wish,
     _agent_starts_again,
+    _renewed,
 )

@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision import values
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import REMEMBERED, Decided, decide
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import PATIENCE_S
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.lifetimes import AGAIN_AFTER_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import ACTIVE, READY, STANDBY
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import AUTO, Action, Observation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
@@ -23,7 +24,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wan
 from .world import World
 
 KINDS = frozenset(
-    (values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.NOTE)
+    (
+        *(values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.END),
+        values.NOTE,
+    )
 )
 
 
@@ -36,6 +40,7 @@ class Rules:
     broken: set[str] = dataclasses.field(default_factory=set)
     initiated: dict[str, float] = dataclasses.field(default_factory=dict)
     switches: int = 0
+    ends: int = 0
 
     def __call__(self, world: World, seen: Observation, decided: Decided) -> None:
         """Check one look of the agent."""
@@ -52,6 +57,9 @@ class Rules:
                 self._initiation(world, seen, decided, action)
             if action.kind == values.SWITCH:
                 self._switch(world, seen, action)
+            if action.older_than:
+                self._end(world, action)
+        self._ages(world, seen)
         self._log(decided)
         assert decided.wake is None or decided.wake > world.now
         if world.looks % self.thorough == 0:
@@ -96,6 +104,21 @@ class Rules:
             assert group.returns
             held = world.now - self.left.get(group.name, world.now)
             assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
+
+    def _end(self, world: World, action: Action) -> None:
+        born = world.sas[action.tunnel].born
+        assert action.kind in (values.END, values.RESTART)
+        assert born is not None
+        assert world.now - born >= action.older_than - 1e-6, f"too early: {action}"
+        assert action.older_than == world.wanted.tunnel(action.tunnel).lifetime
+        self.ends += 1
+
+    def _ages(self, world: World, seen: Observation) -> None:
+        for name, tunnel in seen.wanted.tunnels.items():
+            born = world.sas[name].born
+            if tunnel.lifetime is not None and born is not None:
+                # The rest is for what was done about it just before, for another reason.
+                assert world.now - born <= tunnel.lifetime + AGAIN_AFTER_S + 1e-6, f"{name} is too old"
 
     def _fails(self, world: World, seen: Observation, group: Group) -> bool:
         view, check = seen.view(group.primary), group.check

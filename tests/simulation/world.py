@@ -62,6 +62,7 @@ class Sa:
     check_pending: bool = False
     made: int = 0
     source: str = ""
+    born: float | None = None
 
 
 @dataclass
@@ -150,6 +151,12 @@ class World:
         self._come_up(tunnel)
         self.look()
 
+    def renewed_by_peer(self, tunnel: str) -> None:
+        """Let a tunnel's peer renew its IKE SA."""
+        if self.sas[tunnel].up:
+            self.sas[tunnel].born = self.now
+            self.look()
+
     def forget(self, *, everything: bool) -> None:
         """Let the agent start again: from what it has written down, or as if it had never been there."""
         recalled = State(self.seed) if everything else load_state(dump_state(self.state))
@@ -211,6 +218,7 @@ class World:
             0,
             sa.source if sa.up else "",
             line.path,
+            sa.born,
         )
 
     def _carry_out(self, action: Action) -> None:
@@ -221,7 +229,7 @@ class World:
         elif action.kind == values.RESTART:
             self._gone(action.tunnel, dead=False)
             self._initiate(action.tunnel)
-        elif action.kind in (values.TERMINATE, values.TRAP):
+        elif action.kind in (values.TERMINATE, values.TRAP, values.END):
             self._gone(action.tunnel, dead=False)
 
     def _probe(self, action: Action) -> None:
@@ -274,7 +282,7 @@ class World:
     def _come_up(self, tunnel: str) -> None:
         path = self.lines[tunnel].path
         made = self.sas[tunnel].made + 1
-        self.sas[tunnel] = Sa(up=True, made=made, source=path.source if path else "")
+        self.sas[tunnel] = Sa(up=True, made=made, source=path.source if path else "", born=self.now)
 
     def _given_up(self, tunnel: str, made: int) -> None:
         if self.sas[tunnel].made == made and self.sas[tunnel].connecting:

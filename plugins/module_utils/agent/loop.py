@@ -24,7 +24,7 @@ from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .scene import Scene
@@ -305,8 +305,8 @@ class Agent:
                 self._telling.trouble(refused)
             self._pending = self._pending[1:]
             self._touch(action.tunnel)
-            if action.kind in (TERMINATE, RESTART, TRAP):
-                found_dead = action.kind != TERMINATE or not action.group
+            if action.kind in (TERMINATE, RESTART, TRAP, END):
+                found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
                 self._happened[action.tunnel] = Happened(given_up=found_dead, ended=True)
         self._save()
 

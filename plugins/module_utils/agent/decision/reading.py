@@ -69,4 +69,7 @@ def _tunnel(connection: Phase1) -> Tunnel:
     # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
     enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
     peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
-    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change)
+    # Without rekeying charon sets the IKE SA no end (desired/page_settings.py).
+    lifetime = None if connection.rekey else float(connection.lifetime)
+    starts = lifetime is not None and "start" in connection.start_type.split("_")
+    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts)

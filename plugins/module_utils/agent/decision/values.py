@@ -21,6 +21,8 @@ TERMINATE = "terminate"
 RESTART = "restart"
 # End the SAs the same way, and leave it to the next packet to initiate.
 TRAP = "trap"
+# End the SAs without waiting for the peer; who wants them up, or has a packet for them, may set them up again.
+END = "end"
 # Nothing is done, and people want to know why.
 NOTE = "note"
 
@@ -47,6 +49,7 @@ class View:
     `down_since` is the moment from which SAs are missing that somebody wanted: the peer was found dead, or did not accept an
     initiation. A tunnel that waits for traffic or for its peer has none. `usable` says whether its own address is there.
     `path` is where it would go if it were set up now, `source` the address that its IKE SA has; `received` counts packets.
+    `born` is when its oldest IKE SA was established, None without one.
     """
 
     up: bool = False
@@ -58,6 +61,8 @@ class View:
     received: int = dataclasses.field(default=0, compare=False)
     source: str = ""
     path: Path | None = None
+    # charon tells whole seconds of its age, so that two looks differ.
+    born: float | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,10 @@ _ABSENT = View(usable=False)
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do, with the reason in words. Actions are done in their order."""
+    """One thing to do, with the reason in words. Actions are done in their order.
+
+    `older_than`, where it is not 0, is the age in seconds that an IKE SA must have reached for anything to be done about it.
+    """
 
     kind: str
     tunnel: str
@@ -102,6 +110,7 @@ class Action:
     instead_of: str = ""
     addresses: tuple[str, ...] = ()
     sequence: int = 0
+    older_than: float = 0.0
 
 
 @dataclass(frozen=True)

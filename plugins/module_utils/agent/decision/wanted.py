@@ -84,11 +84,17 @@ class DeadPeer:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """What a tunnel by itself asks of the agent."""
+    """What a tunnel by itself asks of the agent.
+
+    `lifetime` is after how many seconds an IKE SA ends whose end charon does not know, None where it does. `starts` says that
+    it is set up again at once, whoever ends it; it is only told where the agent may end it.
+    """
 
     responder_only: bool = False
     dead_peer: DeadPeer | None = None
     restart_on_gateway_change: bool = False
+    lifetime: float | None = None
+    starts: bool = False
 
 
 @dataclass(frozen=True)

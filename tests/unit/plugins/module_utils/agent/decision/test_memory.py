@@ -12,7 +12,7 @@ import random
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import State
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.memory import dump_state, load_state
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import Check
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import Check, Tunnel
 from ansible_collections.swanfleet.ipsec.tests.simulation.events import Event, happen, mixed_world
 from ansible_collections.swanfleet.ipsec.tests.simulation.rules import one_group
 
@@ -51,6 +51,13 @@ def test_answers_of_some_addresses_are_kept() -> None:
     health = world.state.groups["g"].health
     assert health is not None
     assert any(len(each.answered) > 1 for each in health.rounds)
+    assert load_state(dump_state(world.state)) == dataclasses.replace(world.state, last=None, wakes={})
+
+
+def test_what_was_just_ended_is_kept() -> None:
+    world = one_group(tunnels={"p": Tunnel(lifetime=62.0)})
+    world.run(62.5)
+    assert world.state.ended
     assert load_state(dump_state(world.state)) == dataclasses.replace(world.state, last=None, wakes={})
 
 
