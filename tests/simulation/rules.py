@@ -41,10 +41,13 @@ class Rules:
     initiated: dict[str, float] = dataclasses.field(default_factory=dict)
     switches: int = 0
     ends: int = 0
+    moves: int = 0
+    told: dict[str, list[values.Resolved]] = dataclasses.field(default_factory=dict)
 
     def __call__(self, world: World, seen: Observation, decided: Decided) -> None:
         """Check one look of the agent."""
         self._roles(seen, decided)
+        self._hear(seen)
         for name, group in seen.wanted.groups.items():
             if self._fails(world, seen, group):
                 self.broken.add(name)
@@ -57,8 +60,7 @@ class Rules:
                 self._initiation(world, seen, decided, action)
             if action.kind == values.SWITCH:
                 self._switch(world, seen, action)
-            if action.older_than:
-                self._end(world, action)
+            self._anew(world, action)
         self._ages(world, seen)
         self._log(decided)
         assert decided.wake is None or decided.wake > world.now
@@ -112,6 +114,26 @@ class Rules:
         assert world.now - born >= action.older_than - 1e-6, f"too early: {action}"
         assert action.older_than == world.wanted.tunnel(action.tunnel).lifetime
         self.ends += 1
+
+    def _hear(self, seen: Observation) -> None:
+        for name, answer in seen.names.items():
+            heard = self.told.setdefault(name, [])
+            if answer.addresses and answer not in heard[-1:]:
+                heard.append(answer)
+
+    def _anew(self, world: World, action: Action) -> None:
+        if "has moved" in action.reason:
+            self._move(world, action)
+        if action.older_than:
+            self._end(world, action)
+
+    def _move(self, world: World, action: Action) -> None:
+        heard = self.told[world.wanted.tunnel(action.tunnel).name]
+        peer = world.sas[action.tunnel].peer
+        assert action.kind in (values.END, values.RESTART)
+        assert not any(peer in each.addresses for each in heard[-2:]), f"has not moved: {action}"
+        assert any(peer in each.addresses for each in heard[:-2]), f"its name never was there: {action}"
+        self.moves += 1
 
     def _ages(self, world: World, seen: Observation) -> None:
         for name, tunnel in seen.wanted.tunnels.items():

@@ -61,9 +61,10 @@ class Acting:
             return str(refused)
         return ""
 
-    def mend(self, known: Stored | None, *, daemon_hangs: bool) -> Restored:
+    def mend(self, known: Stored | None, *, daemon_hangs: bool, names: Mapping[str, tuple[str, ...]]) -> Restored:
         """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
+        `names` are the addresses of names, as they were looked up.
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
         return restore(
@@ -73,6 +74,7 @@ class Acting:
             program="swanfleet agent",
             patience=0.0,
             known=known,
+            names=names,
         )
 
     def _children(self, tunnel: str) -> list[str]:

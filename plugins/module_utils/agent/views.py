@@ -113,6 +113,7 @@ def view_of(
         check_pending=life.check_pending,
         received=life.received,
         source=life.source,
+        peer=life.peer,
         path=path,
         born=None if life.age is None else now - life.age,
     )

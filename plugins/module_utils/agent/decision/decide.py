@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from .fallback import turn
 from .lifetimes import Ended, expired
+from .names import Named, follow_names
 from .paths import Followed, follow_paths
 from .peers import Suspicion, dead_peers
 from .standing import STANDBY, Standing, adopted, fresh
@@ -32,6 +33,7 @@ class State:
     suspicions: Mapping[str, Suspicion] = dataclasses.field(default_factory=dict)
     followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
     ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
+    named: Mapping[str, Named] = dataclasses.field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     # What saves looking at a group of which nothing is new.
     last: Observation | None = None
@@ -73,6 +75,10 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
     busy.update(each.tunnel for each in restarted)
     over, ends = expired(state.ended, observation, busy, clock)
     actions += [_without_start(each, groups) for each in ends]
+    busy.update(each.tunnel for each in ends)
+    standby = {member for each in groups.values() for member, role in each.roles.items() if role == STANDBY}
+    named, moved = follow_names(state.named, observation, busy, standby, state.seed, clock)
+    actions += moved
     told = [Decision(now, action) for action in actions if action.kind != PROBE]
     decided = State(
         state.seed,
@@ -80,6 +86,7 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
         suspicions,
         followed,
         over,
+        named,
         (*state.decisions, *told)[-REMEMBERED:] if told else state.decisions,
         observation.later(),
         wakes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...desired.fallback import Fallback, checked_inside, children_of, milliseconds
-from ...desired.phase1 import Phase1
+from ...desired.phase1 import Phase1, address_family
 from ...desired.phase2 import Phase2
 from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
 
@@ -71,5 +71,7 @@ def _tunnel(connection: Phase1) -> Tunnel:
     peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
     # Without rekeying charon sets the IKE SA no end (desired/page_settings.py).
     lifetime = None if connection.rekey else float(connection.lifetime)
-    starts = lifetime is not None and "start" in connection.start_type.split("_")
-    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts)
+    first = connection.first_address() or ""
+    name = first if not connection.responder_only and first and address_family(first) is None else ""
+    starts = bool(lifetime or name) and "start" in connection.start_type.split("_")
+    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts, name)

@@ -48,7 +48,8 @@ class View:
 
     `down_since` is the moment from which SAs are missing that somebody wanted: the peer was found dead, or did not accept an
     initiation. A tunnel that waits for traffic or for its peer has none. `usable` says whether its own address is there.
-    `path` is where it would go if it were set up now, `source` the address that its IKE SA has; `received` counts packets.
+    `path` is where it would go if it were set up now, `source` the address that its IKE SA has and `peer` that of its peer;
+    `received` counts packets.
     `born` is when its oldest IKE SA was established, None without one.
     """
 
@@ -60,6 +61,7 @@ class View:
     # That packets come in all the time is no news.
     received: int = dataclasses.field(default=0, compare=False)
     source: str = ""
+    peer: str = ""
     path: Path | None = None
     # charon tells whole seconds of its age, so that two looks differ.
     born: float | None = dataclasses.field(default=None, compare=False)
@@ -75,6 +77,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """What a name service has told of a name the last time, and when; no addresses where the name has none, or nobody knows."""
+
+    addresses: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
 
@@ -83,6 +93,7 @@ class Observation:
     answers: tuple[Answer, ...] = ()
     due: frozenset[str] = frozenset()
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    names: Mapping[str, Resolved] = dataclasses.field(default_factory=dict)
 
     def view(self, tunnel: str) -> View:
         """Return what is seen of a tunnel; one that nothing is known of is not there."""
