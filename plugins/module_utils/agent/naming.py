@@ -29,6 +29,8 @@ class Naming:
         self._next: dict[str, float] = {}
         self._failed: dict[str, int] = {}
         self._seen: dict[str, dict[str, float]] = {}
+        # When the first of them is due.
+        self._soonest = 0.0
         self.answers: dict[str, Resolved] = {}
 
     def look(self, now: float, names: Set[str], awaited: Set[str]) -> bool:
@@ -36,10 +38,10 @@ class Naming:
 
         Tunnels that are down wait for the `awaited` ones among `names`.
         """
-        if not names and not self._next:
+        told = self._lookups.told() if self._lookups.under_way else {}
+        if not told and names == self._next.keys() and now < self._soonest:
             return False
         before = self.held()
-        told = self._lookups.told()
         for name, addresses in told.items():
             if name in names:
                 self._take(name, addresses, now, hasty=name in awaited)
@@ -53,7 +55,9 @@ class Naming:
                 break
             self._next[name] = now + self._pause(name, hasty=name in awaited)
         for name, seen in self._seen.items():
-            self._seen[name] = {each: at for each, at in seen.items() if now - at < _HELD_S or at == max(seen.values())}
+            last = max(seen.values())
+            self._seen[name] = {each: at for each, at in seen.items() if now - at < _HELD_S or at == last}
+        self._soonest = min(self._next.values(), default=now + EVERY_S)
         return self.held() != before
 
     def due(self, now: float) -> float:
@@ -61,7 +65,7 @@ class Naming:
         if self._lookups.under_way:
             return now + _SOON_S
         # What could not be asked is asked a little later.
-        return max(min(self._next.values(), default=now + EVERY_S), now + _SOON_S)
+        return max(self._soonest, now + _SOON_S)
 
     def held(self) -> Mapping[str, tuple[str, ...]]:
         """Return the addresses that each name has, or had a short time ago; without those of which none is known."""

@@ -76,8 +76,9 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
     over, ends = expired(state.ended, observation, busy, clock)
     actions += [_without_start(each, groups) for each in ends]
     busy.update(each.tunnel for each in ends)
-    standby = {member for each in groups.values() for member, role in each.roles.items() if role == STANDBY}
-    named, moved = follow_names(state.named, observation, busy, standby, state.seed, clock)
+    named, moved = follow_names(
+        state.named, observation, busy, lambda tunnel: _on_standby(tunnel, groups), state.seed, clock
+    )
     actions += moved
     told = [Decision(now, action) for action in actions if action.kind != PROBE]
     decided = State(

@@ -11,11 +11,11 @@ itself or by MOBIKE, is left where it is: its name may be late.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass
 
 from .timing import Clock, backoff
-from .values import END, INITIATE, RESTART, Action, Observation, Resolved, View
+from .values import END, INITIATE, NOTE, RESTART, Action, Observation, Resolved, View
 from .wanted import Tunnel
 
 # So many answers in a row must be without the address of the SA.
@@ -45,11 +45,16 @@ class Named:
 
 
 def follow_names(
-    before: Mapping[str, Named], seen: Observation, busy: Set[str], standby: Set[str], seed: str, clock: Clock
+    before: Mapping[str, Named],
+    seen: Observation,
+    busy: Set[str],
+    standby: Callable[[str], bool],
+    seed: str,
+    clock: Clock,
 ) -> tuple[dict[str, Named], list[Action]]:
     """Return what is known of names now, and what follows for their tunnels.
 
-    Something else is done about `busy` tunnels just now, and those on `standby` are not initiated.
+    Something else is done about `busy` tunnels just now. Those on `standby` are not initiated; to find that out takes a while.
     """
     after: dict[str, Named] = {}
     actions: list[Action] = []
@@ -85,12 +90,12 @@ def _heard(known: Named, answer: Resolved, view: View) -> Named:
 
 
 def _moved(
-    known: Named, name: str, wanted: Tunnel, view: View, standby: Set[str], clock: Clock
+    known: Named, name: str, wanted: Tunnel, view: View, standby: Callable[[str], bool], clock: Clock
 ) -> tuple[Named, Action | None]:
     known = dataclasses.replace(known, waits=False, attempts=0, next=0.0)
     if known.missed < MISSED or not (known.moved is None or clock.past(known.moved + SPACING_S)):
         return known, None
-    kind = RESTART if wanted.starts and name not in standby else END
+    kind = RESTART if wanted.starts and not standby(name) else END
     reason = f"{wanted.name} has moved: the peer is at {view.peer}, and the last {MISSED} answers have {known.known[-1]} instead"
     return dataclasses.replace(known, missed=0, moved=clock.now), Action(kind, name, reason)
 
@@ -101,15 +106,19 @@ def _awaited(
     wanted: Tunnel,
     answer: Resolved,
     view: View,
-    standby: Set[str],
+    standby: Callable[[str], bool],
     seed: str,
     clock: Clock,
 ) -> tuple[Named, Action | None]:
     known = dataclasses.replace(known, missed=0)
-    if view.connecting or not wanted.starts or not view.usable or name in standby:
-        return dataclasses.replace(known, waits=False, attempts=0, next=0.0), None
+    nothing = dataclasses.replace(known, waits=False, attempts=0, next=0.0)
+    if not wanted.starts or not view.usable or standby(name):
+        return nothing, None
     if not answer.addresses:
-        return dataclasses.replace(known, waits=True, attempts=0, next=0.0), None
+        note = Action(NOTE, name, f"{wanted.name} has no address: it is set up as soon as there is one")
+        return dataclasses.replace(nothing, waits=True), None if known.waits else note
+    if view.connecting:
+        return nothing, None
     if not known.waits or not clock.past(known.next):
         return known, None
     attempts = known.attempts + 1

@@ -219,7 +219,7 @@ def test_a_name_that_gets_an_address_has_its_tunnel_initiated_at_once(named: Fak
     named.at(26.0, lambda: setattr(named, "until", 26.0))
     named.run()
     assert 3 <= asked[0] <= 6
-    assert explained(named.host) == ["initiate"]
+    assert explained(named.host) == ["note", "initiate"]
     assert "198.51.100.9" in repr(named.host.firewall.ruleset())
 
 

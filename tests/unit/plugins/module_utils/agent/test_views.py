@@ -113,7 +113,8 @@ def test_since_when_it_is_down(
 def test_a_tunnel_is_as_old_as_the_oldest_of_its_ike_sas() -> None:
     trees = [sa(), sa(established="300"), sa("CONNECTING", "", established="900")]
     life = lives_of([("t", tree) for tree in trees])["t"]
-    assert view_of(life, None, NOW, usable=True, starts=False).born == NOW - 300
+    view = view_of(life, None, NOW, usable=True, starts=False)
+    assert (view.born, view.peer) == (NOW - 300, "192.0.2.2")
     assert view_of(NO_LIFE, None, NOW, usable=True, starts=False).born is None
 
 

@@ -290,6 +290,24 @@ def test_the_agent_keeps_up_what_the_engine_has_ready(options: dict[str, Any], a
 
 
 @pytest.mark.parametrize(
+    ("settings", "name", "starts"),
+    [
+        ({"remote_endpoints": ["192.0.2.2"]}, "", False),
+        ({"remote_endpoints": ["gw.example.net"]}, "gw.example.net", True),
+        ({"remote_endpoints": ["192.0.2.0/24", "gw.example.net"], "init_type": "on_demand"}, "gw.example.net", False),
+        # charon goes to the first that is an address or a name.
+        ({"remote_endpoints": ["192.0.2.2", "gw.example.net"]}, "", False),
+        # Whoever only responds has nobody to go to.
+        ({"remote_endpoints": ["gw.example.net"], "responder_only": True}, "", False),
+    ],
+)
+def test_a_name_is_followed_where_this_end_goes_to_it(settings: dict[str, Any], name: str, *, starts: bool) -> None:
+    host = gateway(**settings)
+    tunnel = wanted_of({}, host.phase1, host.phase2).tunnel("paris")
+    assert (tunnel.name, tunnel.starts) == (name, starts)
+
+
+@pytest.mark.parametrize(
     ("settings", "lifetime", "starts"),
     [
         ({"lifetime": 3600}, None, False),

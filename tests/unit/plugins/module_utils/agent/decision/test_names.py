@@ -11,6 +11,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.nam
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
     END,
     INITIATE,
+    NOTE,
     RESTART,
     Action,
     Observation,
@@ -96,8 +97,10 @@ def test_a_name_that_moves_all_the_time_sets_its_tunnel_up_anew_no_more_often_th
 
 def test_a_tunnel_that_waits_for_its_name_is_initiated_when_that_has_an_address() -> None:
     named = Named()
-    assert named.look(0) == []
+    assert named.look(0) == [Action(NOTE, "paris", f"{NAME} has no address: it is set up as soon as there is one")]
     assert named.look(5) == []
+    assert named.look(6, connecting=True) == []
+    assert named.look(7) == []
     assert named.look(10, OLD) == [Action(INITIATE, "paris", f"{NAME} has the address {OLD} now")]
     assert named.look(10.1, again=True) == []
     assert named.look(10.2, again=True, connecting=True) == []
