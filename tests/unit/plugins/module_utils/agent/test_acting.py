@@ -25,7 +25,7 @@ class Aged(FakeCharon):
 
     def sas(self, names: Any = None) -> list[Any]:
         found = super().sas(names)
-        return [(name, {**sa, "established": str(age)}) for (name, sa), age in zip(found, self.ages)]
+        return [(name, {**sa, "established": str(self.ages[index])}) for index, (name, sa) in enumerate(found)]
 
 
 @pytest.fixture
