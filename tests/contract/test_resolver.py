@@ -44,7 +44,7 @@ def test_names_are_told_with_their_addresses_or_none(lookups: Lookups) -> None:
 
 def test_a_service_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
     real = subprocess.Popen
-    started = []
+    started: list[subprocess.Popen[bytes]] = []
 
     def silent(_argv: list[str], **named: object) -> subprocess.Popen[bytes]:
         started.append(real(["sleep", "60"], **named))  # type: ignore[call-overload]  # as the driver calls it

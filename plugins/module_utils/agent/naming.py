@@ -47,7 +47,7 @@ class Naming:
                 self._take(name, addresses, now, hasty=name in awaited)
         for name in self._next.keys() - names:
             for kept in (self._next, self._failed, self._seen, self.answers):
-                kept.pop(name, None)  # type: ignore[attr-defined]  # four dictionaries, each of other values
+                kept.pop(name, None)
         for name in sorted(names - self._next.keys()):
             self._next[name] = now
         for name in sorted(names, key=lambda each: self._next[each]):
