@@ -66,7 +66,7 @@ class AgentHost:
         """Start the agent, and return when it tells whoever has started it that it is ready, as it tells systemd."""
         place = self.root / "notify"
         place.unlink(missing_ok=True)
-        # The journal of this computer has nothing to do with it.
+        # The journal of this computer has nothing to do with it, and names are those that charon knows (`know`).
         argv = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "sh", "-c", _WITHOUT_JOURNAL, "agent"]
         inside, command = self.command("agent")[:4], self.command("agent")[4:]
         with self.log.open("ab") as log, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
@@ -77,7 +77,7 @@ class AgentHost:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**ENVIRONMENT, "NOTIFY_SOCKET": str(place)},
+                env={**ENVIRONMENT, "NOTIFY_SOCKET": str(place), "KNOWN": str(self.here.directory)},
             )
             try:
                 while notified.recv(4096) != b"READY=1":
@@ -189,6 +189,7 @@ _AS_THE_UNIT = (
 _WITHOUT_JOURNAL = """\
 mount --make-rprivate /
 [ ! -d /run/systemd/journal ] || mount -t tmpfs none /run/systemd/journal
+for name in hosts resolv.conf; do [ ! -f "$KNOWN/$name" ] || mount --bind "$KNOWN/$name" "/etc/$name"; done
 exec "$@"
 """
 

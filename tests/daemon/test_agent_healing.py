@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
-from ansible_collections.swanfleet.ipsec.tests.daemon.agents import AgentHost, answer, gateway, two_lines
+from ansible_collections.swanfleet.ipsec.tests.daemon.agents import LINES, AgentHost, answer, gateway, two_lines
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 
@@ -131,3 +131,29 @@ def test_signals_are_no_end(host: AgentHost) -> None:
     for _number in range(3):
         os.kill(host.agent.pid, signal.SIGHUP)
     host.awaits(lambda: host.agent is not None and host.agent.poll() is None and host.up() == ["lyon", "paris"])
+
+
+@each_release.EACH
+@pytest.mark.parametrize("starts", [True, False])
+@pytest.mark.proves("S24", option="phase1.rekey")
+def test_an_ike_sa_that_nobody_renews_ends_after_its_lifetime(release: str, *, starts: bool) -> None:
+    """The shortest lifetime that there is; of two tunnels the peer renews one, in time."""
+    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root, two_lines(Path(root), release=release) as host:
+        answer(host.there)
+        host.apply(gateway(None, rekey=False, lifetime=60, init_type="start" if starts else "none"))
+        if not starts:
+            with host.here.client() as charon:
+                for name in LINES:
+                    charon.initiate(ike=name, child="lan", timeout_ms=5000)
+        host.start()
+        host.awaits(lambda: host.up() == ["lyon", "paris"])
+        began, before = time.monotonic(), dict(host.ike_sas())
+        host.awaits(lambda: time.monotonic() > began + 30, timeout=40)
+        with host.there.client() as peer:
+            assert peer.rekey(ike="lyon") == 1
+        host.awaits(lambda: dict(host.ike_sas()).get("paris") != before["paris"], timeout=50)
+        assert 57 < time.monotonic() - began < 66
+        kind = "restart" if starts else "end"
+        assert [each["kind"] for each in host.explained("paris")] == [kind]
+        assert host.explained("lyon") == []
+        host.awaits(lambda: host.up() == (["lyon", "paris"] if starts else ["lyon"]))

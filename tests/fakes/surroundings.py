@@ -18,6 +18,36 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, F
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost
 
 
+@dataclass
+class FakeLookups:
+    """Takes the place of `Getent`: `known` has the addresses of names, others have none; `silent` ones are never told."""
+
+    known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    most: int = 8
+    asked: list[str] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
+
+    @property
+    def under_way(self) -> int:
+        return len(self.pending)
+
+    def ask(self, name: str) -> bool:
+        if name in self.pending or len(self.pending) >= self.most:
+            return name in self.pending
+        self.asked.append(name)
+        self.pending.append(name)
+        return True
+
+    def told(self) -> dict[str, tuple[str, ...]]:
+        found = {name: self.known.get(name, ()) for name in self.pending if name not in self.silent}
+        self.pending = [name for name in self.pending if name in self.silent]
+        return found
+
+    def stop(self) -> None:
+        self.pending.clear()
+
+
 class Killed(BaseException):
     """The agent is killed at this very moment."""
 
@@ -38,6 +68,7 @@ class FakeLife:
     said: list[str] = field(default_factory=list)
     notified: list[str] = field(default_factory=list)
     newer: bool = False
+    lookups: FakeLookups = field(default_factory=FakeLookups)
     way: Way | None = None
     waits: int = 0
     watchdog_s: float | None = None
@@ -49,7 +80,17 @@ class FakeLife:
     def surroundings(self) -> Surroundings:
         """Return it as the agent takes it."""
         return Surroundings(
-            self.host.host.charon, _Told(self), _Happened(self), self.echoes, self, self, self, self, self, self
+            self.host.host.charon,
+            _Told(self),
+            _Happened(self),
+            self.echoes,
+            self,
+            self,
+            self,
+            self,
+            self,
+            self,
+            self.lookups,
         )
 
     def at(self, moment: float, event: Callable[[], object]) -> None:

@@ -54,7 +54,14 @@ def mixed_wish() -> Wanted:
     passive = ("cold-2", "hot-1", "plain-p", "calendar-1")
     members = [member for group in groups for member in group.members]
     tunnels = {
-        name: Tunnel(name in passive, _DEAD if index % 2 else None, index % 3 != 1)
+        name: Tunnel(
+            name in passive,
+            _DEAD if index % 2 else None,
+            index % 3 != 1,
+            lifetime=45.0 if index % 4 == 1 else None,
+            starts=index % 8 == 1 or index % 5 in (0, 2),
+            name=f"{name}.example.net" if index % 5 in (0, 2) and name not in passive else "",
+        )
         for index, name in enumerate(members)
     }
     return Wanted({group.name: group for group in groups}, tunnels)
@@ -148,6 +155,18 @@ def _peer_sets_up(world: World, tunnel: str, _choice: int) -> None:
         world.set_up_by_peer(tunnel)
 
 
+def _renewed(world: World, tunnel: str, _choice: int) -> None:
+    world.renewed_by_peer(tunnel)
+
+
+def _name(world: World, _tunnel: str, choice: int) -> None:
+    named = [each.name for each in world.wanted.tunnels.values() if each.name]
+    answer = ((), ADDRESSES[:1], ADDRESSES[1:2], ADDRESSES[:2])[choice // 3 % 4]
+    for _time in range(1 + choice % 3):
+        world.resolve(named[choice % len(named)], *answer)
+        world.run(1.0)
+
+
 def _wish(world: World, tunnel: str, choice: int) -> None:
     """Another release of the playbook: fewer groups, another order, other settings."""
     wish = mixed_wish()
@@ -185,4 +204,7 @@ EVENTS: tuple[Callable[[World, str, int], None], ...] = (
     _peer_sets_up,
     _wish,
     _agent_starts_again,
+    _renewed,
+    _name,
+    _name,
 )

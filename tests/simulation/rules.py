@@ -12,6 +12,7 @@ from typing import Any
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision import values
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import REMEMBERED, Decided, decide
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import PATIENCE_S
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.lifetimes import AGAIN_AFTER_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import ACTIVE, READY, STANDBY
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import AUTO, Action, Observation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
@@ -23,7 +24,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wan
 from .world import World
 
 KINDS = frozenset(
-    (values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.NOTE)
+    (
+        *(values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.END),
+        values.NOTE,
+    )
 )
 
 
@@ -36,10 +40,14 @@ class Rules:
     broken: set[str] = dataclasses.field(default_factory=set)
     initiated: dict[str, float] = dataclasses.field(default_factory=dict)
     switches: int = 0
+    ends: int = 0
+    moves: int = 0
+    told: dict[str, list[values.Resolved]] = dataclasses.field(default_factory=dict)
 
     def __call__(self, world: World, seen: Observation, decided: Decided) -> None:
         """Check one look of the agent."""
         self._roles(seen, decided)
+        self._hear(seen)
         for name, group in seen.wanted.groups.items():
             if self._fails(world, seen, group):
                 self.broken.add(name)
@@ -52,6 +60,8 @@ class Rules:
                 self._initiation(world, seen, decided, action)
             if action.kind == values.SWITCH:
                 self._switch(world, seen, action)
+            self._anew(world, action)
+        self._ages(world, seen)
         self._log(decided)
         assert decided.wake is None or decided.wake > world.now
         if world.looks % self.thorough == 0:
@@ -96,6 +106,41 @@ class Rules:
             assert group.returns
             held = world.now - self.left.get(group.name, world.now)
             assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
+
+    def _end(self, world: World, action: Action) -> None:
+        born = world.sas[action.tunnel].born
+        assert action.kind in (values.END, values.RESTART)
+        assert born is not None
+        assert world.now - born >= action.older_than - 1e-6, f"too early: {action}"
+        assert action.older_than == world.wanted.tunnel(action.tunnel).lifetime
+        self.ends += 1
+
+    def _hear(self, seen: Observation) -> None:
+        for name, answer in seen.names.items():
+            heard = self.told.setdefault(name, [])
+            if answer.addresses and answer not in heard[-1:]:
+                heard.append(answer)
+
+    def _anew(self, world: World, action: Action) -> None:
+        if "has moved" in action.reason:
+            self._move(world, action)
+        if action.older_than:
+            self._end(world, action)
+
+    def _move(self, world: World, action: Action) -> None:
+        heard = self.told[world.wanted.tunnel(action.tunnel).name]
+        peer = world.sas[action.tunnel].peer
+        assert action.kind in (values.END, values.RESTART)
+        assert not any(peer in each.addresses for each in heard[-2:]), f"has not moved: {action}"
+        assert any(peer in each.addresses for each in heard[:-2]), f"its name never was there: {action}"
+        self.moves += 1
+
+    def _ages(self, world: World, seen: Observation) -> None:
+        for name, tunnel in seen.wanted.tunnels.items():
+            born = world.sas[name].born
+            if tunnel.lifetime is not None and born is not None:
+                # The rest is for what was done about it just before, for another reason.
+                assert world.now - born <= tunnel.lifetime + AGAIN_AFTER_S + 1e-6, f"{name} is too old"
 
     def _fails(self, world: World, seen: Observation, group: Group) -> bool:
         view, check = seen.view(group.primary), group.check

@@ -23,6 +23,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.val
     Answer,
     Observation,
     Path,
+    Resolved,
     View,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import Group, Wanted
@@ -62,6 +63,8 @@ class Sa:
     check_pending: bool = False
     made: int = 0
     source: str = ""
+    born: float | None = None
+    peer: str = ""
 
 
 @dataclass
@@ -75,6 +78,7 @@ class World:
     lines: dict[str, Line] = field(default_factory=dict)
     sas: dict[str, Sa] = field(default_factory=dict)
     overrides: dict[str, str] = field(default_factory=dict)
+    names: dict[str, Resolved] = field(default_factory=dict)
     done: list[tuple[float, Action]] = field(default_factory=list)
     looks: int = 0
     found_dead_after: float = FOUND_DEAD_AFTER_S
@@ -150,6 +154,17 @@ class World:
         self._come_up(tunnel)
         self.look()
 
+    def resolve(self, name: str, *addresses: str) -> None:
+        """Let the agent hear what a name service tells of a name."""
+        self.names[name] = Resolved(addresses, self.now)
+        self.look()
+
+    def renewed_by_peer(self, tunnel: str) -> None:
+        """Let a tunnel's peer renew its IKE SA."""
+        if self.sas[tunnel].up:
+            self.sas[tunnel].born = self.now
+            self.look()
+
     def forget(self, *, everything: bool) -> None:
         """Let the agent start again: from what it has written down, or as if it had never been there."""
         recalled = State(self.seed) if everything else load_state(dump_state(self.state))
@@ -162,7 +177,9 @@ class World:
     def seen(self) -> Observation:
         """Return what the agent sees now."""
         tunnels = {name: self._view(name) for name in self.lines}
-        return Observation(self.wanted, tunnels, tuple(self._answers), frozenset(self._due), dict(self.overrides))
+        return Observation(
+            self.wanted, tunnels, tuple(self._answers), frozenset(self._due), dict(self.overrides), dict(self.names)
+        )
 
     def look(self) -> None:
         """Let the agent look and act."""
@@ -210,7 +227,9 @@ class World:
             sa.check_pending,
             0,
             sa.source if sa.up else "",
+            sa.peer if sa.up else "",
             line.path,
+            sa.born,
         )
 
     def _carry_out(self, action: Action) -> None:
@@ -221,7 +240,7 @@ class World:
         elif action.kind == values.RESTART:
             self._gone(action.tunnel, dead=False)
             self._initiate(action.tunnel)
-        elif action.kind in (values.TERMINATE, values.TRAP):
+        elif action.kind in (values.TERMINATE, values.TRAP, values.END):
             self._gone(action.tunnel, dead=False)
 
     def _probe(self, action: Action) -> None:
@@ -258,6 +277,9 @@ class World:
         sa, line = self.sas[tunnel], self.lines[tunnel]
         if sa.up or sa.connecting or not line.address:
             return
+        if self.wanted.tunnel(tunnel).name in self.names and not self._address(tunnel):
+            # charon cannot resolve it, and does not try again.
+            return
         sa.made += 1
         sa.connecting = True
         made = sa.made
@@ -274,7 +296,14 @@ class World:
     def _come_up(self, tunnel: str) -> None:
         path = self.lines[tunnel].path
         made = self.sas[tunnel].made + 1
-        self.sas[tunnel] = Sa(up=True, made=made, source=path.source if path else "")
+        self.sas[tunnel] = Sa(
+            up=True, made=made, source=path.source if path else "", born=self.now, peer=self._address(tunnel)
+        )
+
+    def _address(self, tunnel: str) -> str:
+        """Return where the name of a tunnel's peer leads now."""
+        found = self.names.get(self.wanted.tunnel(tunnel).name)
+        return found.addresses[0] if found is not None and found.addresses else ""
 
     def _given_up(self, tunnel: str, made: int) -> None:
         if self.sas[tunnel].made == made and self.sas[tunnel].connecting:

@@ -16,7 +16,7 @@ from ..drivers.charon import Charon, DaemonRefused
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..observed.values import Stored
-from .decision.values import INITIATE, RESTART, TERMINATE, TRAP, Action, Answer
+from .decision.values import END, INITIATE, RESTART, TERMINATE, TRAP, Action, Answer
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
@@ -44,8 +44,13 @@ class Acting:
     def tell_charon(self, action: Action) -> str:
         """Carry out one decision at charon; returns why it refused, or nothing. Raises `DaemonUnavailable`."""
         try:
+            if action.older_than and self._ids(action.tunnel) and not self._over(action):
+                # Its peer has renewed it at the last moment.
+                return ""
             if action.kind in (TERMINATE, RESTART, TRAP):
                 self._end(action.tunnel)
+            if action.kind == END:
+                self._end_over(action)
             if action.kind in (INITIATE, RESTART):
                 for child in self._children(action.tunnel):
                     self._charon.initiate(ike=action.tunnel, child=child, timeout_ms=-1)
@@ -56,9 +61,10 @@ class Acting:
             return str(refused)
         return ""
 
-    def mend(self, known: Stored | None, *, daemon_hangs: bool) -> Restored:
+    def mend(self, known: Stored | None, *, daemon_hangs: bool, names: Mapping[str, tuple[str, ...]]) -> Restored:
         """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
+        `names` are the addresses of names, as they were looked up.
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
         return restore(
@@ -68,6 +74,7 @@ class Acting:
             program="swanfleet agent",
             patience=0.0,
             known=known,
+            names=names,
         )
 
     def _children(self, tunnel: str) -> list[str]:
@@ -85,10 +92,21 @@ class Acting:
         while self._ids(tunnel) & old and clock.elapsed() < deadline:
             clock.pause(_PAUSE_S)
 
+    def _over(self, action: Action) -> list[int]:
+        """Return the IKE SAs that an action is about: those that are as old as it says."""
+        found = self._charon.sas([action.tunnel])
+        return [int(tree["uniqueid"]) for _name, tree in found if int(tree.get("established", 0)) >= action.older_than]
+
+    def _end_over(self, action: Action) -> None:
+        # A tunnel to anyone has an SA with each peer, and the others go on.
+        for each in self._over(action):
+            with contextlib.suppress(DaemonRefused):
+                self._charon.terminate(ike_id=each, timeout_ms=-1, force=True)
+
     def _ids(self, tunnel: str) -> set[str]:
         return {str(tree.get("uniqueid", "")) for _name, tree in self._charon.sas([tunnel])}
 
 
 def at_charon(actions: Iterable[Action]) -> list[Action]:
     """Return the decisions that charon is told of, in their order."""
-    return [each for each in actions if each.kind in (INITIATE, TERMINATE, RESTART, TRAP)]
+    return [each for each in actions if each.kind in (INITIATE, TERMINATE, RESTART, TRAP, END)]

@@ -24,9 +24,10 @@ from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
+from .naming import Naming
 from .scene import Scene
 from .surroundings import Surroundings
 from .telling import Telling
@@ -62,6 +63,7 @@ class Agent:
         self._pending: tuple[Action, ...] = memory.pending
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
+        self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
         self._touched: set[str] | None = None
@@ -119,6 +121,8 @@ class Agent:
         self._hear()
         if self._glance_due(began):
             self._glance(began)
+        if self._naming.look(began, self._scene.hosts, self._scene.awaited()):
+            self._mending.wanted(began)
         if began >= self._mending.due:
             self._mend()
             self._touched = None
@@ -131,6 +135,7 @@ class Agent:
         # Whatever happens meanwhile is not lost: it is read after the rest.
         self._clock.pause(rest)
         moments = [self._glanced + _GLANCE_S, self._mending.due, *self._checks.values()]
+        moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
 
@@ -252,6 +257,7 @@ class Agent:
             answers=(*self._acting.answers(), *self._assumed),
             due=self._due,
             overrides=scene.overrides,
+            names=dict(self._naming.answers),
         )
         decided = decide(self._state, seen, now)
         self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
@@ -305,8 +311,8 @@ class Agent:
                 self._telling.trouble(refused)
             self._pending = self._pending[1:]
             self._touch(action.tunnel)
-            if action.kind in (TERMINATE, RESTART, TRAP):
-                found_dead = action.kind != TERMINATE or not action.group
+            if action.kind in (TERMINATE, RESTART, TRAP, END):
+                found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
                 self._happened[action.tunnel] = Happened(given_up=found_dead, ended=True)
         self._save()
 
@@ -315,7 +321,8 @@ class Agent:
         failures: list[str] = []
         changed = False
         try:
-            done = self._acting.mend(self._scene.stored, daemon_hangs=now < self._hung_until)
+            hangs = now < self._hung_until
+            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=self._naming.held())
             self._scene.adopt(done.stored)
             changed, failures = bool(done.steps), list(done.failures)
             if done.steps:

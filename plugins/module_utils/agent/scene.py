@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
+from ..desired.rules import followed_names
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.host import Host
@@ -50,6 +51,8 @@ class Scene:
         self.calendars: Mapping[str, str] = {}
         # The tunnels that the agent has anything to do with.
         self.names: Set[str] = frozenset()
+        # The host names whose addresses matter, to those or to the firewall.
+        self.hosts: Set[str] = frozenset()
 
     def read_overrides(self) -> bool:
         """Read what people have decided; returns whether that is anything new."""
@@ -78,11 +81,18 @@ class Scene:
             self.gateway, self.wanted, self._number = stored.gateway, wanted, stored.number
             members = {member for group in wanted.groups.values() for member in group.members}
             self.names = members | wanted.tunnels.keys()
+            self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.tunnels.values() if each.name}
             self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
             self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
             self._find_ways()
         self.read_addresses()
         self.read_paths()
+
+    def awaited(self) -> Set[str]:
+        """Return the host names that a tunnel which is down would go to."""
+        if not self.hosts:
+            return frozenset()
+        return {each.name for name, each in self.wanted.tunnels.items() if each.name and not self.views[name].up}
 
     def read_addresses(self) -> bool:
         """Find out which tunnels have an address of their own on this host now; returns whether that has changed.

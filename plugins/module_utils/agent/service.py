@@ -17,6 +17,7 @@ from ..drivers.journal import SystemdJournal
 from ..drivers.netlink import Netlink
 from ..drivers.notify import SystemdNotify
 from ..drivers.program import RunningFile
+from ..drivers.resolver import Getent
 from ..drivers.waking import Signals
 from ..drivers.ways import KernelWays
 from ..observed import by_hand, firewall
@@ -50,10 +51,11 @@ def serve(host: Host) -> None:
             program=RunningFile(),
             calendar=SystemdCalendar(),
             ways=KernelWays(),
+            lookups=Getent(),
         )
         try:
             Agent(host, around).run()
         finally:
-            for each in (around.charon_news, around.kernel_news, around.echoes, around.waking):
+            for each in (around.charon_news, around.kernel_news, around.echoes, around.waking, around.lookups):
                 each.stop()
             around.charon.close()

@@ -15,6 +15,7 @@ from ..drivers.journal import Journal
 from ..drivers.netlink import KernelNews
 from ..drivers.notify import Notify
 from ..drivers.program import Program
+from ..drivers.resolver import Lookups
 from ..drivers.waking import Waking
 from ..drivers.ways import Ways
 
@@ -33,3 +34,4 @@ class Surroundings:
     program: Program
     calendar: Calendar
     ways: Ways
+    lookups: Lookups

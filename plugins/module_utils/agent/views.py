@@ -20,7 +20,10 @@ _CHECKS = ("IKE_DPD", "IKE_MOBIKE")
 
 @dataclass(frozen=True)
 class Life:
-    """What charon shows of one tunnel; `trying` says that this end is setting it up."""
+    """What charon shows of one tunnel; `trying` says that this end is setting it up.
+
+    `age` is how many seconds ago the oldest of its IKE SAs was established, None without one.
+    """
 
     up: bool = False
     connecting: bool = False
@@ -29,6 +32,7 @@ class Life:
     received: int = 0
     source: str = ""
     peer: str = ""
+    age: float | None = None
 
 
 NO_LIFE = Life()
@@ -47,6 +51,7 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
     sas = live_sas([(name, tree) for tree in trees])[name]
     carrying = [sa.established and any(child.up for child in sa.children) for sa in sas]
     up = any(carrying)
+    ages = [float(tree.get("established", 0)) for tree, sa in zip(trees, sas) if sa.established]
     setting_up = [not sa.established or sa.busy for sa in sas]
     used = next((tree for tree, carries in zip(trees, carrying) if carries), trees[0])
     return Life(
@@ -57,6 +62,7 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
         received=sum(_received(tree) for tree in trees),
         source=str(used.get("local-host", "")),
         peer=str(used.get("remote-host", "")),
+        age=max(ages, default=None),
     )
 
 
@@ -107,7 +113,9 @@ def view_of(
         check_pending=life.check_pending,
         received=life.received,
         source=life.source,
+        peer=life.peer,
         path=path,
+        born=None if life.age is None else now - life.age,
     )
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
@@ -34,6 +35,23 @@ def situation_of(host: Host, observed: Observed, gateway: Gateway) -> Situation:
     return dataclasses.replace(found, names=known)
 
 
+def with_names(situation: Situation, gateway: Gateway, told: Mapping[str, tuple[str, ...]]) -> Situation:
+    """Return the situation with the addresses of names that somebody has looked up, and keeps looking up.
+
+    Where all of them are told, the firewall lets in those and nobody else; else whoever was let in before as well.
+    """
+    names = followed_names(gateway)
+    if not told or not names:
+        return situation
+    known = {name: told.get(name) or situation.names.get(name, ()) for name in names}
+    return dataclasses.replace(situation, names=known, names_complete=all(told.get(name) for name in names))
+
+
+def to_remember(gateway: Gateway, before: Situation, now: Situation) -> bool:
+    """Say whether a generation that knows of the situation `before` shall be told of that of `now`."""
+    return differs(gateway, before, now) or (now.names_complete and before.names != now.names)
+
+
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
     """Return the situation with an `if_id` and the wanted addresses for every XFRM interface of the gateway."""
     foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
@@ -60,12 +78,13 @@ def remember(host: Host, observed: Observed, situation: Situation) -> None:
     Only a run that changes something makes a generation, and a line may have got another address since that one.
     """
     stored = observed.stored
-    if stored.number is not None and differs(stored.gateway, stored.situation, situation):
+    if stored.number is not None and to_remember(stored.gateway, stored.situation, situation):
         now = dataclasses.replace(
             stored.situation,
             addresses=situation.addresses,
             default_interface=situation.default_interface,
             present=situation.present,
+            names=situation.names,
         )
         host.generations.amend(stored.number, {"situation": dump_situation(stored.gateway, now)})
 

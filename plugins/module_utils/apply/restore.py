@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts, links_only
 from ..artifacts.values import Artifacts
-from ..desired.situation import differs
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
 from ..errors import IpsecError, ValidationError
@@ -23,7 +23,7 @@ from ..plan.guard import plan_guard
 from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, remember, situation_at_boot, with_firewall
+from .planning import planned, remember, situation_at_boot, to_remember, with_firewall, with_names
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -49,6 +49,7 @@ def restore(
     program: str = "swanfleet restore",
     patience: float | None = None,
     known: Stored | None = None,
+    names: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
@@ -56,7 +57,8 @@ def restore(
     One that is known to hang (`daemon_hangs`) is not asked either, and what is known of it stays.
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
     can be done at all, as when the lock is not to be had within `patience` seconds, or as many as a run waits; `program`
-    is what others are told that wait for it. Of `known`, the generation in force is not read again.
+    is what others are told that wait for it. Of `known`, the generation in force is not read again. `names` are the addresses
+    of names, where somebody has looked them up.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S if patience is None else patience, program):
         failures = _told(host.sweep)
@@ -69,6 +71,7 @@ def restore(
         absent = [observed.daemon_trouble] if asked and observed.daemon is None else []
         gateway = observed.stored.gateway
         situation = situation_at_boot(observed, gateway, before_charon=not asked and not daemon_hangs)
+        situation = with_names(situation, gateway, names or {})
         wanted = (links_only if kept else artifacts)(gateway, situation)
         if kept or daemon_hangs:
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
@@ -89,7 +92,7 @@ def restore(
             failures += _told(lambda: tidy(host, number))
             failures += _told(lambda: remember(host, observed, situation))
         # Where it was made another one just now, it is read anew the next time.
-        holds = not differs(gateway, observed.stored.situation, situation)
+        holds = not to_remember(gateway, observed.stored.situation, situation)
         told = (*wanted.warnings, *work.warnings)
         return Restored(tuple(work.done), (*failures, *absent), told, observed.stored if holds else None)
 

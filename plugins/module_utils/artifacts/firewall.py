@@ -81,10 +81,10 @@ def _openings(gateway: Gateway, situation: Situation) -> tuple[NftTable, list[st
             peers.setdefault(door, set()).add(box)
         for door, found in _resolved(each, situation):
             names.setdefault(door, set()).update(found)
-    return _doors_table(peers, names), warnings
+    return _doors_table(peers, names, complete=situation.names_complete), warnings
 
 
-def _doors_table(peers: Mapping[_Door, set[Box]], names: Mapping[_Door, set[Box]]) -> NftTable:
+def _doors_table(peers: Mapping[_Door, set[Box]], names: Mapping[_Door, set[Box]], *, complete: bool) -> NftTable:
     """Return rules for each door, with the peers that may come in there in sets, those that have names in sets of their own."""
     sets: dict[str, NftSet] = {}
     rules: list[NftRule] = []
@@ -97,7 +97,7 @@ def _doors_table(peers: Mapping[_Door, set[Box]], names: Mapping[_Door, set[Box]
             sets[f"peers{door.name}"] = NftSet(fields, disjoint(peers[door]))
             rules += _door_rules(door, f"@peers{door.name}")
         if door in names:
-            sets[f"names{door.name}"] = NftSet(fields, tuple(sorted(names[door])), followed=True)
+            sets[f"names{door.name}"] = NftSet(fields, tuple(sorted(names[door])), followed=True, complete=complete)
             rules += _door_rules(door, f"@names{door.name}")
     return NftTable(sets, {"input": NftChain("filter", "input", BEFORE)} if rules else {}, tuple(rules))
 

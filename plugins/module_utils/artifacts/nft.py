@@ -29,12 +29,14 @@ Command = Mapping[str, Any]
 class NftSet:
     """A set: the types of its fields, and its elements, none of which overlap.
 
-    What a `followed` set holds follows something else, such as a name service: it may hold more than was written.
+    What a `followed` set holds follows something else, such as a name service: it may hold more than was written,
+    unless what was written is known to be `complete`.
     """
 
     fields: tuple[str, ...]
     boxes: tuple[Box, ...]
     followed: bool = field(default=False, compare=False)
+    complete: bool = field(default=False, compare=False)
 
     @property
     def intervals(self) -> bool:
@@ -112,7 +114,7 @@ def _boxes(boxes: Iterable[Box], intervals: bool) -> tuple[Box, ...]:
 
 
 def _holds(wanted: NftSet, found: NftSet) -> bool:
-    if wanted.followed and wanted.fields == found.fields:
+    if wanted.followed and not wanted.complete and wanted.fields == found.fields:
         return set(wanted.boxes) <= set(found.boxes)
     return wanted == found
 

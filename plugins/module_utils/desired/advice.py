@@ -93,8 +93,8 @@ def _aggressive(connection: Phase1) -> str:
 
 def _unbounded(connection: Phase1) -> str:
     return (
-        f"{connection.where}: rekey is false, so charon sets the IKE SA no end: it is not over after lifetime "
-        f"({connection.lifetime} s) unless the peer renews it"
+        f"{connection.where}: rekey is false, so charon sets the IKE SA no end: after lifetime ({connection.lifetime} s) the "
+        "agent of the role swanfleet.ipsec.gateway ends it, unless the peer has renewed it; a host without the agent never does"
     )
 
 

@@ -101,7 +101,8 @@ class PageSettings:
         kinds.BOOL,
         "Whether this end renews keys before O(lifetime) is over, of the IKE SA and of its CHILD_SAs. With V(false) only"
         " the peer does so.",
-        "With V(false) a CHILD_SA still ends after its lifetime; the IKE SA lasts, since charon sets it no end then.",
+        "With V(false) a CHILD_SA still ends after its lifetime; charon sets the IKE SA no end then. The agent ends it"
+        " after O(lifetime), unless the peer has renewed it, and sets it up again where O(init_type) starts the tunnel.",
         default=True,
     )
     close_action: str = option(

@@ -47,7 +47,7 @@ class NameService:
 
 def _resolved(names: list[str], deadline: float) -> Iterator[tuple[str, tuple[str, ...]]]:
     try:
-        asked = {name: _ask(name, subprocess.PIPE) for name in names}
+        asked = {name: ask(name, subprocess.PIPE) for name in names}
     except FileNotFoundError:  # no C library that has it; then nothing is known
         return
     for name, process in asked.items():
@@ -56,14 +56,19 @@ def _resolved(names: list[str], deadline: float) -> Iterator[tuple[str, tuple[st
         except subprocess.TimeoutExpired:
             process.kill()
             told, _nothing = process.communicate()
-        # "192.0.2.1  STREAM gw.example.com"; an address of a link has its device behind a "%", and is nobody's elsewhere.
-        lines = (line.split() for line in told.decode("ascii", "replace").splitlines())
-        yield name, tuple(sorted({words[0] for words in lines if words and "%" not in words[0]}))
+        yield name, addresses_told(told)
+
+
+def addresses_told(output: bytes) -> tuple[str, ...]:
+    """Return the addresses that getent has told, sorted."""
+    # "192.0.2.1  STREAM gw.example.com"; an address of a link has its device behind a "%", and is nobody's elsewhere.
+    lines = (line.split() for line in output.decode("ascii", "replace").splitlines())
+    return tuple(sorted({words[0] for words in lines if words and "%" not in words[0]}))
 
 
 def _unresolved(names: list[str], deadline: float) -> Iterator[str]:
     try:
-        asked = {name: _ask(name) for name in names}
+        asked = {name: ask(name) for name in names}
     except FileNotFoundError:  # no C library that has it; then nothing is known
         return
     for name, process in asked.items():
@@ -77,7 +82,8 @@ def _unresolved(names: list[str], deadline: float) -> Iterator[str]:
             yield name
 
 
-def _ask(name: str, to: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def ask(name: str, to: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start getent(1) for a name. Raises `FileNotFoundError` where this host has none."""
     return subprocess.Popen(
         ["getent", "ahosts", "--", name],
         stdin=subprocess.DEVNULL,

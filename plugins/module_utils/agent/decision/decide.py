@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .fallback import turn
+from .lifetimes import Ended, expired
+from .names import Named, follow_names
 from .paths import Followed, follow_paths
 from .peers import Suspicion, dead_peers
 from .standing import STANDBY, Standing, adopted, fresh
 from .timing import Clock
-from .values import PROBE, TERMINATE, Action, Answer, Decision, Observation
+from .values import END, PROBE, RESTART, TERMINATE, Action, Answer, Decision, Observation
 from .wanted import Group
 
 # So many decisions are kept for people who ask why.
@@ -30,6 +32,8 @@ class State:
     groups: Mapping[str, Standing] = dataclasses.field(default_factory=dict)
     suspicions: Mapping[str, Suspicion] = dataclasses.field(default_factory=dict)
     followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
+    ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
+    named: Mapping[str, Named] = dataclasses.field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     # What saves looking at a group of which nothing is new.
     last: Observation | None = None
@@ -68,12 +72,22 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
 
     followed, restarted = follow_paths(state.followed, observation, may_restart, clock)
     actions += restarted
+    busy.update(each.tunnel for each in restarted)
+    over, ends = expired(state.ended, observation, busy, clock)
+    actions += [_without_start(each, groups) for each in ends]
+    busy.update(each.tunnel for each in ends)
+    named, moved = follow_names(
+        state.named, observation, busy, lambda tunnel: _on_standby(tunnel, groups), state.seed, clock
+    )
+    actions += moved
     told = [Decision(now, action) for action in actions if action.kind != PROBE]
     decided = State(
         state.seed,
         groups,
         suspicions,
         followed,
+        over,
+        named,
         (*state.decisions, *told)[-REMEMBERED:] if told else state.decisions,
         observation.later(),
         wakes,
@@ -84,6 +98,12 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
 def _allowed(action: Action, groups: Mapping[str, Standing]) -> Action:
     """Return what may be done about a dead peer: what is on standby only ends."""
     return dataclasses.replace(action, kind=TERMINATE) if _on_standby(action.tunnel, groups) else action
+
+
+def _without_start(action: Action, groups: Mapping[str, Standing]) -> Action:
+    """Return how a tunnel is set up anew: what is on standby only ends."""
+    standby = action.kind == RESTART and _on_standby(action.tunnel, groups)
+    return dataclasses.replace(action, kind=END) if standby else action
 
 
 def _on_standby(tunnel: str, groups: Mapping[str, Standing]) -> bool:

@@ -15,6 +15,8 @@ from typing import Any
 
 from .decide import State
 from .health import Health, Round
+from .lifetimes import Ended
+from .names import Named
 from .paths import Followed
 from .peers import Suspicion
 from .standing import Attempts, Standing, Trial
@@ -46,6 +48,8 @@ def _state(raw: Mapping[str, Any]) -> State:
         groups={name: _standing(each) for name, each in raw["groups"].items()},
         suspicions={name: Suspicion(**each) for name, each in raw["suspicions"].items()},
         followed={name: _followed(each) for name, each in raw["followed"].items()},
+        ended={name: Ended(**each) for name, each in raw["ended"].items()},
+        named={name: Named(**{**each, "known": tuple(each["known"])}) for name, each in raw["named"].items()},
         decisions=tuple(Decision(each["at"], _action(each["action"])) for each in raw["decisions"]),
     )
 

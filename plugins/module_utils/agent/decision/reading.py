@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...desired.fallback import Fallback, checked_inside, children_of, milliseconds
-from ...desired.phase1 import Phase1
+from ...desired.phase1 import Phase1, address_family
 from ...desired.phase2 import Phase2
 from .wanted import Check, DeadPeer, Group, Tunnel, Wanted
 
@@ -69,4 +69,9 @@ def _tunnel(connection: Phase1) -> Tunnel:
     # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
     enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
     peer = DeadPeer(float(dpd.delay), float(dpd.timeout), connection.dpd_action) if enforced else None
-    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change)
+    # Without rekeying charon sets the IKE SA no end (desired/page_settings.py).
+    lifetime = None if connection.rekey else float(connection.lifetime)
+    first = connection.first_address() or ""
+    name = first if not connection.responder_only and first and address_family(first) is None else ""
+    starts = bool(lifetime or name) and "start" in connection.start_type.split("_")
+    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts, name)

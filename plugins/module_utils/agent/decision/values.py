@@ -21,6 +21,8 @@ TERMINATE = "terminate"
 RESTART = "restart"
 # End the SAs the same way, and leave it to the next packet to initiate.
 TRAP = "trap"
+# End the SAs without waiting for the peer; who wants them up, or has a packet for them, may set them up again.
+END = "end"
 # Nothing is done, and people want to know why.
 NOTE = "note"
 
@@ -46,7 +48,9 @@ class View:
 
     `down_since` is the moment from which SAs are missing that somebody wanted: the peer was found dead, or did not accept an
     initiation. A tunnel that waits for traffic or for its peer has none. `usable` says whether its own address is there.
-    `path` is where it would go if it were set up now, `source` the address that its IKE SA has; `received` counts packets.
+    `path` is where it would go if it were set up now, `source` the address that its IKE SA has and `peer` that of its peer;
+    `received` counts packets.
+    `born` is when its oldest IKE SA was established, None without one.
     """
 
     up: bool = False
@@ -57,7 +61,10 @@ class View:
     # That packets come in all the time is no news.
     received: int = dataclasses.field(default=0, compare=False)
     source: str = ""
+    peer: str = ""
     path: Path | None = None
+    # charon tells whole seconds of its age, so that two looks differ.
+    born: float | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,14 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Resolved:
+    """What a name service has told of a name the last time, and when; no addresses where the name has none, or nobody knows."""
+
+    addresses: tuple[str, ...]
+    at: float
+
+
+@dataclass(frozen=True)
 class Observation:
     """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
 
@@ -78,6 +93,7 @@ class Observation:
     answers: tuple[Answer, ...] = ()
     due: frozenset[str] = frozenset()
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    names: Mapping[str, Resolved] = dataclasses.field(default_factory=dict)
 
     def view(self, tunnel: str) -> View:
         """Return what is seen of a tunnel; one that nothing is known of is not there."""
@@ -93,7 +109,10 @@ _ABSENT = View(usable=False)
 
 @dataclass(frozen=True)
 class Action:
-    """One thing to do, with the reason in words. Actions are done in their order."""
+    """One thing to do, with the reason in words. Actions are done in their order.
+
+    `older_than`, where it is not 0, is the age in seconds that an IKE SA must have reached for anything to be done about it.
+    """
 
     kind: str
     tunnel: str
@@ -102,6 +121,7 @@ class Action:
     instead_of: str = ""
     addresses: tuple[str, ...] = ()
     sequence: int = 0
+    older_than: float = 0.0
 
 
 @dataclass(frozen=True)

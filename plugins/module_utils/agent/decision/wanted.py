@@ -84,11 +84,19 @@ class DeadPeer:
 
 @dataclass(frozen=True)
 class Tunnel:
-    """What a tunnel by itself asks of the agent."""
+    """What a tunnel by itself asks of the agent.
+
+    `lifetime` is after how many seconds an IKE SA ends whose end charon does not know, None where it does. `starts` says that
+    it is set up again at once, whoever ends it; it is only told where the agent may end it.
+    `name` is the host name that this end initiates to, empty where that is an address, or where it only responds.
+    """
 
     responder_only: bool = False
     dead_peer: DeadPeer | None = None
     restart_on_gateway_change: bool = False
+    lifetime: float | None = None
+    starts: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)

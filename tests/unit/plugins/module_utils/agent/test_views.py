@@ -26,11 +26,11 @@ def sa(state: str = "ESTABLISHED", child: str = "INSTALLED", task: str = "", **m
     children = {"lan-1": {"name": "lan", "uniqueid": "1", "state": child, "packets-in": "7"}} if child else {}
     return {
         "uniqueid": "1", "state": state, "initiator": "yes", "local-host": "192.0.2.1", "remote-host": "192.0.2.2",
-        "responder-spi": "01", "child-sas": children, **({"tasks-active": [task]} if task else {}), **more,
+        "responder-spi": "01", "established": "12", "child-sas": children, **({"tasks-active": [task]} if task else {}), **more,
     }  # fmt: skip
 
 
-UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2")
+UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2", age=12.0)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,9 @@ UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2")
         pytest.param([sa(child="REKEYING")], UP, id="up while its keys are renewed"),
         pytest.param([sa(), sa("CONNECTING", "")], UP, id="up beside another that is being set up"),
         pytest.param(
-            [sa(child="")], Life(source="192.0.2.1", peer="192.0.2.2"), id="without a CHILD_SA it carries nothing"
+            [sa(child="")],
+            Life(source="192.0.2.1", peer="192.0.2.2", age=12.0),
+            id="without a CHILD_SA it carries nothing",
         ),
         pytest.param(
             [sa("CONNECTING", "")],
@@ -54,7 +56,7 @@ UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2")
         ),
         pytest.param(
             [sa(child="", task="CHILD_CREATE")],
-            Life(connecting=True, trying=True, source="192.0.2.1", peer="192.0.2.2"),
+            Life(connecting=True, trying=True, source="192.0.2.1", peer="192.0.2.2", age=12.0),
             id="its CHILD_SA is being set up",
         ),
     ],
@@ -106,6 +108,14 @@ def test_since_when_it_is_down(
     life: Life, before: View | None, happened: Happened, starts: bool, since: float | None
 ) -> None:
     assert view_of(life, before, NOW, happened, usable=True, starts=starts).down_since == since
+
+
+def test_a_tunnel_is_as_old_as_the_oldest_of_its_ike_sas() -> None:
+    trees = [sa(), sa(established="300"), sa("CONNECTING", "", established="900")]
+    life = lives_of([("t", tree) for tree in trees])["t"]
+    view = view_of(life, None, NOW, usable=True, starts=False)
+    assert (view.born, view.peer) == (NOW - 300, "192.0.2.2")
+    assert view_of(NO_LIFE, None, NOW, usable=True, starts=False).born is None
 
 
 def test_what_is_known_of_a_tunnel_that_is_down_outlives_the_agent() -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import (
     DependencyMissing,
     ValidationError,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.firewall import parse_ruleset
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
     PARIS,
@@ -290,6 +292,42 @@ def test_addresses_of_names_are_followed_and_what_more_is_there_stays() -> None:
     host.names.known = {"gw.example.com": ("198.51.100.8",)}
     assert steps(apply(host, named)) == []
     host.names.known = {}
+    assert steps(apply(host, named)) == []
+
+
+def let_in(host: FakeHost) -> set[str]:
+    """Return the addresses in the set of the peers that have names."""
+    found = parse_ruleset(host.firewall.ruleset()).table
+    assert found is not None
+    [each] = [each for name, each in found.sets.items() if name.startswith("names")]
+    return {str(ip_address(int(box[0][0]))) for box in each.boxes}
+
+
+def test_what_is_looked_up_all_the_time_is_let_in_and_nobody_else() -> None:
+    host = wan_host()
+    named = config([{**ROME, "remote_endpoints": ["gw.example.com"], "firewall_rule": True}], [])
+    host.names.known = {"gw.example.com": ("198.51.100.7",)}
+    apply(host, named)
+    looks: list[tuple[dict[str, tuple[str, ...]], set[str]]] = [
+        ({}, {"198.51.100.7"}),
+        ({"gw.example.com": ("198.51.100.7", "198.51.100.8")}, {"198.51.100.7", "198.51.100.8"}),
+        ({"gw.example.com": ("198.51.100.8",)}, {"198.51.100.8"}),
+        ({}, {"198.51.100.8"}),
+    ]
+    for told, wanted in looks:
+        # Nobody is asked again.
+        host.names.known = {}
+        restored = restore(host.host, with_daemon=True, names=told)
+        assert restored.failures == ()
+        assert let_in(host) == wanted
+        restored = restore(host.host, with_daemon=True, names=told, known=restored.stored)
+        assert restored.steps == ()
+        # Where it has changed, the generation is read anew once.
+        assert restored.stored is not None
+    # A boot goes by the last addresses, and a run by what is there.
+    restore_firewall(host.host)
+    assert let_in(host) == {"198.51.100.8"}
+    host.names.known = {"gw.example.com": ("198.51.100.8",)}
     assert steps(apply(host, named)) == []
 
 

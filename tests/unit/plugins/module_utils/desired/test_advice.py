@@ -68,8 +68,8 @@ def test_aggressive_mode_is_told() -> None:
 def test_an_ike_sa_without_an_end_is_told() -> None:
     assert told({"rekey": False, "lifetime": "4h"}) == [
         (
-            "phase1 paris: rekey is false, so charon sets the IKE SA no end: it is not over after lifetime (14400 s) unless the "
-            "peer renews it"
+            "phase1 paris: rekey is false, so charon sets the IKE SA no end: after lifetime (14400 s) the agent of the role "
+            "swanfleet.ipsec.gateway ends it, unless the peer has renewed it; a host without the agent never does"
         )
     ]
 

@@ -291,6 +291,42 @@ def test_the_agent_keeps_up_what_the_engine_has_ready(options: dict[str, Any], a
 
 
 @pytest.mark.parametrize(
+    ("settings", "name", "starts"),
+    [
+        ({"remote_endpoints": ["192.0.2.2"]}, "", False),
+        ({"remote_endpoints": ["gw.example.net"]}, "gw.example.net", True),
+        ({"remote_endpoints": ["192.0.2.0/24", "gw.example.net"], "init_type": "on_demand"}, "gw.example.net", False),
+        # charon goes to the first that is an address or a name.
+        ({"remote_endpoints": ["192.0.2.2", "gw.example.net"]}, "", False),
+        # Whoever only responds has nobody to go to.
+        ({"remote_endpoints": ["gw.example.net"], "responder_only": True}, "", False),
+    ],
+)
+def test_a_name_is_followed_where_this_end_goes_to_it(settings: dict[str, Any], name: str, *, starts: bool) -> None:
+    host = gateway(**settings)
+    tunnel = wanted_of({}, host.phase1, host.phase2).tunnel("paris")
+    assert (tunnel.name, tunnel.starts) == (name, starts)
+
+
+@pytest.mark.parametrize(
+    ("settings", "lifetime", "starts"),
+    [
+        ({"lifetime": 3600}, None, False),
+        ({"rekey": False, "lifetime": 3600}, 3600.0, True),
+        ({"rekey": False, "lifetime": 3600, "init_type": "start"}, 3600.0, True),
+        ({"rekey": False, "lifetime": 3600, "init_type": "on_demand"}, 3600.0, False),
+        ({"rekey": False, "lifetime": 3600, "responder_only": True}, 3600.0, False),
+    ],
+)
+def test_an_ike_sa_that_charon_knows_no_end_of_is_the_agents(
+    settings: dict[str, Any], lifetime: float | None, *, starts: bool
+) -> None:
+    host = gateway(**settings)
+    tunnel = wanted_of({}, host.phase1, host.phase2).tunnel("paris")
+    assert (tunnel.lifetime, tunnel.starts) == (lifetime, starts)
+
+
+@pytest.mark.parametrize(
     ("settings", "peer"),
     [
         ({"dpd": {"delay": 5, "timeout": 20, "action": "restart"}}, DeadPeer(5.0, 20.0, "restart")),

@@ -12,7 +12,7 @@ import random
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import State
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.memory import dump_state, load_state
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import Check
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import Check, Tunnel
 from ansible_collections.swanfleet.ipsec.tests.simulation.events import Event, happen, mixed_world
 from ansible_collections.swanfleet.ipsec.tests.simulation.rules import one_group
 
@@ -25,7 +25,7 @@ def test_it_is_the_same_at_any_moment_of_a_walk() -> None:
     chance = random.Random("memory")  # noqa: S311  # the same walk every time
     world = mixed_world("memory")
     seen: set[str] = set()
-    for _number in range(300):
+    for _number in range(600):
         happen(world, Event(*(chance.randrange(100) for _field in range(4))))
         kept = dataclasses.replace(world.state, last=None, wakes={})
         text = dump_state(world.state)
@@ -35,11 +35,11 @@ def test_it_is_the_same_at_any_moment_of_a_walk() -> None:
         seen |= {
             name for each in standings for name in ("trial", "search", "attempts", "health") if getattr(each, name)
         }
-        seen |= {name for name in ("suspicions", "followed", "decisions") if getattr(kept, name)}
+        seen |= {name for name in ("suspicions", "followed", "named", "decisions") if getattr(kept, name)}
         seen |= {"other" for each in kept.followed.values() if each.other}
     # All that can be remembered was there to be remembered.
     assert seen == {
-        "trial", "search", "attempts", "health", "suspicions", "followed", "decisions", "other",
+        "trial", "search", "attempts", "health", "suspicions", "followed", "named", "decisions", "other",
     }  # fmt: skip
 
 
@@ -51,6 +51,13 @@ def test_answers_of_some_addresses_are_kept() -> None:
     health = world.state.groups["g"].health
     assert health is not None
     assert any(len(each.answered) > 1 for each in health.rounds)
+    assert load_state(dump_state(world.state)) == dataclasses.replace(world.state, last=None, wakes={})
+
+
+def test_what_was_just_ended_is_kept() -> None:
+    world = one_group(tunnels={"p": Tunnel(lifetime=62.0)})
+    world.run(62.5)
+    assert world.state.ended
     assert load_state(dump_state(world.state)) == dataclasses.replace(world.state, last=None, wakes={})
 
 

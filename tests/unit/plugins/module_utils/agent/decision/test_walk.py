@@ -37,11 +37,13 @@ def test_a_walk_keeps_the_rules() -> None:
     # A walk that never gets anywhere would prove nothing.
     assert rules.switches > EVENTS / 500
     assert len(rules.initiated) >= 10
+    assert rules.ends > EVENTS / 1000
+    assert rules.moves >= 1
 
 
 ANY_EVENT = st.builds(
     Event,
-    kind=st.integers(0, 16),
+    kind=st.integers(0, 22),
     tunnel=st.integers(0, 13),
     choice=st.integers(0, 11),
     delay=st.integers(0, 6),

@@ -1,0 +1,57 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""IKE SAs whose time is over (S24): where this end does not renew keys, charon sets them no end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
+from .timing import Clock
+from .values import END, RESTART, Action, Observation
+
+# What was to be ended and is still there is ended again after this time.
+AGAIN_AFTER_S = 30.0
+# charon tells ages in whole seconds, so that the same SA seems to be born at moments that differ by less than this.
+_SAME_S = 1.5
+
+
+@dataclass(frozen=True)
+class Ended:
+    """Which IKE SA of a tunnel was ended, by the moment of its birth, and when."""
+
+    born: float
+    at: float
+
+
+def expired(
+    before: Mapping[str, Ended], seen: Observation, busy: Set[str], clock: Clock
+) -> tuple[dict[str, Ended], list[Action]]:
+    """Return what was ended, and is not known to be gone yet, and what ends now.
+
+    Something else is done about `busy` tunnels just now.
+    An IKE SA that the peer renews in time is another one, with an age of its own, and so never comes of this age.
+    """
+    after: dict[str, Ended] = {}
+    actions = []
+    for name, wanted in seen.wanted.tunnels.items():
+        if wanted.lifetime is None:
+            continue
+        born = seen.view(name).born
+        if born is None:
+            continue
+        known = before.get(name)
+        if known is not None and abs(known.born - born) < _SAME_S:
+            after[name] = known
+            if not clock.past(known.at + AGAIN_AFTER_S):
+                continue
+        if not clock.past(born + wanted.lifetime):
+            continue
+        if name not in busy:
+            kind = RESTART if wanted.starts and not wanted.responder_only else END
+            reason = f"its IKE SA is {wanted.lifetime:g} s old, and nobody has renewed it (rekey: false)"
+            actions.append(Action(kind, name, reason, older_than=wanted.lifetime))
+        after[name] = Ended(born, clock.now)
+        clock.past(clock.now + AGAIN_AFTER_S)
+    return after, actions
