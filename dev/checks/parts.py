@@ -46,7 +46,8 @@ def check_parts(stage: Path) -> list[Part]:
         _pytest("daemon", "tests/contract", *_daemon_tests("")),
         _pytest("engine", *_daemon_tests("engine")),
         _pytest("modules", *_daemon_tests("modules")),
-        _pytest("agent", *_daemon_tests("agent")),
+        # What it waits for takes its time: the shortest lifetime of an IKE SA is a minute.
+        _pytest("agent", *_daemon_tests("agent"), timeout=1200),
         _pytest("unit", "tests/unit", "tests/architecture"),
         Part("mypy", ("dev/types", str(stage))),
         Part("ansible-lint", ("ansible-lint", "--offline", "--nocolor"), cwd=tree, complaint=verdicts.ansible_lint),
@@ -69,11 +70,11 @@ def _daemon_tests(part: str) -> list[str]:
     return found
 
 
-def _pytest(name: str, *paths: str) -> Part:
+def _pytest(name: str, *paths: str, timeout: float = 600) -> Part:
     argv = ("python", "-m", "pytest", "--color=no", "-q", "--durations=5", "--durations-min=2", *paths)
     # A cache for each: two runs at the same time in one checkout must not share a file.
     argv += ("-o", f"cache_dir={os.environ['SWANFLEET_CACHE']}/pytest-{name}")
-    return Part(name, argv, tests=True, complaint=verdicts.pytest, env=_proofs(name))
+    return Part(name, argv, tests=True, complaint=verdicts.pytest, env=_proofs(name), timeout=timeout)
 
 
 def _proofs(name: str) -> dict[str, str]:
