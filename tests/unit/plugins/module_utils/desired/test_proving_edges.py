@@ -90,3 +90,14 @@ def test_a_second_authentication_is_another_one(options: dict[str, Any], message
 )  # fmt: skip
 def test_rounds_by_themselves(mine: dict[str, Any], messages: list[str]) -> None:
     assert refused({"local_auth": [mine], "remote_auth": [CAS]}) == messages
+
+
+@pytest.mark.parametrize(
+    ("end", "side"), [("local_auth", "local"), ("remote_auth", "remote")], ids=["our own end", "the other end"]
+)
+def test_in_version_1_only_xauth_comes_second(end: str, side: str) -> None:
+    first = {"local_auth": [PUBKEY], "remote_auth": [CAS]}
+    more = {"pubkey": {"local_auth": PUBKEY, "remote_auth": CAS}[end], "psk": {"auth": "psk", **PSK}}
+    told = f"ike_version is 1: IKEv1 knows nothing but XAuth after the first authentication, and {side} has pubkey, psk"
+    options = {**first, end: [*first[end], more["pubkey"], more["psk"]]}
+    assert [message for message in refused({**options, "ike_version": 1}) if "XAuth" in message] == [told]
