@@ -90,6 +90,6 @@ def test_what_an_earlier_release_took_is_read_though_this_one_would_refuse_it() 
 
 
 def test_of_what_files_have_in_them_only_secrets_are_left_out() -> None:
-    contents = {"/own.key": Secret("s3cret"), "/own.pem": "a certificate"}
+    contents: dict[str, str | Secret] = {"/own.key": Secret("s3cret"), "/own.pem": "a certificate"}
     left = dataclasses.replace(parse_gateway(config([PARIS], [])), contents=contents).secrets_left_out()
     assert left.contents == {"/own.key": LEFT_OUT, "/own.pem": "a certificate"}
