@@ -42,7 +42,7 @@ def blocks(text: str, labels: tuple[str, ...], what: str) -> list[str]:
     Explanatory text around the blocks is left out (RFC 7468, section 5.2). Blocks of another kind are refused.
     """
     found = []
-    for match in _BLOCK.finditer(text.replace("\r\n", "\n")):
+    for match in _BLOCK.finditer(text):
         if match[1] not in labels:
             raise ValueError(f"{what} is needed, and this PEM text has a block {match[1]!r} in it")
         found.append(_canonical(match[1], match[2], what))

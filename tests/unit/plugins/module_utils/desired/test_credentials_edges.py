@@ -74,6 +74,10 @@ def test_identities_that_a_certificate_does_not_list_are_left_to_the_peer(identi
     check_credentials(parse_gateway({"phase1": [{**SHORT, "local_id": identity}]}))
 
 
+def test_who_authenticates_by_eap_may_claim_another_name_than_the_certificate_has() -> None:
+    check_credentials(parse_gateway({"phase1": [long_form(mine={"auth": "eap-tls", "id": "fqdn:anna.example.org"})]}))
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -103,6 +107,15 @@ def test_identities_that_a_certificate_does_not_list_are_left_to_the_peer(identi
         (
             {**SHORT, "certificate": material.AUTHORITY, "local_id": "gw.example.org"},
             "local_id is 'fqdn:gw.example.org': the certificate names no subjectAltName; the peer takes",
+        ),
+        (
+            {
+                **SHORT,
+                "certificate": material.RSA_CERTIFICATE,
+                "private_key": material.RSA_KEY,
+                "local_id": "me@example.com",
+            },
+            "local_id is 'email:me@example.com': the certificate names address:192.0.2.7, address:2001:db8::7, email:me@",
         ),
     ],
 )
@@ -178,3 +191,8 @@ def test_a_container_whose_passphrase_nobody_has_is_left_alone() -> None:
     gateway = parse_gateway({"private_keys": [key]})
     assert container_of(gateway, gateway.private_keys["own"]) is not None
     assert container_of(gateway, dataclasses.replace(gateway.private_keys["own"], passphrase=None)) is None
+
+
+def test_of_a_key_that_is_left_out_nobody_knows_that_it_needs_no_passphrase() -> None:
+    options = {**SHORT, "private_key": material.LOCKED_KEY, "passphrase": material.PASSPHRASE}
+    check_credentials(parse_gateway({"phase1": [options]}).secrets_left_out())

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -17,6 +18,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
     load_gateway,
     parse_gateway,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import LEFT_OUT, Secret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
@@ -85,3 +87,9 @@ def test_what_an_earlier_release_took_is_read_though_this_one_would_refuse_it() 
     with pytest.raises(ValidationError, match="at least 60 seconds"):
         parse_gateway({**objects, "phase1": [{**objects["phase1"][0], "psk": "s3cret"}]})
     assert load_gateway(objects, {}, {}).phase1["paris"].lifetime == 59
+
+
+def test_of_what_files_have_in_them_only_secrets_are_left_out() -> None:
+    contents: dict[str, str | Secret] = {"/own.key": Secret("s3cret"), "/own.pem": "a certificate"}
+    left = dataclasses.replace(parse_gateway(config([PARIS], [])), contents=contents).secrets_left_out()
+    assert left.contents == {"/own.key": LEFT_OUT, "/own.pem": "a certificate"}

@@ -30,7 +30,12 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.identities
         ("branch:7", "keyid:branch:7"),
         ("%any", "any"),
         ("", "any"),
+        ("%any6", "any"),
+        ("0.0.0.0", "any"),  # noqa: S104  # a text of charon's, not an address to bind to
+        ("*", "any"),
         ("::", "any"),
+        ("0::0", "any"),
+        ("keyid:a#", "keyid:a#"),
     ],
 )
 def test_a_text_is_understood(text: str, identity: str) -> None:

@@ -181,3 +181,11 @@ def test_two_postquantum_keys_of_one_name_are_refused() -> None:
     ]
     same = parse_gateway({"phase1": [connection(name, remote_id=name, **one) for name in "ab"]})
     assert list(key_problems(same.phase1)) == []
+
+
+def test_a_postquantum_key_is_compared_with_others_and_not_with_none() -> None:
+    one, two = {"ppk_id": "fleet", "ppk": "one"}, {"ppk_id": "fleet"}
+    for first, second in (one, two), (two, one):
+        connections = [connection("a", remote_id="a", **first), connection("b", remote_id="b", **second)]
+        same = parse_gateway({"phase1": connections})
+        assert list(key_problems(same.phase1)) == []

@@ -61,7 +61,7 @@ TEXT = "a text of 1 to 255 characters is needed, without comma, control characte
         ({"attributes": [{"number": 32768, "values": ["x"]}]},
          "attributes[0].number is 32768: a whole number from 1 to 32767 is needed"),
         *(({"attributes": [{"number": 1, "values": [value]}]}, f"attributes[0].values[0] is {value!r}: {TEXT}")
-          for value in ("a,b", "", " a", "a\nb", "ä", "x" * 256)),
+          for value in ("a,b", "", " a", "a\nb", "ä", "x" * 256, True)),
         ({"attributes": [{"number": 7, "values": ["x"]}, {"number": 7, "values": ["y"]}]},
          "attributes[1].number is 7: each number once, with all its values"),
     ],

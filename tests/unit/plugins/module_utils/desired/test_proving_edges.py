@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.proving import Rounds, rounds_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds import LocalRound, RemoteRound
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 
 ENDS: dict[str, Any] = {
@@ -20,6 +22,7 @@ OWN: dict[str, Any] = {"certificate": "/etc/own.pem", "private_key": "/etc/own.k
 CAS: dict[str, Any] = {"ca_certificates": ["/etc/ca.pem"]}
 SERVER: dict[str, Any] = {"eap_role": "server", "init_type": "none"}
 PUBKEY: dict[str, Any] = {"certificates": ["/etc/own.pem"], "private_keys": ["/etc/own.key"]}
+USER: dict[str, Any] = {"username": "anna", "password": "s3cret"}
 HASH = "8846f7eaee8fb117ad06bdd830b7586c"
 
 
@@ -90,3 +93,33 @@ def test_a_second_authentication_is_another_one(options: dict[str, Any], message
 )  # fmt: skip
 def test_rounds_by_themselves(mine: dict[str, Any], messages: list[str]) -> None:
     assert refused({"local_auth": [mine], "remote_auth": [CAS]}) == messages
+
+
+@pytest.mark.parametrize(
+    ("end", "side"), [("local_auth", "local"), ("remote_auth", "remote")], ids=["our own end", "the other end"]
+)
+def test_in_version_1_only_xauth_comes_second(end: str, side: str) -> None:
+    first = {"local_auth": [PUBKEY], "remote_auth": [CAS]}
+    more = {"pubkey": {"local_auth": PUBKEY, "remote_auth": CAS}[end], "psk": {"auth": "psk", **PSK}}
+    told = f"ike_version is 1: IKEv1 knows nothing but XAuth after the first authentication, and {side} has pubkey, psk"
+    options = {**first, end: [*first[end], more["pubkey"], more["psk"]]}
+    assert [message for message in refused({**options, "ike_version": 1}) if "XAuth" in message] == [told]
+
+
+@pytest.mark.parametrize(
+    ("method", "missing"),
+    [
+        ("eap_tls", ["certificate", "private_key"]),
+        ("eap_md5", ["password", "username"]),
+    ],
+)
+def test_what_a_client_of_eap_shows_is_needed(method: str, missing: list[str]) -> None:
+    told = [f"{name}: is required, as auth_method is {method} and eap_role is client" for name in missing]
+    assert sorted(refused({"auth_method": method, **CAS})) == told
+    assert refused({"auth_method": method, **CAS, **{"eap_tls": OWN, "eap_md5": USER}[method]}) == []
+
+
+@pytest.mark.parametrize("kind", [LocalRound, RemoteRound])
+def test_what_a_round_does_not_list_is_an_empty_list(kind: type[LocalRound | RemoteRound]) -> None:
+    lists = [each for each in options_of(kind) if each.kind.ansible == "list"]
+    assert {each.name: each.default for each in lists} == {each.name: () for each in lists}

@@ -57,6 +57,8 @@ def test_a_selector_has_one_form_in_numbers(written: str, taken: str) -> None:
     [
         ("10.1.0.0/24[443/tcp]", "the protocol stands before the port; did you mean 10.1.0.0/24[6/443]?"),
         ("10.1.0.0/24[https/tcp]", "the protocol stands before the port; did you mean 10.1.0.0/24[6/443]?"),
+        ("10.1.0.0/24[https/any]", NO_PROTOCOL.format("https")),
+        ("10.1.0.0/24[https/pigeon]", NO_PROTOCOL.format("https")),
         ("10.1.0.0/24[443]", NO_PROTOCOL.format("443") + "; did you mean 10.1.0.0/24[tcp/443]?"),
         ("10.1.0.0/24[pigeon]", NO_PROTOCOL.format("pigeon")),
         ("10.1.0.0/24[06]", NO_PROTOCOL.format("06")),

@@ -68,6 +68,8 @@ NEIGHBOURS = "it drops the neighbour discovery of IPv6 as well, without which no
         ([shunt("drop", ALL, ALL, interface="wan0")], []),
         ([shunt("pass", ALL, ALL)], []),
         ([shunt("drop", "2001:db8::/32", ALL6), shunt("pass", "dynamic[tcp/22]", ALL6)], [NEIGHBOURS]),
+        ([shunt("drop", "2001:db8::/32[ipv6-icmp/135]", ALL6)], [NEIGHBOURS]),
+        ([shunt("drop", "2001:db8::/32[ipv6-icmp/128]", ALL6)], []),
         ([shunt("drop", "2001:db8::/32[tcp]", ALL6), shunt("pass", "dynamic[tcp/22]", ALL6)], []),
     ],
 )

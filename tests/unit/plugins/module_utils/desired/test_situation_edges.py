@@ -17,6 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation 
     interface_problems,
     load_situation,
     local_addresses,
+    vanished,
     waiting,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, config
@@ -145,3 +146,16 @@ def test_who_waits_is_told_with_the_reason(ip_type: str, word: str) -> None:
     gateway = bound("eth9", "ppp0", ip_type=ip_type)
     assert waiting(gateway, NOW) == {"paris": f"none of its interfaces (eth9, ppp0) has an {word} address now"}
     assert waiting(bound("any"), NOW) == {}
+
+
+def test_addresses_of_the_host_are_kept_in_one_order() -> None:
+    held = [f"192.0.2.{number}" for number in range(10, 30)]
+    gateway = parse_gateway(config([{**PARIS, "interfaces": held[::-1]}], []))
+    assert dump_situation(gateway, Situation(b"k", present=frozenset(held)))["present"] == held
+
+
+def test_connections_of_an_interface_that_is_gone_are_told_in_the_order_of_names() -> None:
+    gateway = parse_gateway(config([{**PARIS, "name": name, "interfaces": ["wan0"]} for name in "bca"], []))
+    gone = Situation(b"k", addresses={"wan0": ("192.0.2.9",)}, interfaces=frozenset({"lo"}))
+    assert vanished(gateway, gone) == {"wan0": ["a", "b", "c"]}
+    assert vanished(gateway, Situation(b"k", addresses={"wan0": ("192.0.2.9",)})) == {}

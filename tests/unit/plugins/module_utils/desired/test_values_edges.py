@@ -28,8 +28,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
     options_of,
     parse_object,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pem import CERTIFICATE
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import MSS
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RELEASE, RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec, kind_spec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
@@ -62,6 +63,10 @@ LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
         pytest.param(firewall.PROTOCOL, 1, "1", id="the lowest number of a protocol"),
         pytest.param(firewall.PROTOCOL, "255", "255", id="the highest number of a protocol"),
         pytest.param(firewall.PROTOCOL, "TCP", "tcp", id="the name of a protocol"),
+        pytest.param(firewall.PORTS, 65535, "65535", id="the highest port"),
+        pytest.param(firewall.PORTS, "0-65535", "0-65535", id="all ports"),
+        pytest.param(firewall.PORTS, "22-22", "22", id="two ports that are one"),
+        pytest.param(RELEASE, "5.9.8", "5.9.8", id="a release of strongSwan"),
         pytest.param(kinds.integer(0, 9), "0", 0, id="the lowest number"),
         pytest.param(kinds.integer(0, 9), 9, 9, id="the highest number"),
     ],
@@ -76,6 +81,9 @@ OBJECT = "an object identifier is needed, such as 1.3.6.1.4.1.36906.1"
 WORD = "a name of letters, digits, '_', '.', '/' and '-' is needed"
 SEGMENT = "auto is needed, or a number of bytes from 536 to 65495"
 PROTOCOL = "a protocol is needed: any, tcp, udp, icmp, icmpv6, another by name, or a number from 1 to 255"
+PORTS = "a port from 0 to 65535 is needed, or two with a dash between them, such as 443 or 8000-8099"
+RELEASES = "a release of strongSwan is needed, three numbers such as 5.9.8"
+PATH = "a path without control characters is needed"
 LOCAL = "an interface name (at most 15 characters), an address of this host, or 'any' is needed"
 
 
@@ -106,6 +114,18 @@ LOCAL = "an interface name (at most 15 characters), an address of this host, or 
         *(
             pytest.param(firewall.PROTOCOL, value, PROTOCOL, id=f"the protocol {value!r}")
             for value in (0, 256, "x", "", "-1", True, None)
+        ),
+        *(
+            pytest.param(firewall.PORTS, value, PORTS, id=f"the ports {value!r}")
+            for value in (65536, "0-65536", "2-1", "1-", "-1", True, None)
+        ),
+        *(
+            pytest.param(RELEASE, value, RELEASES, id=f"the release {value!r}")
+            for value in (5.9, "5.9", "5.9.8rc1", " 5.9.8", "", None, ["5.9.8"])
+        ),
+        *(
+            pytest.param(CERTIFICATE, f"/etc/a{end}.pem", PATH, id=f"a path with {end!r}")
+            for end in ("\0", "\r", "\n", "\t", "\x7f", "\u2028")
         ),
     ],
 )
