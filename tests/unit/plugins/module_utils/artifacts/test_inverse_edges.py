@@ -61,8 +61,8 @@ def read(text: str) -> Gateway:
                      "text:6: connections.paris.local.cacert1: no option stands for this section yet; did you mean certs?",
                      id="an authority of our own end"),
         pytest.param(TEXT, "version = 2", "version = 2\n pools = rw",
-                     ("phase1 paris: pools[0] is 'rw': there is no pool of this name, there are none yet; or dhcp or radius for those "
-                      "sources"), id="what objects find wrong among them"),
+                     ("phase1 paris: pools[0] is 'rw': there is no pool of this name, there are none yet; or dhcp or radius for "
+                      "those sources"), id="what objects find wrong among them"),
         pytest.param(FLEET, "cacert", "extra { }\n cacert",
                      "text:1: authorities.fleet.extra: no option stands for this section yet", id="a section in an authority"),
         pytest.param(FLEET, "fleet {", "crl_uris = hunter2\n fleet {",
@@ -100,3 +100,16 @@ def test_a_user_of_xauth_has_no_identity_beside_the_name() -> None:
     )
     found: Any = dump_gateway(read(text))["phase1"][0]
     assert found["local_auth"] == [{"auth": "psk"}, {"auth": "xauth", "xauth_id": "anna"}]
+
+
+@pytest.mark.parametrize(
+    ("key", "other"),
+    [("start_action", "trap"), ("close_action", "start"), ("dpd_action", "restart"), ("mode", "transport")],
+)
+def test_children_that_do_otherwise_are_told_whose_value_counts(key: str, other: str) -> None:
+    second = "esp_proposals = aes256gcm16\n local_ts = 10.3.0.0/24\n remote_ts = 10.4.0.0/24\n life_time = 3600\n"
+    text = TEXT.replace("      lan {", f"a {{\n {second} }}\n lan {{ {key} = {other}\n")
+    with pytest.raises(ValidationError) as refused:
+        read(text)
+    [told] = [line for line in str(refused.value).splitlines() if f".{key}" in line]
+    assert "one value holds for all children of a connection here, " in told
