@@ -67,6 +67,8 @@ def read(text: str) -> Gateway:
                      "text:1: authorities.fleet.extra: no option stands for this section yet", id="a section in an authority"),
         pytest.param(FLEET, "fleet {", "crl_uris = hunter2\n fleet {",
                      "text:1: authorities: a value stands here, and only sections can", id="a value among authorities"),
+        pytest.param("secrets { ike-p { secret = hunter2 } }", "secret =", "extra { }\n secret =",
+                     "text:1: secrets.ike-p.extra: no option stands for this section yet", id="a section in a secret"),
         pytest.param(SHUNT, "children {", "children { lan { local_ts = 10.3.0.0/24 }\n",
                      "text:1: connections.clear.local: at least one section local is needed", id="a tunnel beside a shunt"),
     ],
@@ -81,6 +83,11 @@ def test_what_does_not_belong_there_is_told(text: str, old: str, new: str, messa
 def test_a_key_of_an_authority_that_is_taken_back_says_nothing() -> None:
     [fleet] = read(FLEET.replace("cacert", "ocsp_uris =\n cacert")).authorities.values()
     assert (fleet.ca_certificate, fleet.ocsp_uris) == ("/etc/fleet.pem", None)
+
+
+def test_values_of_a_pools_attribute_are_texts_between_commas() -> None:
+    pool = read("pools { rw { addrs = 10.9.0.0/24\n 28672 =  XX marks it X , b\n } }").pools["rw"]
+    assert [(each.number, each.values) for each in pool.attributes or ()] == [(28672, ("XX marks it X", "b"))]
 
 
 @pytest.mark.parametrize("action", ["trap", "Route", "TRAP"])
