@@ -162,16 +162,17 @@ def test_words_of_protocols_are_read_as_their_numbers() -> None:
 
 
 def test_a_child_more_is_no_vxlan() -> None:
-    sides = {"all-in": (("dynamic[17/4789]",), ("dynamic[17]",)), "all-out": (("dynamic[17]",), ("dynamic[17/4789]",))}
-    more = {"z": (("dynamic[17]",), ("dynamic[17]",))}
+    one, other = "dynamic[17/4789]", "dynamic[17]"
+    sides = {"all-in": (one, other), "all-out": (other, one)}
 
-    def amounts_to(selectors: dict[str, tuple[tuple[str, ...], tuple[str, ...]]]) -> Any:
-        return of_one_protocol({
-            name: {"local_ts": local, "remote_ts": remote} for name, (local, remote) in selectors.items()
-        })  # fmt: skip
+    def amounts_to(selectors: dict[str, tuple[str, str]]) -> Any:
+        sections: Any = {
+            name: {"local_ts": [local], "remote_ts": [remote]} for name, (local, remote) in selectors.items()
+        }
+        return of_one_protocol(sections)
 
     assert amounts_to(sides) == ("all", "vxlan", 4789)
-    assert amounts_to({**sides, **more}) is None
+    assert amounts_to({**sides, "z": (other, other)}) is None
 
 
 @pytest.mark.parametrize(
