@@ -53,6 +53,7 @@ NO_PLUGIN = (
         pytest.param({"eap_id": "%any"}, [("", "eap-identity", "libcharon-extra-plugins")], id="who asks for a name"),
         pytest.param({"auth": "eap-mschapv2", "eap_id": "anna"}, [
             ("eap-mschapv2", "eap-mschapv2", "libcharon-extauth-plugins")], id="a method"),
+        pytest.param({"auth": "xauth-pam"}, [("xauth-pam", "xauth-pam", "libcharon-extra-plugins")], id="one of IKEv1"),
         pytest.param({"auth": "eap-tls:rsa-3072", "eap_id": "%any"}, [
             ("eap-tls", "eap-tls", "libcharon-extra-plugins"), ("eap-tls", "eap-identity", "libcharon-extra-plugins"),
         ], id="both"),
