@@ -44,7 +44,7 @@ from .values import Tree
 
 # What swanctl reads; other sections mean nothing to it but where something refers to them.
 _SECTIONS = ("connections", "secrets", "authorities", "pools")
-_ANYONE = {"ipv4": "0.0.0.0", "ipv6": "::", "any": "0.0.0.0"}  # noqa: S104  # the page's word for any peer, not an address to bind to
+_ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer, not an address to bind to
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ def _phase1_options(connection: _Connection) -> dict[str, Any]:
     whole = connection.whole
     local, remote = whole["local_addrs"], whole["remote_addrs"]
     ip_type = _ip_type(local, remote)
-    endpoints = [_ANYONE[ip_type] if each == ANY_ADDRESS else each for each in remote]
+    endpoints = [_ANYONE if each == ANY_ADDRESS else each for each in remote]
     options: dict[str, Any] = {
         "name": connection.name,
         "interfaces": ["any"] if _is_any(local) else list(local),
@@ -321,7 +321,7 @@ def _ip_type(local: Sequence[str], remote: Sequence[str]) -> str:
 
 
 def _is_any(addresses: Sequence[str]) -> bool:
-    return all(each in (ANY_ADDRESS, *_ANYONE.values()) for each in addresses)
+    return all(each in (ANY_ADDRESS, _ANYONE, "::") for each in addresses)
 
 
 def _phase2_options(name: str, phase1: str, child: Part) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import itertools
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.children import child_sas
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.children import child_sas, of_one_protocol
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.connections import connection_trees
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.inverse import read_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
@@ -159,6 +159,20 @@ def test_words_of_protocols_are_read_as_their_numbers() -> None:
     text = render_connections(connection_trees(transport(traffic_selector="gre"), Situation(b"")))
     again = read_gateway(parse_settings(text.replace("[47]", "[gre]"), file="text")).gateway
     assert again.phase1["paris"].traffic_selector == "gre"
+
+
+def test_a_child_more_is_no_vxlan() -> None:
+    one, other = "dynamic[17/4789]", "dynamic[17]"
+    sides = {"all-in": (one, other), "all-out": (other, one)}
+
+    def amounts_to(selectors: dict[str, tuple[str, str]]) -> Any:
+        sections: Any = {
+            name: {"local_ts": [local], "remote_ts": [remote]} for name, (local, remote) in selectors.items()
+        }
+        return of_one_protocol(sections)
+
+    assert amounts_to(sides) == ("all", "vxlan", 4789)
+    assert amounts_to({**sides, "z": (other, other)}) is None
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,13 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.credentials import credential_files, credentials
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.credentials import (
+    credential_files,
+    credentials,
+    key_id_in,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import public_key_id
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import LEFT_OUT
@@ -65,3 +70,26 @@ def test_a_key_whose_text_is_left_out_is_the_one_of_its_certificate() -> None:
     assert found.keys() == credentials(whole).keys()
     assert (found[role].layer, found[role].identity) == ("key", OURS)
     assert credential_files(found)[role].mode == 0o600
+
+
+@pytest.mark.parametrize(
+    ("role", "key_id"),
+    [
+        (f"private/swanfleet-{OURS}.pem", OURS),
+        (f"pkcs12/swanfleet-{OURS}.p12", OURS),
+        (f"x509/swanfleet-{OURS[:16]}.pem", ""),
+        (f"pubkey/swanfleet-{OURS}.pem", ""),
+        (f"private/{OURS}.pem", ""),
+    ],
+)
+def test_a_file_with_a_key_of_ours_is_named_by_it(role: str, key_id: str) -> None:
+    assert key_id_in(role) == key_id
+
+
+def test_only_certificates_of_authorities_are_told_as_such() -> None:
+    found = credentials(gateway(BY_CERTIFICATE))
+    assert {role.partition("/")[0]: each.flag for role, each in found.items()} == {
+        "private": "",
+        "x509": "NONE",
+        "x509ca": "CA",
+    }

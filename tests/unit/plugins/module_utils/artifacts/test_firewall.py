@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +53,28 @@ def test_a_peer_after_one_that_has_a_name_is_let_in_too() -> None:
         "peers": ((span("198.51.100.2/32"),), (span("198.51.100.9/32"),)),
         "names": ((span("203.0.113.7/32"),),),
     }
+
+
+def rules_of(phase1: Config, *phase2: Config) -> tuple[tuple[str, ...], list[Any]]:
+    """Return the hooks of the host that must let pass what our rules mark, and the statements of all our rules."""
+    gateway = parse_gateway({"phase1": [{**PARIS, **phase1}], "phase2": list(phase2)})
+    made, _warnings = firewall(gateway, Situation(b"k" * 32))
+    rules = made.table.rules if made.table is not None else ()
+    return made.hooks, [statement for each in rules for statement in json.loads(each.body)]
+
+
+def test_traffic_out_of_a_tunnel_may_be_for_the_host_itself() -> None:
+    let_in = {"plaintext_guard": None, "allow": [{"protocol": "tcp", "ports": ["22"]}]}
+    assert rules_of({}, {**LAN, **let_in})[0] == ("input", "forward")
+    assert rules_of({"firewall_rule": True}, LAN)[0] == ("input",)
+
+
+@pytest.mark.parametrize(("port", "ports"), [(None, {"set": [500, 4500]}), (4510, {"set": [4500, 4510]}), (4500, 4500)])
+def test_one_port_is_no_set_of_ports(port: int | None, ports: Any) -> None:
+    _hooks, statements = rules_of({"firewall_rule": True, "local_port": port})
+    udp = {"payload": {"protocol": "udp", "field": "dport"}}
+    matches = [each["match"] for each in statements if "match" in each]
+    assert [each["right"] for each in matches if each["left"] == udp] == [ports]
 
 
 def test_a_guard_of_ipv6_alone_is_one() -> None:

@@ -68,5 +68,11 @@ def test_a_network_that_is_routed_into_an_interface_is_not_blocked_by_a_policy()
     assert stopped(both) == (["10.2.0.0/23"], ["10.2.1.0/24"])
 
 
+def test_this_ends_networks_take_nothing_away_where_they_hold_the_last_of_several() -> None:
+    wide = {**ROME_LAN, **ON, "local_networks": ["10.4.0.0/14"]}
+    both = [{**wide, "remote_networks": [f"10.{number}.0.0/24"], "name": f"lan{number}"} for number in (3, 5)]
+    assert stopped(both) == (["10.3.0.0/24", "10.5.0.0/24"],) * 2
+
+
 def test_without_a_guard_that_was_asked_for_nothing_is_in_nftables() -> None:
     assert stopped([PARIS_LAN, ROME_LAN]) == ([], [])

@@ -62,6 +62,16 @@ def taken(secrets: str, **options: Any) -> tuple[str | None, list[str]]:
             "his",
         ),
         ("ike-p { id = 198.51.100.2\nsecret = his }", {"remote_id": "p.org", "local_id": "a.org"}, None),
+        (
+            "ike-o { id = 192.0.2.1\nsecret = ours }",
+            {"ike_version": 1, "remote_id": "p.org", "local_id": "a.org", "interfaces": ["192.0.2.1"]},
+            "ours",
+        ),
+        (
+            "ike-o { id = 192.0.2.1\nsecret = ours }",
+            {"remote_id": "p.org", "local_id": "a.org", "interfaces": ["192.0.2.1"]},
+            None,
+        ),
         ("ike-1 { id = 198.51.100.2\nsecret = same }\nike-2 { id = 198.51.100.2\nsecret = 0sc2FtZQ== }", {}, "same"),
     ],
 )
@@ -87,7 +97,13 @@ def test_the_postquantum_key_of_a_name_is_taken(secrets: str, key: str | None) -
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("secret = 0x41:42", "AB"), ("secret = 0sQUI=", "AB"), ("secret = AB", "AB"), ("secret =", "")],
+    [
+        ("secret = 0x41:42", "AB"),
+        ("secret = 0sQUI=", "AB"),
+        ("secret = AB", "AB"),
+        ("secret = A\udcff", "A\udcff"),
+        ("secret =", ""),
+    ],
 )
 def test_a_secret_is_the_one_that_swanctl_loads(text: str, value: str) -> None:
     section = parse_settings(f"ike-p {{ id-1 = p.org\nid-2 =\n{text}\n}}", file="text").sections["ike-p"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import unmet
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.releases import unmet, unmet_by_authorities
 
 NEEDS = "it needs strongSwan {} or newer, and charon on this host is {}"
 
@@ -53,6 +53,7 @@ NO_PLUGIN = (
         pytest.param({"eap_id": "%any"}, [("", "eap-identity", "libcharon-extra-plugins")], id="who asks for a name"),
         pytest.param({"auth": "eap-mschapv2", "eap_id": "anna"}, [
             ("eap-mschapv2", "eap-mschapv2", "libcharon-extauth-plugins")], id="a method"),
+        pytest.param({"auth": "xauth-pam"}, [("xauth-pam", "xauth-pam", "libcharon-extra-plugins")], id="one of IKEv1"),
         pytest.param({"auth": "eap-tls:rsa-3072", "eap_id": "%any"}, [
             ("eap-tls", "eap-tls", "libcharon-extra-plugins"), ("eap-tls", "eap-identity", "libcharon-extra-plugins"),
         ], id="both"),
@@ -69,3 +70,17 @@ def test_a_way_to_authenticate_may_need_plugins(remote: Any, missing: list[tuple
 def test_a_plugin_that_is_there_is_enough() -> None:
     trees: Any = {"paris": {"children": {"lan": {"updown": "/bin/x"}}}}
     assert unmet(trees, version="5.9.8", plugins=("updown",)) == []
+
+
+@pytest.mark.parametrize(
+    ("tree", "option", "value", "plugin"),
+    [
+        ({"cacert": "ca.pem", "crl_uris": ["http://a/", "ldap://b/"]}, "crl_uris[1]", "ldap://b/", "ldap"),
+        ({"handle": "0a"}, "token_ca_certificate", "0a", "pkcs11 or tpm"),
+        ({"handle": "0a", "slot": "1"}, "token_ca_certificate", "0a", "pkcs11"),
+    ],
+)
+def test_an_authority_may_need_plugins(tree: Any, option: str, value: str, plugin: str) -> None:
+    [found] = unmet_by_authorities({"fleet": tree}, plugins=("curl",))
+    assert (found.where, found.option, found.value) == ("authority fleet", option, value)
+    assert found.wanted == NO_PLUGIN.format(plugin, "libstrongswan-extra-plugins")

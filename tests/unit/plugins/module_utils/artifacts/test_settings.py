@@ -255,3 +255,13 @@ def test_files_may_be_included_one_in_another_but_not_without_end(files: int, *,
         return
     with pytest.raises(SettingsError, match=r"f51 is included by itself, or by 50 files one in another$"):
         read("include f1", texts)
+
+
+@pytest.mark.parametrize(("sections", "refused"), [(100, False), (101, True)])
+def test_sections_may_refer_to_one_after_another_but_not_without_end(sections: int, *, refused: bool) -> None:
+    text = "".join(f"s{number} : s{number + 1} {{ }}\n" for number in range(sections)) + f"s{sections} {{ a = 1 }}\n"
+    if not refused:
+        assert resolved(parse_settings(text, file="main")).sections["s0"].values["a"].text == "1"
+        return
+    with pytest.raises(SettingsError, match=r"^main:1: the references of this section run in a circle"):
+        resolved(parse_settings(text, file="main"))

@@ -130,3 +130,26 @@ def test_a_key_that_another_tunnel_needs_stays() -> None:
         there(CERTIFIED), stored=Stored(number=1, gateway=parse_gateway(config([CERTIFIED, other], [])))
     )
     assert [step for step in steps(CERTIFIED, both) if step[0] != "write"] == []
+
+
+def test_a_bare_public_key_comes_with_its_connection_and_not_by_itself() -> None:
+    rounds = {
+        "local_auth": [{"public_keys": [material.PUBLIC_KEY], "private_keys": [material.PRIVATE_KEY]}],
+        "remote_auth": [{"public_keys": [material.OTHER_PUBLIC_KEY], "id": "fqdn:peer.example.org"}],
+    }
+    ends = {key: CERTIFIED[key] for key in ("name", "remote_endpoints", "init_type")}
+    loaded = [each for each in steps({**ends, **rounds}, there(None)) if each[0] == "load"]
+    assert [layer for _verb, layer, _name, _key in loaded] == ["key"]
+
+
+def test_a_key_on_a_token_is_loaded_with_the_others() -> None:
+    card = {"name": "card", "handle": "0a", "pin": "1234"}
+    made = artifacts(parse_gateway({"private_keys": [card]}), SITUATION)
+    found = plan(made, there(None), {}).steps
+    assert "load token card" in [str(step) for step in found]
+
+
+def test_files_go_in_the_order_of_their_names() -> None:
+    names = [f"x509/swanfleet-{number:016x}.pem" for number in range(9)]
+    files = dict.fromkeys(reversed(names), FileState(b"no certificate", 0o644, 0))
+    assert steps(CERTIFIED, there(CERTIFIED, files=files)) == [gone(name) for name in names]

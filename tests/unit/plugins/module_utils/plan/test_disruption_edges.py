@@ -52,7 +52,7 @@ def test_what_charon_may_do_by_itself(
     *, loaded: Parts | None, wanted: Parts | None, loads: bool, maybe_started: bool
 ) -> None:
     change = Change("rome", loaded, wanted)
-    assert (change.loads, change.maybe_started) == (loads, maybe_started)
+    assert (change.loads, change.maybe_started, change.passed_over) == (loads, maybe_started, False)
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,10 @@ def test_a_child_that_is_up_and_was_not_loaded_is_taken_for_a_changed_one() -> N
     assert outlook(change, [sa("lan", "dmz")]) == Outlook(
         "rekey", "renew", Settlement(whole=False, children=("dmz",), bring_up=("dmz",))
     )
+
+
+@pytest.mark.parametrize(("up", "disruption"), [(True, "end"), (False, "none")])
+def test_what_goes_on_standby_ends_without_its_peer(*, up: bool, disruption: str) -> None:
+    change = Change("rome", TRAP, CHANGED_TRAP, standby=True)
+    live = [LiveSa(1, established=True, busy=False, children=(LiveChild("lan", 10, up=up),))]
+    assert outlook(change, live) == Outlook(disruption, "end", Settlement(whole=True, at_once=True))

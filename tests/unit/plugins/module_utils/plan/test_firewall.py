@@ -6,6 +6,12 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import (
+    NftChain,
+    NftSet,
+    NftTable,
+    commands,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import FirewallArtifact
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.firewall import HostTable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import (
@@ -50,9 +56,49 @@ def test_who_must_accept(wanted: FirewallArtifact, chains: tuple[HostChain, ...]
 def test_a_rule_of_ours_stays_where_it_is_wanted_and_right_once() -> None:
     rules = (HostRule(INPUT, 4, right=False), HostRule(INPUT, 5, right=True), HostRule(INPUT, 6, right=True))
     first, last = plan_firewall(FirewallArtifact(hooks=BOTH), ObservedFirewall(chains=CHAINS[1:], rules=rules))
-    assert first == []
+    assert (first, [str(step) for step in last]) == ([], ["remove firewall rule in inet filter input"] * 2)
     assert [step.nft[0]["delete"]["rule"] for step in last] == [
         {"family": "inet", "table": "filter", "chain": "input", "handle": handle} for handle in (4, 6)
+    ]
+
+
+def test_what_our_table_marks_is_accepted_before_all_else() -> None:
+    [[step], last] = plan_firewall(FirewallArtifact(hooks=("input",)), ObservedFirewall(chains=CHAINS))
+    [command] = step.nft
+    rule = command["insert"]["rule"]
+    assert (rule["family"], rule["table"], rule["chain"]) == INPUT
+    assert last == []
+
+
+def table_of(*ports: int) -> NftTable:
+    boxes = tuple(((port, port),) for port in ports)
+    return NftTable({"ports": NftSet(("inet_service",), boxes)}, {"input": NftChain("filter", "input", -1)})
+
+
+ONE, OTHER, EACH = table_of(500), table_of(4500), table_of(500, 4500)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "first", "last"),
+    [
+        pytest.param(None, None, [], [], id="none"),
+        pytest.param(ONE, ONE, [], [], id="the same"),
+        pytest.param(ONE, None, [("write", ONE)], [], id="a new one"),
+        pytest.param(EACH, ONE, [("write", EACH)], [], id="more"),
+        pytest.param(ONE, EACH, [], [("write", ONE)], id="less"),
+        pytest.param(OTHER, ONE, [("write", EACH)], [("write", OTHER)], id="another, at first beside the old one"),
+        pytest.param(None, ONE, [], [("remove", NftTable())], id="none any more"),
+    ],
+)
+def test_our_own_table(
+    wanted: NftTable | None,
+    found: NftTable | None,
+    first: list[tuple[str, NftTable]],
+    last: list[tuple[str, NftTable]],
+) -> None:
+    steps = plan_firewall(FirewallArtifact(wanted), ObservedFirewall(found))
+    assert [[(step.verb, step.nft) for step in each] for each in steps] == [
+        [(verb, tuple(commands(table))) for verb, table in each] for each in (first, last)
     ]
 
 
