@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.compute import artifacts
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.pools import pools_named
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import Artifacts, Rest, TakenOver
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
@@ -76,6 +77,28 @@ def test_a_pool_that_cannot_be_loaded_is_refused(
     except ValidationError as error:
         refused = str(error)
     assert refused == message
+
+
+@pytest.mark.parametrize(
+    ("online", "proven", "loads"),
+    [
+        pytest.param({}, {}, True, id="charon lacks it"),
+        pytest.param({}, {"office": True}, True, id="charon has lost it"),
+        pytest.param({"office": 0}, {}, True, id="nobody can prove what it is"),
+        pytest.param({"office": 0}, {"office": False}, True, id="it is another one"),
+        pytest.param({"office": 0}, {"office": True}, False, id="it is the same"),
+    ],
+)
+def test_a_pool_is_loaded_unless_it_is_there_as_it_is_wanted(
+    *, online: dict[str, int], proven: dict[str, bool], loads: bool
+) -> None:
+    wanted = made(pools=[OFFICE])
+    [digest] = pools_named(wanted.pools).values()
+    before = parse_gateway({"pools": [OFFICE]})
+    observed = Observed(stored=Stored(gateway=before), situation=SITUATION, files={}, links={}, daemon=None)
+    digests = {name: digest if same else "another" for name, same in proven.items()}
+    steps = plan_pools(wanted, observed, charon(pools=ObservedPools(online, digests)))
+    assert steps == ([Step("load", "pool", "office")] if loads else [], [])
 
 
 def test_pools_that_were_ours_go_in_the_order_of_names() -> None:

@@ -47,6 +47,16 @@ def test_another_child_takes_over_what_it_has_room_for(shown: str, wanted: str, 
     assert heirs_of([live(shown)], {}, {"net": part(wanted)}, {}) == heirs
 
 
+def test_what_the_child_of_the_same_name_carries_needs_no_other() -> None:
+    children = {"lan": part("10.2.0.0/24"), "net": part("10.2.0.0/16")}
+    assert heirs_of([live("10.2.0.0/24")], {}, children, {}) == Heirs(("lan",), complete=True)
+
+
+def test_one_network_of_several_is_enough_to_take_over_some() -> None:
+    assert heirs_of([live("10.2.0.0/16")], {}, {"net": part("10.2.0.0/24", "10.9.0.0/24")}, {}) == SOME
+    assert heirs_of([live("198.51.100.2/32")], {}, {"net": part("dynamic[6]")}, {}) == SOME
+
+
 def test_heirs_are_told_in_the_order_of_names() -> None:
     names = [f"n{number}" for number in range(9)]
     children = {name: part(f"10.2.{number}.0/24") for number, name in enumerate(names)}
