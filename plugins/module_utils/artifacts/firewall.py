@@ -50,11 +50,8 @@ def firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact, 
     opened, warnings = _openings(gateway, situation)
     allowed = allowing(gateway)
     parts = [opened, allowed, exempting(gateway), clamping(gateway, situation), guard_table(gateway, situation)]
-    chains: dict[str, NftChain] = {}
     hooks = [hook for hook, there in (("input", opened or allowed), ("forward", allowed)) if there]
-    for hook in hooks:
-        chains[hook] = NftChain("filter", hook, BEFORE)
-        chains[f"{hook}_after"] = NftChain("filter", hook, AFTER)
+    chains = {f"{hook}_after": NftChain("filter", hook, AFTER) for hook in hooks}
     table = NftTable(chains=chains, rules=tuple(unmark(f"{hook}_after") for hook in hooks))
     for part in parts:
         table = part.merged(table) if part else table

@@ -195,7 +195,8 @@ def _first_overlap(
         (
             (selector_of(remote), selector_of(local), (child, local, remote))
             for child, local, remote in pairs
-            if selector_of(local).family and selector_of(remote).family
+            # Lists may have both families in them; nothing goes from one to the other.
+            if selector_of(local).family == selector_of(remote).family != 0
         ),
         key=lambda span: span[:2],
     )

@@ -200,9 +200,7 @@ class _Names:
 
 def split(text: str) -> list[str]:
     """Return the blocks of a canonical PEM text."""
-    end = "-----\n"
-    parts = text.split("-----BEGIN ")[1:]
-    return [f"-----BEGIN {part}" if part.endswith(end) else f"-----BEGIN {part.rstrip()}\n" for part in parts]
+    return [f"-----BEGIN {part.rstrip()}\n" for part in text.split("-----BEGIN ")[1:]]
 
 
 def _authority_problems(item: Phase1 | Authority, option: str, text: str) -> Iterator[Problem]:

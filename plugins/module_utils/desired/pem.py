@@ -41,11 +41,8 @@ def blocks(text: str, labels: tuple[str, ...], what: str) -> list[str]:
 
     Explanatory text around the blocks is left out (RFC 7468, section 5.2). Blocks of another kind are refused.
     """
-    text = text.replace("\r\n", "\n")
-    if not text.endswith("\n"):
-        text += "\n"
     found = []
-    for match in _BLOCK.finditer(text):
+    for match in _BLOCK.finditer(text.replace("\r\n", "\n")):
         if match[1] not in labels:
             raise ValueError(f"{what} is needed, and this PEM text has a block {match[1]!r} in it")
         found.append(_canonical(match[1], match[2], what))

@@ -164,6 +164,17 @@ def test_a_range_is_routed_by_its_networks_and_nothing_by_a_port() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("names", "told"), [("abc", "a, b, c"), ("abcd", "a, b, c and 1 more"), ("abcdef", "a, b, c and 3 more")]
+)
+def test_a_warning_names_three_and_counts_the_others(names: str, told: str) -> None:
+    connections = [{**ROME, "name": name, "interfaces": ["wan0"]} for name in names]
+    without = dataclasses.replace(SITUATION, interfaces=frozenset({"lo"}))
+    assert artifacts(parse_gateway(config(connections, [])), without).warnings == (
+        f"this host has no interface wan0 now; its last known addresses are used for phase1 {told}",
+    )
+
+
 def test_what_is_known_of_each_connection() -> None:
     found = made(config([PARIS, {**ROME, "init_type": "none"}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     assert found.parts == {name: parts_of(tree) for name, tree in found.connections.items()}
@@ -188,6 +199,24 @@ def test_digests_are_those_of_earlier_versions() -> None:
 
 def test_a_file_must_exist_unless_it_says_otherwise() -> None:
     assert FileText(0o600, "").needed
+
+
+def test_what_a_wanted_child_carries_is_known_as_it_is_written() -> None:
+    child = {"local_ts": ["10.1.0.0/24", "10.2.0.0/24"], "remote_ts": "10.3.0.0/24,10.4.0.0/24"}
+    found = parts_of({"children": {"lan": child, "own": {}}}).children
+    assert (found["lan"].local, found["lan"].remote) == (("10.1.0.0/24", "10.2.0.0/24"), ("10.3.0.0/24", "10.4.0.0/24"))
+    assert (found["own"].local, found["own"].remote) == (("dynamic",), ("dynamic",))
+
+
+def test_only_the_first_round_of_a_peer_is_about_its_address() -> None:
+    rounds = {
+        "psk": None,
+        "local_auth": [{"auth": "psk"}],
+        "remote_auth": [{"auth": "psk", "psk": "a long enough key"}, {"ca_certificates": ["/etc/ca.pem"]}],
+    }
+    sections = rome(**rounds).connections["rome"]
+    assert sections["remote-1"] == {"auth": "psk", "id": "198.51.100.3"}
+    assert sections["remote-2"] == {"auth": "pubkey", "cacerts": ["/etc/ca.pem"]}
 
 
 def test_a_child_without_a_start_action_is_not_started() -> None:

@@ -51,3 +51,9 @@ def test_what_is_taken_out_of_ranges_is_gone_and_nothing_else() -> None:
         wanted = {n for low, high in ranges for n in range(low, high + 1)}
         wanted -= {n for low, high in others for n in range(low, high + 1)}
         assert [n for low, high in left for n in range(low, high + 1)] == sorted(wanted)
+
+
+def test_the_largest_box_stays_whole_and_what_lies_in_it_vanishes() -> None:
+    large, small = ((0, 9), (0, 9)), ((0, 2), (3, 4))
+    assert disjoint([small, large]) == (large,)
+    assert disjoint([large, ((8, 12), (0, 0))]) == (large, ((10, 12), (0, 0)))

@@ -83,6 +83,7 @@ def test_a_text_by_hand_is_read() -> None:
             "remote_endpoints": ["198.51.100.2", "gw.example.org"], "remote_id": "198.51.100.2", "ip_type": "any",
         }, id="a list with blanks"),
         pytest.param("local {", "local-1 { round = 0", {}, id="a suffix"),
+        pytest.param("local {", "local { revocation = relaxed", {}, id="a key that means nothing to this end"),
         pytest.param("id = 198.51.100.2", 'id = "%any"', {"remote_id": "any"}, id="anybody"),
         pytest.param("id = 198.51.100.2\n", "", {"remote_id": "any"}, id="anybody, unsaid"),
         pytest.param("id = 198.51.100.2", "id = @gw.example.org", {"remote_id": "fqdn:gw.example.org"}, id="an FQDN"),
@@ -136,6 +137,16 @@ IDENTITY = "an address, a host name, an e-mail address, a distinguished name, or
             "version = 2", "",
             ["text:2: connections.paris.version: is not given; without it charon takes both versions; 1 or 2 is needed"],
             id="a default that no option says",
+        ),
+        pytest.param(
+            "local {", "locol {\n}\nlocal {",
+            ["text:9: connections.paris.locol: no option stands for this section yet; did you mean local?"],
+            id="a misspelt section",
+        ),
+        pytest.param(
+            "id = 198.51.100.2", 'id = 198.51.100.2\nca_id = "%any"',
+            ["text:15: connections.paris.remote.ca_id is '%any': no option can keep it; it would become 'any:'"],
+            id="an authority that is anybody",
         ),
         pytest.param(
             "version = 2", "version = 2\nversion =",
@@ -278,3 +289,50 @@ def test_many_problems_are_counted() -> None:
     lines = str(refused.value).splitlines()
     assert len(lines) == 51
     assert lines[-1] == "and: 250 more: mend these first, they are often the same again"
+
+
+@pytest.mark.parametrize(
+    ("release", "rekey_time"), [((5, 9, 8), 3600), ((5, 9, 9), 6545), ((6, 0, 1), 6545), ((), 6545)]
+)
+def test_where_only_the_end_is_given_an_older_charon_rekeys_as_by_default(release: Any, rekey_time: int) -> None:
+    text = PARIS.replace("        rekey_time = 54m\n", "").replace("life_time = 1h", "life_time = 2h")
+    found = read_gateway(parse_settings(text, file="text"), release=release).gateway.phase2["paris/lan"]
+    assert (found.lifetime, found.rekeyed_after("time", found.lifetime)) == (7200, rekey_time)
+
+
+SERVER = """\
+connections {
+  server {
+    version = 2
+    remote_addrs = 203.0.113.9
+    proposals = aes256-sha256-modp4096
+    mediation = yes
+    local { auth = psk }
+    remote { auth = psk }
+  }
+}
+"""
+
+
+def test_a_mediated_peer_is_who_the_other_end_must_be_where_nobody_else_is_named() -> None:
+    found = read(PARIS.replace("version = 2", "version = 2\nmediated_by = server") + SERVER)
+    paris = found.gateway.phase1["paris"]
+    assert (paris.mediated_by, paris.mediation_peer) == ("server", "address:198.51.100.2")
+
+
+@pytest.mark.parametrize(
+    ("owner", "told"),
+    [
+        ("198.51.100.2", "secrets.ike-paris.secret: what follows 0s must be base64, what follows 0x hexadecimal"),
+        ("other.example.org", ""),
+    ],
+)
+def test_secrets_of_others_are_no_matter_of_the_connection_that_is_asked_about(owner: str, told: str) -> None:
+    connections, _section, secrets = PARIS.replace("hunter2", "0xhunter2").partition("secrets {")
+    text = f"{connections}secrets {{{secrets.replace('198.51.100.2', owner)}"
+    messages = ""
+    try:
+        read_gateway(parse_settings(text, file="text"), only={"paris"})
+    except ValidationError as error:
+        messages = str(error).partition(" ")[2]
+    assert messages == told

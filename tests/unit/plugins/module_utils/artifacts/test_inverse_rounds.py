@@ -177,6 +177,29 @@ def test_a_password_belongs_to_the_client_that_names_its_user_and_the_rest_to_th
     assert (found.with_secret, found.secrets) == (("t", "t2"), ("xauth-2", "ntlm-3", "eap-1"))
 
 
+def test_of_two_passwords_the_one_of_the_user_is_taken() -> None:
+    client = ROW % ("auth = eap-md5\n eap_id = anna", "auth = pubkey")
+    text = client + secrets("eap-1 { secret = hunter22 }", "eap-2 { id = anna\n secret = hunter23 }")
+    found = read_gateway(parse_settings(text, file="text"), only=["t"])
+    assert dump_secrets(found.gateway)["phase1"] == {"t": {"local_auth[0].password": "hunter23"}}
+    assert found.secrets == ("eap-2",)
+
+
+@pytest.mark.parametrize(
+    ("method", "kept"),
+    [
+        *((each, {"password", "nt_hash"}) for each in ("eap-mschapv2", "eap", "eap-dynamic", "eap-peap", "eap-ttls")),
+        *((each, {"password"}) for each in ("eap-md5", "eap-gtc")),
+        ("eap-radius", set()),
+    ],
+)
+def test_what_a_server_of_users_needs_depends_on_its_method(method: str, kept: set[str]) -> None:
+    text = ROW % ("certs = a.pem", f"auth = {method}\n eap_id = %any")
+    text += secrets("eap-1 { id = anna\n secret = hunter22 }", f"ntlm-2 {{ id = bert\n secret = 0x{HASH} }}")
+    found = read_gateway(parse_settings(text, file="text"), only=["t"])
+    assert {place.rpartition(".")[2] for place in dump_secrets(found.gateway).get("phase1", {}).get("t", {})} == kept
+
+
 PPK = (ROW % ("auth = psk", "auth = psk")).replace("version = 2", "version = 2\nppk_id = fleet-2026")
 KEY = "ike-x { secret = hunter22 }"
 
@@ -223,6 +246,11 @@ def test_of_two_postquantum_keys_the_one_of_its_name_is_taken() -> None:
             + secrets("eap-x { id = anna\n secret = hunter22 }", "xauth-y { id = anna\n secret = hunter23 }"),
             [("text:4: connections.t.local: secrets.eap-x and secrets.xauth-y fit it equally well, with different values: charon "
               "takes what was loaded first; take one out")], id="two passwords of one user",
+        ),
+        pytest.param(
+            ROW % ("auth = eap-md5\n eap_id = anna", "auth = pubkey")
+            + secrets("eap-x { id = anna\n secret = hunter22\n y { z = hunter23\n } }"),
+            ["text:9: secrets.eap-x.y: no option stands for this section yet"], id="a section in a password",
         ),
         pytest.param(
             PPK + secrets(KEY, *(f"ppk-{one} {{ id = fleet-2026\n secret = hunter2{one} }}" for one in (3, 4))),

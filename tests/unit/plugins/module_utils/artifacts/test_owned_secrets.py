@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.owned_secrets import read_secrets
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.owned_secrets import as_loaded, read_secrets
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.settings import parse_settings
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.tokens import Place
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values import SharedSecret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
 
 HERE = Place("text", 1)
@@ -65,6 +67,31 @@ def taken(secrets: str, **options: Any) -> tuple[str | None, list[str]]:
 )
 def test_the_key_whose_owners_fit_best_is_taken(secrets: str, options: dict[str, Any], key: str | None) -> None:
     assert taken(secrets, **options) == (key, [])
+
+
+@pytest.mark.parametrize(
+    ("secrets", "key"),
+    [
+        ("ppk-a { id = fleet-2026\nsecret = right }\nppk { secret = any }", "right"),
+        ("ppk-a { id = other\nsecret = wrong }\nppk { secret = any }", "any"),
+        ("ppk-a { id = other\nsecret = wrong }", None),
+        ("ike { secret = wrong }", None),
+    ],
+)
+def test_the_postquantum_key_of_a_name_is_taken(secrets: str, key: str | None) -> None:
+    problems: list[Problem] = []
+    found = read_secrets(parse_settings(secrets, file="text"), problems)
+    taken = found.postquantum("fqdn:fleet-2026", HERE, "connections.paris.ppk_id", problems)
+    assert (taken.reveal() if taken else None, problems) == (key, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("secret = 0x41:42", "AB"), ("secret = 0sQUI=", "AB"), ("secret = AB", "AB"), ("secret =", "")],
+)
+def test_a_secret_is_the_one_that_swanctl_loads(text: str, value: str) -> None:
+    section = parse_settings(f"ike-p {{ id-1 = p.org\nid-2 =\n{text}\n}}", file="text").sections["ike-p"]
+    assert as_loaded("ike-p", section) == SharedSecret("ike", ("p.org",), Secret(value))
 
 
 def test_two_keys_that_fit_alike_are_told_and_neither_is_shown() -> None:

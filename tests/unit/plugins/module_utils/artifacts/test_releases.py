@@ -40,6 +40,32 @@ def test_what_is_told(tree: Any, child: Any, version: str, problems: Any) -> Non
     assert told(tree, child, version) == problems
 
 
+NO_PLUGIN = (
+    "it needs charon's plugin {}, which is not loaded on this host: on Debian it is in the package {}, and charon loads it when "
+    "it starts"
+)
+
+
+@pytest.mark.parametrize(
+    ("remote", "missing"),
+    [
+        pytest.param({"auth": "psk"}, [], id="nothing beside charon"),
+        pytest.param({"eap_id": "%any"}, [("", "eap-identity", "libcharon-extra-plugins")], id="who asks for a name"),
+        pytest.param({"auth": "eap-mschapv2", "eap_id": "anna"}, [
+            ("eap-mschapv2", "eap-mschapv2", "libcharon-extauth-plugins")], id="a method"),
+        pytest.param({"auth": "eap-tls:rsa-3072", "eap_id": "%any"}, [
+            ("eap-tls", "eap-tls", "libcharon-extra-plugins"), ("eap-tls", "eap-identity", "libcharon-extra-plugins"),
+        ], id="both"),
+    ],
+)  # fmt: skip
+def test_a_way_to_authenticate_may_need_plugins(remote: Any, missing: list[tuple[str, str, str]]) -> None:
+    found = unmet({"paris": {"remote": remote, "children": {}}}, version="6.1.0", plugins=("vici",))
+    assert [(each.where, each.option, each.value, each.wanted) for each in found] == [
+        ("phase1 paris", "remote.auth", method, NO_PLUGIN.format(plugin, package))
+        for method, plugin, package in missing
+    ]
+
+
 def test_a_plugin_that_is_there_is_enough() -> None:
     trees: Any = {"paris": {"children": {"lan": {"updown": "/bin/x"}}}}
     assert unmet(trees, version="5.9.8", plugins=("updown",)) == []

@@ -106,6 +106,11 @@ NAMES = 'names have none of # { } : . , = " and no blanks'
             "main:1: the references of this section run in a circle, or there are far too many of them",
             id="a section in itself",
         ),
+        pytest.param(
+            "".join(f"a{n} : a{n + 1}.x, b{n + 1}.x {{ }}\nb{n} : a{n + 1}.x, b{n + 1}.x {{ }}\n" for n in range(12)),
+            "main:1: the references of this section run in a circle, or there are far too many of them",
+            id="each reference is looked up in twice as many places",
+        ),
     ],
 )
 def test_what_is_refused(text: str, message: str) -> None:
@@ -142,6 +147,10 @@ FILES = {
         pytest.param("include conf.d/a.conf\na = 3", {"a": "3", "x": "1", "y": "\nz"}, id="relative to the file"),
         pytest.param("include /etc/swanctl/conf.d/more/x.conf", {"x": "1", "y": "\nz"}, id="absolute"),
         pytest.param("include none*\na = 1", {"a": "1"}, id="nothing matches"),
+        *(
+            pytest.param(f"include none*{blank}# old \r b = 2\na = 1", {"a": "1"}, id=f"a comment behind {blank!r}")
+            for blank in (" ", "\t")
+        ),
         pytest.param(
             "include conf.d/b.conf c = 1 }", {"a": "2", "b": {"c": "1"}}, id="what a file leaves open goes on"
         ),
@@ -235,3 +244,14 @@ def test_the_time_is_linear_in_the_size(text: Callable[[int], str]) -> None:
     small, large = (min(seconds(size) for _run in range(3)) for size in (2_000, 16_000))
     # Eight times as much: eight times as long, sixty-four times if it were quadratic.
     assert large < 24 * small + 0.05
+
+
+@pytest.mark.parametrize(("files", "refused"), [(50, False), (51, True)])
+def test_files_may_be_included_one_in_another_but_not_without_end(files: int, *, refused: bool) -> None:
+    texts = {f"/etc/swanctl/f{number}": f"include f{number + 1}\n" for number in range(1, files)}
+    texts[f"/etc/swanctl/f{files}"] = "a = 1\n"
+    if not refused:
+        assert read("include f1", texts) == {"a": "1"}
+        return
+    with pytest.raises(SettingsError, match=r"f51 is included by itself, or by 50 files one in another$"):
+        read("include f1", texts)

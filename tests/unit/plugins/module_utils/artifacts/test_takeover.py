@@ -82,6 +82,13 @@ def taken(texts: dict[str, str], *names: str) -> TakenOver:
             f"t : u {{ }}\nu {{ unique = no }}\nconnections {{ {connection('a', '198.51.100.1', above=': t ')} }}\n"
             f"secrets {{ {SA} }}\n{INCLUDE}", "a", INCLUDE, id="and what that referred to",
         ),
+        *(
+            pytest.param(
+                f"{kind} {{ t {{ }} }}\nconnections {{ {connection('a', '198.51.100.1', above=f': {kind}.t ')} }}\n"
+                f"secrets {{ {SA} }}\n{INCLUDE}", "a", f"{kind} {{ t {{ }} }}\n{INCLUDE}", id=f"but not {kind}",
+            )
+            for kind in ("authorities", "pools")
+        ),
         pytest.param(
             f"connections {{ {A} }}\nsecrets {{ {SA} {secret('old', 'x.org')} }}\n{INCLUDE}", "a",
             f"secrets {{  {secret('old', 'x.org')} }}\n{INCLUDE}", id="a secret of nobody stays",
@@ -184,6 +191,28 @@ def test_what_cannot_be_taken_out_is_refused(texts: dict[str, str], message: str
     with pytest.raises(ValidationError) as refused:
         taken(texts, "a")
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "owner"),
+    [
+        ("remote_addrs = 198.51.100.2", "remote_addrs = 198.51.100.2 , 198.51.100.7", "198.51.100.7"),
+        ("id = 198.51.100.2", "id = peer.example.org", "fqdn:peer.example.org"),
+        ("id = 198.51.100.2", "eap_id = anybody\nid = @peer.example.org", "peer.example.org"),
+    ],
+)
+def test_a_secret_stays_for_whatever_a_peer_may_be_known_by(old: str, new: str, owner: str) -> None:
+    text = f"connections {{ {A} {B.replace(old, new)} }}\nsecrets {{ {secret('x', '198.51.100.1', owner)} }}\n{INCLUDE}"
+    assert taken({MAIN: text}, "a").rest.secrets == ()
+
+
+def test_a_section_that_ends_in_another_file_stays_though_nothing_refers_to_it_any_more() -> None:
+    a = connection("a", "198.51.100.1", above=": t ")
+    texts = {
+        MAIN: f"include t.conf\n}}\nconnections {{ {a} }}\nsecrets {{ {SA} }}\n{INCLUDE}",
+        "/s/t.conf": "t { unique = no\n",
+    }
+    assert taken(texts, "a").rest.texts == {MAIN: f"include t.conf\n}}\n{INCLUDE}"}
 
 
 def test_only_what_is_asked_for_is_looked_at() -> None:

@@ -58,12 +58,23 @@ CLASH = (
         pytest.param("10.0.0.0/24", "10.2.0.128/25", False, id="a lower local network"),
         pytest.param("10.1.1.0/24", "10.2.0.128/25", False, id="a higher local network"),
         pytest.param("10.1.0.0/24", "dynamic", False, id="the peer's own address"),
+        pytest.param("dynamic", "10.2.0.0/24", False, id="our own address"),
+        pytest.param("dynamic", "dynamic", False, id="both ends' own addresses"),
         pytest.param(["10.9.0.0/24", "::/0"], "10.2.0.0/24", False, id="locals of two families"),
         pytest.param(["10.9.0.0/24", "::/0"], "10.0.0.0/8", False, id="locals of two families, a wider remote network"),
     ],
 )
 def test_boundaries_of_selectors(*, local: str | list[str], remote: str, overlap: bool) -> None:
     assert bool(refused(two(PARIS, phase2("rome", local, remote)))) is overlap
+
+
+def test_no_packet_goes_from_one_family_to_the_other() -> None:
+    ours, theirs = ["10.1.0.0/24", "2001:db8:{}::/64"], ["10.{}.0.0/24", "2001:db8:2::/64"]
+    paris, rome = (
+        phase2(parent, [each.format(site) for each in ours], [each.format(site) for each in theirs])
+        for parent, site in (("paris", 3), ("rome", 4))
+    )
+    assert refused(two(paris, rome)) == []
 
 
 def test_an_overlap_names_both_phase_2s_whatever_their_order() -> None:
@@ -76,6 +87,12 @@ def test_selectors_of_different_protocols_do_not_overlap() -> None:
     for protocol, overlap in (("tcp", True), ("udp", False)):
         other = phase2("rome", f"10.1.0.0/24[{protocol}]", f"10.2.0.0/24[{protocol}]")
         assert bool(refused(two(tcp, other))) is overlap
+
+
+def test_no_packet_has_the_protocols_of_two_sides() -> None:
+    tcp = phase2("paris", "10.1.0.0/24[tcp]", "10.2.0.0/24")
+    for protocol, overlap in (("tcp", True), ("udp", False)):
+        assert bool(refused(two(tcp, phase2("rome", "10.1.0.0/24", f"10.2.0.0/24[{protocol}]")))) is overlap
 
 
 def test_policies_without_an_interface_may_overlap() -> None:

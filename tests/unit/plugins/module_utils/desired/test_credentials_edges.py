@@ -5,18 +5,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import der
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.certificates import key_id_of, read_certificate
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import check_credentials
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.credentials import (
+    check_credentials,
+    container_of,
+    with_contents,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.distinguished_names import (
     is_pattern,
     parse_distinguished_name,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.pem import canonical, decoded
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.generators import material
 
@@ -91,6 +97,10 @@ def test_identities_that_a_certificate_does_not_list_are_left_to_the_peer(identi
             "remote_auth[0].public_keys[1]: it is no public key, or a damaged one",
         ),
         (
+            long_form(mine={"id": "fqdn:gw9.example.org"}),
+            "local_auth[0].id is 'fqdn:gw9.example.org': the certificate names fqdn:gw.example.org; the peer takes",
+        ),
+        (
             {**SHORT, "certificate": material.AUTHORITY, "local_id": "gw.example.org"},
             "local_id is 'fqdn:gw.example.org': the certificate names no subjectAltName; the peer takes",
         ),
@@ -123,6 +133,48 @@ def test_a_distinguished_name_has_at_most_twenty_parts() -> None:
         parse_distinguished_name(f"{longest}, CN=gw")
 
 
-@pytest.mark.parametrize(("name", "pattern"), [("C=DE, CN=*", True), ("/C=DE/CN=*", True), ("C=DE, CN=a*", False)])
+@pytest.mark.parametrize(("name", "pattern"), [
+    ("C=DE, CN=*", True), ("/C=DE/CN=*", True), ("C=DE, CN=a*", False), ("C=DE, CN=a=*", False),
+])  # fmt: skip
 def test_one_part_that_may_be_anything_makes_a_name_a_pattern(name: str, *, pattern: bool) -> None:
     assert is_pattern(name) is pattern
+
+
+@pytest.mark.parametrize("word", ["E", "email", "emailAddress"])
+def test_an_e_mail_address_in_a_name_goes_by_several_words(word: str) -> None:
+    assert parse_distinguished_name(f"CN=gw, {word}=me@example.org") == "CN=gw, E=me@example.org"
+
+
+def test_a_key_that_is_not_beside_its_certificate_may_be_one_of_the_gateway() -> None:
+    both = {"certificates": [material.CERTIFICATE, material.OTHER_CERTIFICATE], "private_keys": [material.PRIVATE_KEY]}
+    [told] = refusals(long_form(mine=both))
+    assert told.endswith("one is needed for each certificate")
+    keys = [{"name": "other", "private_key": material.OTHER_PRIVATE_KEY}]
+    check_credentials(parse_gateway({"phase1": [long_form(mine=both)], "private_keys": keys}))
+
+
+def test_a_key_by_ed25519_goes_with_its_certificate() -> None:
+    """Which public key it has, nobody can tell: so nothing is told of it."""
+    end = {"certificate": material.ED25519_CERTIFICATE, "private_key": material.ED25519_KEY}
+    check_credentials(parse_gateway({"phase1": [{**SHORT, **end}]}))
+
+
+def test_missing_files_are_told_in_the_order_of_names() -> None:
+    connections = [{**SHORT, "name": name, "certificate": f"/{name}.pem"} for name in "bca"]
+    with pytest.raises(ValidationError) as refused:
+        with_contents(parse_gateway({"phase1": connections}), lambda _path: None, Gateway())
+    assert [problem.where for problem in refused.value.problems] == ["phase1 a", "phase1 b", "phase1 c"]
+
+
+def test_an_authority_is_one_whose_certificate_says_so() -> None:
+    raw, says = decoded(material.AUTHORITY), b"\x30\x03\x01\x01\xff"
+    assert raw.count(says) == 1
+    assert read_certificate(material.AUTHORITY).authority
+    assert not read_certificate(canonical("CERTIFICATE", raw.replace(says, says[:-1] + b"\x00"))).authority
+
+
+def test_a_container_whose_passphrase_nobody_has_is_left_alone() -> None:
+    key = {"name": "own", "pkcs12": material.CONTAINER, "passphrase": material.PASSPHRASE}
+    gateway = parse_gateway({"private_keys": [key]})
+    assert container_of(gateway, gateway.private_keys["own"]) is not None
+    assert container_of(gateway, dataclasses.replace(gateway.private_keys["own"], passphrase=None)) is None

@@ -230,6 +230,7 @@ def test_it_is_stored_and_read_back_as_it_was() -> None:
 @pytest.mark.parametrize(
     ("options", "seconds"),
     [({}, 60), (PING, 902), ({**PING, "ping_interval": "1s"}, 60), ({**PING, "ping_retries": 0}, 60),
+     ({**PING, "ping_retries": 1}, 302),
      ({**PING, "ping_interval": "10m", "retry_interval": "1m"}, 722), ({**PING, "ping_interval": "24h"}, 3600),
      ({**PING, "hold_down": 5}, 5)],
 )  # fmt: skip

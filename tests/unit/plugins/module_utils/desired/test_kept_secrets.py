@@ -175,3 +175,11 @@ def test_a_new_hash_stands_for_the_password_before_it() -> None:
         "remote_auth[1].users[0].nt_hash": HASH,
         "remote_auth[1].users[1].nt_hash": HASH,
     }
+
+
+def test_a_new_private_key_of_a_list_takes_the_place_of_the_one_before() -> None:
+    before = parse_gateway(config(WAYS["private keys in full"]))
+    new = without(before)
+    new["phase1"][0]["local_auth"][0]["private_keys"] = ["/etc/key.pem", material.RSA_KEY]
+    assert kept(new, before) == parse_gateway(new)
+    assert kept(new, before) != before

@@ -19,6 +19,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Vali
 
 P1: dict[str, Any] = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": "x"}
 P2: dict[str, Any] = {"name": "lan", "phase1": "paris"}
+HIGHEST = (
+    (key_kinds.PACKETS, 999999999999999), (key_kinds.PORT, 65535), (key_kinds.DSCP, 63), (key_kinds.TRIES, 2147483647),
+    (key_kinds.REPLAY_WINDOW, 4096), (key_kinds.PRIORITY, 4294967295), (key_kinds.REQID, 4294967295),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,7 @@ P2: dict[str, Any] = {"name": "lan", "phase1": "paris"}
         (key_kinds.COMMAND, "/usr/bin/env A=b /x", "/usr/bin/env A=b /x"),
         (key_kinds.LABEL, "a 'b' \"c\"", "a 'b' \"c\""),
         (key_kinds.IDENTITY, "gw.example.org", "fqdn:gw.example.org"),
+        *((kind, highest, highest) for kind, highest in HIGHEST),
     ],
 )
 def test_taken(kind: Kind, written: Any, value: Any) -> None:
@@ -81,6 +86,7 @@ def test_taken(kind: Kind, written: Any, value: Any) -> None:
         *((key_kinds.COMMAND, f"/bin/x a{sign}y") for sign in "\n\t$`'\"\\;&|<>(){}[]*?!#~^"),
         *((key_kinds.COMMAND, each) for each in (None, 1, "/" + "x" * 255, "/bin/ä")),
         *((key_kinds.LABEL, each) for each in ("", " x", "x ", "a\nb", "\0", "ä", "x" * 256, None, 1)),
+        *((kind, highest + 1) for kind, highest in HIGHEST),
         *((key_kinds.IDENTITY, each) for each in ("my_address", "any", "", None, "*.example.org")),
     ],
 )

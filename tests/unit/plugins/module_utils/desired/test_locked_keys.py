@@ -58,6 +58,26 @@ def test_what_strongswan_cannot_read_is_refused() -> None:
         open_key(material.LOCKED_BY_PKCS12, Secret("öffnet es"))
 
 
+def test_a_way_to_hash_that_strongswan_does_not_know_is_told() -> None:
+    raw, sha256 = decoded(material.LOCKED_KEY), bytes.fromhex("2a864886f70d0209")
+    assert raw.count(sha256) == 1
+    with pytest.raises(ValueError, match="in a way that strongSwan does not read"):
+        open_key(canonical("ENCRYPTED PRIVATE KEY", raw.replace(sha256, sha256[:-1] + b"\x7f")), RIGHT)
+
+
+def test_a_way_to_encrypt_that_strongswan_does_not_know_is_told() -> None:
+    raw, pbes2 = decoded(material.LOCKED_KEY), bytes.fromhex("2a864886f70d01050d")
+    assert raw.count(pbes2) == 1
+    with pytest.raises(ValueError, match="in a way that strongSwan does not read"):
+        open_key(canonical("ENCRYPTED PRIVATE KEY", raw.replace(pbes2, pbes2[:-1] + b"\x0e")), RIGHT)
+
+
+def test_a_wrong_passphrase_that_seems_to_open_a_key_is_told() -> None:
+    """What it makes of this key ends as padding does, as it happens with one in 256."""
+    with pytest.raises(WrongPassphrase, match="does not open with this passphrase"):
+        open_key(material.LOCKED_TRADITIONALLY, Secret("wrong 297"))
+
+
 def test_a_key_that_asks_for_too_much_work_is_refused() -> None:
     raw = decoded(material.LOCKED_KEY)
     assert raw.count(b"\x02\x02\x08\x00") == 1

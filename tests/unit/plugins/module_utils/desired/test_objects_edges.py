@@ -191,3 +191,22 @@ def test_the_family_of_an_endpoint(value: str, family: int | None) -> None:
 )  # fmt: skip
 def test_interfaces(interface: dict[str, Any], messages: list[str]) -> None:
     assert refused(xfrm_interfaces=[{**X, **interface}]) == messages
+
+
+FIREWALLD = (
+    "firewalld makes its table anew whenever it likes, and takes rules by its own commands only: leave out firewall_rule and "
+    "allow, and open the host there, such as by 'firewall-cmd --permanent --add-service=ipsec'"
+)
+
+
+@pytest.mark.parametrize(
+    ("table", "messages"),
+    [
+        ("filter", []),
+        ("swanfleet", ["is 'swanfleet': the table of the host itself is needed, this one is ours"]),
+        ("firewalld", [f"is 'firewalld': {FIREWALLD}"]),
+    ],
+)
+def test_a_table_of_the_host_is_one_that_takes_rules(table: str, messages: list[str]) -> None:
+    firewall = [{"family": "inet", "table": table, "input_chain": "input"}]
+    assert refused(firewall=firewall) == [f"firewall inet/{table}: table {message}" for message in messages]

@@ -96,6 +96,30 @@ def test_what_esp_refuses(written: str | None, message: str) -> None:
     assert str(refused.value) == message
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        pytest.param("aes256-sha256", "'aes256' encrypts, which AH does not: leave it out", id="a cipher"),
+        pytest.param(
+            "aes256gcm16", "'aes256gcm16' encrypts, which AH does not: leave it out", id="a cipher with its own"
+        ),
+        pytest.param("sha256-prfsha256", "'prfsha256' belongs to phase 1", id="what is of phase 1"),
+        pytest.param("modp4096", "an integrity algorithm is missing, such as sha256", id="a group alone"),
+        pytest.param(None, "a text is needed, such as aes256-sha256-modp4096", id="no text"),
+    ],
+)
+def test_what_ah_refuses(written: str | None, message: str) -> None:
+    with pytest.raises(ValueError) as refused:  # noqa: PT011  # the whole message is compared
+        proposals.AH_PROPOSAL.parse(written)
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("cipher", NO_CIPHERS)
+def test_ike_refuses_what_does_not_encrypt(cipher: str) -> None:
+    with pytest.raises(ValueError, match=f"^'{cipher}' does not encrypt, which IKE must$"):
+        parse_ike_proposal(f"{cipher}-sha256-modp4096")
+
+
 @pytest.mark.parametrize("parse", [parse_ike_proposal, parse_esp_proposal])
 def test_white_space_and_capitals_mean_nothing(parse: object) -> None:
     assert callable(parse)

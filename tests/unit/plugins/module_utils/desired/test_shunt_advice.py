@@ -191,3 +191,9 @@ def test_one_that_charon_loads_when_it_starts_is_refused_as_well(host: FakeHost)
     change = to(wanted(shunt("drop", ALL, ALL)))
     with pytest.raises(ValidationError, match=CUT):
         run_transaction(host.host, change, check=False, demands=RunOptions(daemon="optional"))
+
+
+def test_a_tunnel_without_its_phase_1_is_no_matter_of_shunts() -> None:
+    lost = {"phase1": "gone", "local_networks": ["10.1.0.0/16"], "remote_networks": ["10.2.0.0/16"]}
+    assert told(shunt("pass", "10.0.0.0/8", "10.2.0.0/16"), child={**lost, "phase1": "big"}) != []
+    assert told(shunt("pass", "10.0.0.0/8", "10.2.0.0/16"), child=lost) == []

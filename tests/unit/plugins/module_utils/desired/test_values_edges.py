@@ -9,7 +9,15 @@ import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import identities, kinds, proposals, rounds
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired import (
+    firewall,
+    identities,
+    kinds,
+    proposals,
+    rounds,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.fallback import Fallback
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import TYPES, Config
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.holding import secrets_in
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import (
     Kind,
@@ -20,8 +28,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options im
     options_of,
     parse_object,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.phase2 import MSS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.secret import Secret
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import argument_spec, kind_spec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Problem
 
 ON_TOKEN = "the id of an object of a token is needed, in hexadecimal (in quotes where it has digits alone)"
@@ -45,6 +55,13 @@ LONGEST = ".".join(["a" * 63] * 3 + ["b" * 61])
         pytest.param(kinds.INTERFACE_NAME, "a" * 15, "a" * 15, id="an interface of 15 characters"),
         pytest.param(kinds.LOCAL_INTERFACE, "a" * 15, "a" * 15, id="here too"),
         pytest.param(kinds.SECRET, Secret("s3cret"), Secret("s3cret"), id="a secret that is one already"),
+        pytest.param(MSS, 536, "536", id="the smallest segment"),
+        pytest.param(MSS, "65495", "65495", id="the largest segment"),
+        pytest.param(rounds.OBJECT_ID, "1.3.6.1", "1.3.6.1", id="an object identifier"),
+        pytest.param(rounds.WORD, "opensc/1.so", "opensc/1.so", id="the name of a module"),
+        pytest.param(firewall.PROTOCOL, 1, "1", id="the lowest number of a protocol"),
+        pytest.param(firewall.PROTOCOL, "255", "255", id="the highest number of a protocol"),
+        pytest.param(firewall.PROTOCOL, "TCP", "tcp", id="the name of a protocol"),
         pytest.param(kinds.integer(0, 9), "0", 0, id="the lowest number"),
         pytest.param(kinds.integer(0, 9), 9, 9, id="the highest number"),
     ],
@@ -55,6 +72,10 @@ def test_accepted(kind: Kind, written: Any, value: Any) -> None:
 
 HOST = "an address, a subnet, a range (192.0.2.1-192.0.2.9) or a host name is needed"
 INTERFACE = "an interface name of letters, digits, '_', '-' and '.' is needed, at most 15 characters"
+OBJECT = "an object identifier is needed, such as 1.3.6.1.4.1.36906.1"
+WORD = "a name of letters, digits, '_', '.', '/' and '-' is needed"
+SEGMENT = "auto is needed, or a number of bytes from 536 to 65495"
+PROTOCOL = "a protocol is needed: any, tcp, udp, icmp, icmpv6, another by name, or a number from 1 to 255"
 LOCAL = "an interface name (at most 15 characters), an address of this host, or 'any' is needed"
 
 
@@ -76,6 +97,16 @@ LOCAL = "an interface name (at most 15 characters), an address of this host, or 
             for text in ("", "0x", "a:", "::", 45)
         ),
         pytest.param(rounds.HANDLE, "00" * 65, ON_TOKEN, id="a handle too long"),
+        *(pytest.param(MSS, value, SEGMENT, id=f"a segment of {value!r}") for value in (535, 65496, "x", None)),
+        *(
+            pytest.param(rounds.OBJECT_ID, value, OBJECT, id=f"the object {value!r}")
+            for value in ("3.1", "1.", "1.3 ", "", 1.3, None)
+        ),
+        *(pytest.param(rounds.WORD, value, WORD, id=f"the word {value!r}") for value in ("a b", "", "x" * 201, 7)),
+        *(
+            pytest.param(firewall.PROTOCOL, value, PROTOCOL, id=f"the protocol {value!r}")
+            for value in (0, 256, "x", "", "-1", True, None)
+        ),
     ],
 )
 def test_refused(kind: Kind, written: Any, message: str) -> None:
@@ -171,8 +202,24 @@ def test_types_in_words_of_ansible(kind: Kind, told: str) -> None:
     assert kind.ansible == told
 
 
+@pytest.mark.parametrize("cls", [Config, RunOptions, Fallback])
+def test_every_option_has_a_type_that_ansible_knows(cls: type[Any]) -> None:
+    def words(spec: dict[str, Any]) -> set[str]:
+        below = [words(each["options"]) for each in spec.values() if "options" in each]
+        return set().union({word for each in spec.values() for word in (each["type"], each.get("elements"))}, *below)
+
+    assert words(argument_spec(cls)) <= {"str", "int", "bool", "list", "dict", None}
+
+
+def test_each_list_of_a_gateway_is_empty_where_nobody_gives_it() -> None:
+    spec = argument_spec(Config)
+    assert {name: each.get("default") for name, each in spec.items()} == {sort.plural: [] for sort in TYPES}
+
+
 def test_choices_are_told() -> None:
     assert (kinds.choice((1, 2)).choices, kinds.NAME.choices) == ((1, 2), ())
+    assert kind_spec(kinds.choice((1, 2))) == {"type": "int", "choices": [1, 2]}
+    assert kind_spec(list_of(kinds.choice(("a", "b")))) == {"type": "list", "elements": "str", "choices": ["a", "b"]}
     assert [kind.secret for kind in (kinds.SECRET, kinds.NAME)] == [True, False]
 
 

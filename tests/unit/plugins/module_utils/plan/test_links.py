@@ -10,6 +10,16 @@ import dataclasses
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import LiveChild, LiveSa, ObservedLink
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.difference import plan
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.disruption import END, NONE, REESTABLISH, REKEY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.links import with_links_anew
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
+    INTERFACE,
+    PARIS,
+    PARIS_LAN,
+    ROME,
+    ROME_LAN,
+    config,
+)
 from ansible_collections.swanfleet.ipsec.tests.unit.plugins.module_utils.plan.test_plan import BOTH, LINK, there, wanted
 
 UP = LiveSa(1, True, False, (LiveChild("lan", 1, True),))
@@ -34,9 +44,21 @@ def test_a_link_made_anew_interrupts_its_tunnels(
 ) -> None:
     observed = there(BOTH, links=links)
     assert plan(wanted(BOTH), observed).unsettled == tuple(told)
-    assert plan(wanted(BOTH), observed, {"paris": (live,)}).disruption == told
+    found = plan(wanted(BOTH), observed, {"paris": (live,)})
+    assert (found.disruption, found.unsettled) == (told, ())
+
+
+def test_a_tunnel_that_changes_with_its_link_is_asked_about_once() -> None:
+    changed = config([{**PARIS, "lifetime": "2h"}, ROME], [PARIS_LAN, ROME_LAN], [INTERFACE])
+    assert plan(wanted(changed), there(BOTH, links={"ipsec-paris": MOVED})).unsettled == ("paris",)
 
 
 def test_a_tunnel_that_charon_does_not_have_is_not_interrupted() -> None:
     observed = there(BOTH, links={"ipsec-paris": MOVED}, connections=frozenset({"rome"}))
     assert plan(wanted(BOTH), observed).disruption["paris"] == "none"
+
+
+def test_what_ends_a_tunnel_ends_it_whatever_its_link_does() -> None:
+    told = {"paris": END, "rome": REKEY, "oslo": NONE}
+    live = {"paris": (UP,), "rome": (UP,), "oslo": (IDLE,)}
+    assert with_links_anew(told, told, live) == {"paris": END, "rome": REESTABLISH, "oslo": NONE}
