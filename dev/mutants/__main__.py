@@ -13,10 +13,10 @@ import argparse
 import ast
 import contextlib
 import gc
+import hashlib
 import importlib
 import io
 import os
-import random
 import shutil
 import signal
 import sys
@@ -120,12 +120,15 @@ def _all(files: list[str]) -> Iterator[Mutant]:
 
 
 def _sample(files: list[str], size: int) -> set[Key]:
-    """Draw some mutants of each package; by a fixed seed, so that the next run tries the same ones."""
+    """Draw some mutants of each package by digests of their keys: the next run tries the same ones, but for what has changed."""
     keys: dict[str, list[Key]] = {}
     for mutant in _all(files):
         keys.setdefault(mutant.file.partition("/")[0], []).append(mutant.key)
-    chance = random.Random(size)  # noqa: S311  # a sample, no secret
-    return {key for each in keys.values() for key in chance.sample(each, min(size, len(each)))}
+    return {key for each in keys.values() for key in sorted(each, key=_digest)[:size]}
+
+
+def _digest(key: Key) -> bytes:
+    return hashlib.sha256("\n".join(key).encode()).digest()
 
 
 def _count(files: list[str]) -> int:
