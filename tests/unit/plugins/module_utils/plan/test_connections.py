@@ -29,7 +29,7 @@ from ansible_collections.swanfleet.ipsec.tests.generators import material
 SITUATION = Situation(b"k" * 32, {"wan0": ("192.0.2.1",)}, {4: "wan0"})
 FLEET = {"name": "fleet", "ca_certificate": material.AUTHORITY, "crl_uris": ["http://example.org/fleet.crl"]}
 NAMES = tuple(f"rome{number}" for number in range(9))
-MANY = config([{**ROME, "name": name, "remote_id": f"fqdn:{name}" } for name in NAMES], [
+MANY = config([{**ROME, "name": name, "remote_id": f"fqdn:{name}"} for name in NAMES], [
     {**ROME_LAN, "phase1": name} for name in NAMES
 ])  # fmt: skip
 
