@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from typing import Protocol
+
+from .programs import ask
 
 _TIMEOUT_S = 10.0
 # The second line is there where the first is not in UTC.
@@ -30,18 +31,8 @@ class SystemdCalendar:
         asked = sorted(set(expressions))
         if not asked:
             return {}
-        try:
-            done = subprocess.run(
-                ["systemd-analyze", "calendar", "--", *asked],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_TIMEOUT_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            )
-        except (FileNotFoundError, subprocess.TimeoutExpired):
+        done = ask(["systemd-analyze", "calendar", "--", *asked], timeout=_TIMEOUT_S)
+        if done is None:
             return {}
         return dict(_moments(done.stdout, asked))
 

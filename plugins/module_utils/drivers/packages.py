@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Sequence
 from typing import Protocol
+
+from .programs import ask
 
 _TIMEOUT_S = 20.0
 _CANDIDATE = re.compile(r"^ +Candidate: (?P<version>[0-9]\S*)$", re.MULTILINE)
@@ -36,20 +37,8 @@ class DebianPackages:
 
 def _output(argv: Sequence[str]) -> str:
     """Return what a program says; nothing where there is none, or it fails or takes too long."""
-    try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=_TIMEOUT_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        )
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout if done.returncode == 0 else ""
+    done = ask(argv, timeout=_TIMEOUT_S)
+    return done.stdout if done is not None and done.returncode == 0 else ""
 
 
 def _upstream(version: str) -> str:

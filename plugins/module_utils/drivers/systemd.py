@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from typing import Protocol
+
+from .programs import ask
 
 _TIMEOUT_S = 20.0
 
@@ -33,18 +34,8 @@ class Systemd:
 
     def state(self, unit: str) -> UnitState:
         """Return the state of a unit; empty when there is no systemd here or it does not answer."""
-        try:
-            done = subprocess.run(
-                ["systemctl", "show", "--property=LoadState,ActiveState,SubState", "--", unit],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_TIMEOUT_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            )
-        except (FileNotFoundError, subprocess.TimeoutExpired):
+        done = ask(["systemctl", "show", "--property=LoadState,ActiveState,SubState", "--", unit], timeout=_TIMEOUT_S)
+        if done is None:
             return UnitState("", "", "")
         told: dict[str, str] = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
         return UnitState(told.get("LoadState", ""), told.get("ActiveState", ""), told.get("SubState", ""))

@@ -6,9 +6,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass
 from typing import Protocol
+
+from .programs import ask
 
 _TIMEOUT_S = 5.0
 
@@ -34,19 +35,10 @@ class KernelWays:
 
     def to(self, address: str, source: str = "") -> Way | None:
         arguments = ["route", "get", address, *(("from", source) if source else ())]
+        done = ask(["ip", "-j", *arguments], timeout=_TIMEOUT_S)
         try:
-            done = subprocess.run(
-                ["ip", "-j", *arguments],
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=_TIMEOUT_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            )
-            found = json.loads(done.stdout)[0] if done.returncode == 0 else {}
-        except (FileNotFoundError, subprocess.TimeoutExpired, ValueError, IndexError):
+            found = json.loads(done.stdout)[0] if done is not None and done.returncode == 0 else {}
+        except (ValueError, IndexError):
             return None
         if "dev" not in found or found.get("type", "unicast") not in ("unicast", "local"):
             return None
