@@ -131,7 +131,7 @@ def test_what_people_decide_holds_until_they_say_otherwise(host: AgentHost) -> N
     host.awaits(lambda: host.in_use() == "lyon" and host.up() == ["lyon"])
     host.kill()
     host.start()
-    # Well checked and good enough to return for several seconds.
+    # Nothing to await: well checked and good enough to return for seconds, it does not.
     host.awaits(lambda: host.status()["fallbacks"][0]["check"] == "answered")
     time.sleep(2.5)
     assert (host.in_use(), host.status()["fallbacks"][0]["override"]) == ("lyon", "fallback")
@@ -191,7 +191,7 @@ def test_a_tunnel_follows_the_way_to_its_peer_and_a_refresh_restarts_nothing(hos
         host.here.inside("ip", "route", "replace", "default", "via", f"{LINES['paris']}.2")
     host.here.inside("ip", "route", "delete", "default")
     host.here.inside("ip", "route", "add", "default", "via", f"{LINES['paris']}.2")
-    # Longer than a way must last for a restart.
+    # Nothing to await: no restart, for longer than a way must last for one.
     time.sleep(3)
     assert (host.ike_sas(), host.explained("paris")) == (before, [])
     began = time.monotonic()

@@ -57,6 +57,7 @@ def test_what_cannot_be_done_is_told_once_and_done_when_it_can_be(host: AgentHos
     host.ask_to_look()
     host.awaits(lambda: "that is not ours" in host.said() or "no XFRM interface" in host.said())
     said = host.said().count("xfrm_interface xparis")
+    # Nothing to await: that it tries again, and does not say so again.
     time.sleep(4)
     assert host.said().count("xfrm_interface xparis") == said
     host.here.inside("ip", "link", "delete", "dev", "xparis")

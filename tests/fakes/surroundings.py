@@ -118,7 +118,7 @@ class FakeLife:
 
     # Journal, notification, program, calendar, ways.
 
-    def say(self, text: str, priority: int = INFO, fields: Mapping[str, str] | None = None) -> None:  # noqa: ARG002
+    def say(self, text: str, priority: int = INFO, fields: Mapping[str, str] | None = None) -> None:  # noqa: ARG002  # only the words are looked at
         """Note what is said."""
         self.said.append(text)
 
