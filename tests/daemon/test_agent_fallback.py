@@ -131,8 +131,8 @@ def test_what_people_decide_holds_until_they_say_otherwise(host: AgentHost) -> N
     host.awaits(lambda: host.in_use() == "lyon" and host.up() == ["lyon"])
     host.kill()
     host.start()
-    # Nothing to await: well checked and good enough to return for seconds, it does not.
     host.awaits(lambda: host.status()["fallbacks"][0]["check"] == "answered")
+    # Nothing to await: well checked and good enough to return for seconds, it does not.
     time.sleep(2.5)
     assert (host.in_use(), host.status()["fallbacks"][0]["override"]) == ("lyon", "fallback")
     host.run("override", "paris", "auto")
