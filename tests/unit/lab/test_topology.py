@@ -91,6 +91,12 @@ def test_what_is_plugged_in_can_be_unplugged() -> None:
         assert {line.split()[2] for batch in removed for line in batch.lines} == outer
 
 
+def test_gateways_do_not_reach_each_other_over_the_management_bridge() -> None:
+    for site in topology.SITES.values():
+        (outside, *_) = topology.gateway_batches(site, prefix="", bridge_name="mgmt")
+        assert f"link set mgmt-{site.name} type bridge_slave isolated on" in outside.lines
+
+
 def test_impairments_lie_behind_the_capture() -> None:
     devices = [device for site in topology.SITES for device in impaired_devices(site, "wan0")]
     assert devices == ["b0-in", "b0-net", "p0-in", "p0-net", "m0-in", "m0-net", "r0-in", "r0-net"]
