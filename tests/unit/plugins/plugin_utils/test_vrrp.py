@@ -11,37 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pytest
 from ansible.errors import AnsibleFilterError
 from ansible_collections.swanfleet.ipsec.plugins.filter.vrrp_node import FilterModule, vrrp_node
 from ansible_collections.swanfleet.ipsec.plugins.plugin_utils.vrrp import PairError, node_values
+from ansible_collections.swanfleet.ipsec.tests.generators.pairs import PAIR, WAN, rendered
 from hypothesis import given
 from hypothesis import strategies as st
-
-WAN: dict[str, Any] = {
-    "name": "wan",
-    "interface": "wan0",
-    "router_id": 51,
-    "node_addresses": {"north": "192.0.2.2", "south": "192.0.2.3"},
-    "addresses": ["192.0.2.100/24", "192.0.2.101/32"],
-}
-LAN6: dict[str, Any] = {
-    "name": "lan-v6",
-    "interface": "bond0.7",
-    "router_id": 51,
-    "node_addresses": {"north": "fd00:1:0::2", "south": "fd00:1::3"},
-    "addresses": ["FD00:1::0100/64"],
-}
-PAIR: dict[str, Any] = {
-    "nodes": ["north", "south"],
-    "node": "south",
-    "instances": [WAN, LAN6],
-    "track_interfaces": ["wan1"],
-    "advert_interval": 1.0,
-    "preempt": False,
-    "preempt_delay": 60,
-}
 
 
 def changed(**options: Any) -> dict[str, Any]:
@@ -56,13 +32,6 @@ def complaint(options: dict[str, Any]) -> str:
     with pytest.raises(PairError) as caught:
         node_values(options)
     return str(caught.value)
-
-
-def rendered(checkout: Path, name: str, values: dict[str, Any]) -> str:
-    # As Ansible's module template has it.
-    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701  # no HTML
-    text = (checkout / f"roles/ha/templates/{name}.j2").read_text()
-    return environment.from_string(text).render(ha_values=values)
 
 
 def test_a_node_speaks_from_its_own_address_to_all_others() -> None:
