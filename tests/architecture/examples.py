@@ -69,7 +69,8 @@ def trouble(name: str, value: Any) -> str | None:
             check_gateway(parse_gateway(value))
             return None
         if name == "ha":
-            return _pair_trouble(value)
+            _check_pair(value)
+            return None
         if name == "ipsec_info":
             return _refused(INFO_SPEC, (), value or {})
         if name not in DOORS:
@@ -79,7 +80,7 @@ def trouble(name: str, value: Any) -> str | None:
         return str(error)
 
 
-def _pair_trouble(options: dict[str, Any]) -> None:
+def _check_pair(options: dict[str, Any]) -> None:
     defaults = yaml.safe_load((Path(__file__).parents[2] / "roles/ha/defaults/main.yml").read_text())
     plain = {name.removeprefix("ha_"): value for name, value in defaults.items() if "{{" not in str(value)}
     whole = {**plain, "node": options["nodes"][0] if options.get("nodes") else None, **options}
