@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
+from ansible_collections.swanfleet.ipsec.plugins.plugin_utils.vrrp import PairError, node_values
 
 OURS = "swanfleet.ipsec."
 _BLOCK = re.compile(r"^```(?:yaml|yml)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -45,8 +46,11 @@ def blocks_of(document: Path) -> list[str]:
 
 
 def claims(node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield (name, value) of everything of ours in a YAML document: calls of modules, and `gateway_config`."""
+    """Yield (name, value) of everything of ours in a YAML document: calls of modules, `gateway_config`, and `ha_…`."""
     if isinstance(node, Mapping):
+        pair = {str(key).removeprefix("ha_"): value for key, value in node.items() if str(key).startswith("ha_")}
+        if pair:
+            yield "ha", pair
         for key, value in node.items():
             if isinstance(key, str) and (key == "gateway_config" or key.removeprefix(OURS) != key):
                 yield key.removeprefix(OURS), value
@@ -64,13 +68,23 @@ def trouble(name: str, value: Any) -> str | None:
         if name == "gateway_config":
             check_gateway(parse_gateway(value))
             return None
+        if name == "ha":
+            _check_pair(value)
+            return None
         if name == "ipsec_info":
             return _refused(INFO_SPEC, (), value or {})
         if name not in DOORS:
             return f"there is no module {name}"
         return _through_the_door(name, value)
-    except IpsecError as error:
+    except (IpsecError, PairError) as error:
         return str(error)
+
+
+def _check_pair(options: dict[str, Any]) -> None:
+    defaults = yaml.safe_load((Path(__file__).parents[2] / "roles/ha/defaults/main.yml").read_text())
+    plain = {name.removeprefix("ha_"): value for name, value in defaults.items() if "{{" not in str(value)}
+    whole = {**plain, "node": options["nodes"][0] if options.get("nodes") else None, **options}
+    node_values({name: value for name, value in whole.items() if name not in ("install", "packages")})
 
 
 def _through_the_door(name: str, arguments: dict[str, Any]) -> str | None:

@@ -20,6 +20,19 @@ from ansible_collections.swanfleet.ipsec.tests.architecture.examples import (
 
 PHASE1 = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": "x"}
 
+PAIR = {
+    "nodes": ["a", "b"],
+    "instances": [
+        {
+            "name": "wan",
+            "interface": "wan0",
+            "router_id": 1,
+            "node_addresses": {"a": "192.0.2.2", "b": "192.0.2.3"},
+            "addresses": ["192.0.2.9/24"],
+        }
+    ],
+}
+
 
 def test_examples_of_every_module_are_accepted(checkout: Path) -> None:
     modules = sorted((checkout / "plugins/modules").glob("*.py"))
@@ -86,6 +99,11 @@ def test_examples_in_guides_are_accepted(checkout: Path) -> None:
         pytest.param("ipsec_info", {"gather": ["colours"]}, "must be one or more of", id="nothing to gather"),
         pytest.param("ipsec_phase3", {}, "there is no module", id="no such module"),
         pytest.param("gateway_config", {"phase1": [PHASE1]}, None, id="variable of the role"),
+        pytest.param("ha", PAIR, None, id="pair"),
+        pytest.param(
+            "ha", {**PAIR, "advert_intervall": 1}, "no option advert_intervall", id="misspelt option of a pair"
+        ),
+        pytest.param("ha", {"nodes": PAIR["nodes"]}, "instances: None", id="pair without addresses"),
         pytest.param("gateway_config", {"phase_1": [PHASE1]}, "no such list", id="misspelt list"),
     ],
 )

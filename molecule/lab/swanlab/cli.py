@@ -114,6 +114,13 @@ def do_bare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def do_beside(arguments: argparse.Namespace) -> int:
+    """Move a gateway beside another one, into the same networks."""
+    with Progress().step(f"move {arguments.node} beside {arguments.other}"):
+        Lab.running().beside(arguments.node, arguments.other)
+    return 0
+
+
 def do_netem(arguments: argparse.Namespace) -> int:
     """Impair an uplink."""
     if not arguments.clear and not (arguments.delay or arguments.loss):
@@ -212,6 +219,9 @@ def parser() -> argparse.ArgumentParser:
         if name != "stop":
             command.add_argument("--no-wait", action="store_true", help="return while it still boots")
     add("bare", do_bare).add_argument("node", choices=topology.GATEWAYS)
+    command = add("beside", do_beside)
+    command.add_argument("node", choices=topology.GATEWAYS)
+    command.add_argument("other", choices=topology.GATEWAYS)
     command = add("netem", do_netem)
     command.add_argument("site", choices=topology.GATEWAYS)
     command.add_argument("uplink", choices=("wan0", "wan1"))

@@ -117,6 +117,12 @@ class Lab:
         """Purge strongSwan from a gateway."""
         lifecycle.run_program(self.state, ["bare", node], timeout=400)
 
+    def beside(self, gateway: str, other: str) -> None:
+        """Move a gateway beside another one, into the same networks with the addresses that follow; it is rebooted."""
+        process.run(connection.ssh_argv(self.state, gateway, options=["-O", "exit"]), timeout=10, check=False)
+        lifecycle.run_program(self.state, ["beside", gateway, other], timeout=400)
+        connection.await_ssh(self.state, gateway, seconds=60)
+
     def netem(self, site: str, uplink: str, *, delay: str = "", loss: str = "") -> None:
         """Delay and lose packets of an uplink, in each direction; without either, clear both."""
         words = [*(["--delay", delay] if delay else []), *(["--loss", loss] if loss else [])]

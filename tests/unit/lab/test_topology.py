@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from swanlab.host import gateways, topology
-from swanlab.host.network import impaired_devices
-from swanlab.host.running import Place
+from swanlab.host.network import impaired_devices, set_link
+from swanlab.host.running import HostError, Place
 from swanlab.image import RELEASES
 from swanlab.machine import GUEST_ADDRESSES
 
@@ -150,6 +150,28 @@ def test_a_gateway_asks_no_name_server(tmp_path: Path, monkeypatch: pytest.Monke
     gateways.make_root(place, "berlin")
     assert (etc / "resolv.conf").read_text() == ""
     assert "berlin" in (etc / "hosts").read_text()
+
+
+def test_one_that_stands_beside_another_is_in_its_networks_with_addresses_of_its_own() -> None:
+    moved = topology.beside(topology.ROME, topology.BERLIN)
+    (link,) = moved.uplinks
+    assert (link.device, link.address4, link.address6) == ("wan0", "192.0.2.3/24", "2001:db8:1::3/64")
+    assert (link.router4, moved.lan4, moved.lan6) == ("192.0.2.1/24", "10.1.0.2/24", "fd00:1::2/64")
+    assert (moved.name, moved.release, moved.management) == ("rome", "trixie", topology.ROME.management)
+    lines = [line for b in topology.gateway_batches(moved, prefix="", bridge_name="mgmt") for line in b.lines]
+    assert {"link set r-gw master b-lan up", "link set r0-gw master b0-x up"} < set(lines)
+    assert not [line for line in lines_of("berlin") if set(line.split()) & {link.address4, moved.lan4, moved.lan6}]
+    assert moved.host4 == topology.ROME.host4
+
+
+def test_a_gateway_stays_where_it_was_moved_to(tmp_path: Path) -> None:
+    place = Place(tmp_path, "/", "", "mgmt")
+    assert place.site("rome") == topology.ROME
+    place.seat_file("rome").parent.mkdir()
+    place.seat_file("rome").write_text("berlin\n")
+    assert place.site("rome") == topology.beside(topology.ROME, topology.BERLIN)
+    with pytest.raises(HostError, match="stands beside another"):
+        set_link(place, "rome", "wan0", state="silent")
 
 
 def test_an_unknown_uplink_is_named() -> None:

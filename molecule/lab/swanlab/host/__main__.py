@@ -55,6 +55,18 @@ def start(place: Place, arguments: argparse.Namespace) -> None:
         gateways.await_gateway(place, arguments.gateway)
 
 
+def beside(place: Place, arguments: argparse.Namespace) -> None:
+    """Move a gateway beside another one, into the same networks; it is rebooted for that."""
+    if arguments.gateway == arguments.other or place.seat_file(arguments.other).exists():
+        raise HostError(f"{arguments.gateway} cannot stand beside {arguments.other}, which must be another one at home")
+    gateways.stop_gateway(place, arguments.gateway, kill=False)
+    seat = place.seat_file(arguments.gateway)
+    seat.parent.mkdir(exist_ok=True)
+    seat.write_text(f"{arguments.other}\n")
+    gateways.start_gateway(place, arguments.gateway)
+    gateways.await_gateway(place, arguments.gateway)
+
+
 def down(place: Place, _args: argparse.Namespace) -> None:
     """Remove everything that up made; for a lab directly on a host."""
     for gateway in topology.GATEWAYS:
@@ -71,7 +83,7 @@ def down(place: Place, _args: argparse.Namespace) -> None:
     # podman keeps mounts of its own in its store, some of them on the very same file system.
     for mount in mounts_below(place.folder / "podman"):
         run(["umount", mount])
-    for name in ("gateways", "podman", "wired"):
+    for name in ("gateways", "podman", "seats", "wired"):
         left = place.folder / name
         if left.is_dir():
             shutil.rmtree(left)
@@ -121,6 +133,7 @@ COMMANDS: dict[str, Callable[[Place, argparse.Namespace], None]] = {
     "stop": stop,
     "start": start,
     "bare": bare,
+    "beside": beside,
     "netem": netem,
     "link": link,
     "capture": capture,
@@ -142,6 +155,9 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("gateway", choices=topology.GATEWAYS)
         command.add_argument("--kill", action="store_true")
         command.add_argument("--no-wait", action="store_true")
+    command = commands.add_parser("beside")
+    command.add_argument("gateway", choices=topology.GATEWAYS)
+    command.add_argument("other", choices=topology.GATEWAYS)
     for name in ("netem", "link"):
         command = commands.add_parser(name)
         command.add_argument("site", choices=topology.GATEWAYS)

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from . import topology
-from .running import Place, namespaces, run, run_batches, set_sysctls
+from .running import HostError, Place, namespaces, run, run_batches, set_sysctls
 
 
 def make_bridge(place: Place) -> None:
@@ -50,7 +50,7 @@ def plug(place: Place, gateway: str) -> None:
     """Give a gateway a new network namespace with its links, as a computer has them at power-on."""
     name = f"{place.prefix}{gateway}"
     run(["ip", "netns", "add", name])
-    site = topology.SITES[gateway]
+    site = place.site(gateway)
     run_batches(topology.gateway_batches(site, prefix=place.prefix, bridge_name=place.bridge))
 
 
@@ -93,6 +93,8 @@ def qdisc(place: Place, verb: str, device: str) -> list[str]:
 
 def set_link(place: Place, site: str, uplink: str, *, state: str) -> None:
     """Plug an uplink in (up) or out (down: no carrier), or pass nothing with the carrier on (silent)."""
+    if state == "silent" and place.seat_file(site).exists():
+        raise HostError(f"{site} stands beside another gateway, whose wires it uses: make that one's uplink silent")
     tag = topology.uplink(site, uplink).tag
     plugged = "down" if state == "down" else "up"
     joined = "nomaster" if state == "silent" else f"master {tag}-y"

@@ -40,6 +40,19 @@ class Place:
         """Return the file in which podman writes the pid of a gateway's init."""
         return self.folder / "gateways" / gateway / "pid"
 
+    def seat_file(self, gateway: str) -> Path:
+        """Return the file with the name of the gateway that this one stands beside; without it, it is at home."""
+        return self.folder / "seats" / gateway
+
+    def site(self, gateway: str) -> topology.Site:
+        """Return a gateway's site as it is now: its own, or that of the gateway that it stands beside."""
+        site = topology.SITES[gateway]
+        try:
+            other = self.seat_file(gateway).read_text().strip()
+        except FileNotFoundError:
+            return site
+        return topology.beside(site, topology.SITES[other])
+
     def podman(self, *argv: str) -> list[str]:
         """Return a podman command whose store is the lab's own."""
         store = self.folder / "podman"

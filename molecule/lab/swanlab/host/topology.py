@@ -14,6 +14,8 @@ sent, before any loss or delay) and impairments (on b0-in and b0-net) outlive it
 
 from __future__ import annotations
 
+import dataclasses
+import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,7 +27,10 @@ DEVICES = ("mgmt0", "lan0", "wan0", "wan1")
 
 @dataclass(frozen=True)
 class Uplink:
-    """One way out of a site; addresses carry their prefix length."""
+    """One way out of a site; addresses carry their prefix length.
+
+    `wires` is the tag of the wires that it is plugged into, its own ones if empty.
+    """
 
     device: str
     tag: str
@@ -34,6 +39,7 @@ class Uplink:
     address6: str
     router6: str
     default_route: bool
+    wires: str = ""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Site:
     host4: str
     host6: str
     management: str
+    #: The letter of the site whose network it is plugged into, its own one if empty.
+    lan: str = ""
 
     @property
     def lan_node(self) -> str:
@@ -126,6 +134,30 @@ class Batch:
     lines: tuple[str, ...]
 
 
+def beside(site: Site, other: Site) -> Site:
+    """Return a gateway that stands beside another one: in the same networks, with the addresses that follow."""
+    uplinks = tuple(
+        dataclasses.replace(
+            theirs,
+            device=own.device,
+            tag=own.tag,
+            address4=following(theirs.address4),
+            address6=following(theirs.address6),
+            wires=theirs.tag,
+        )
+        for own, theirs in zip(site.uplinks, other.uplinks, strict=False)
+    )
+    return dataclasses.replace(
+        site, uplinks=uplinks, lan4=following(other.lan4), lan6=following(other.lan6), lan=other.tag
+    )
+
+
+def following(address: str) -> str:
+    """Return the next address of the same network."""
+    given = ipaddress.ip_interface(address)
+    return f"{given.ip + 1}/{given.network.prefixlen}"
+
+
 def uplink(site: str, device: str) -> Uplink:
     """Return an uplink by its site and device; KeyError names what is unknown."""
     for candidate in SITES[site].uplinks:
@@ -200,7 +232,7 @@ def gateway_batches(site: Site, *, prefix: str, bridge_name: str) -> Iterator[Ba
     )
     outside = [
         f"link add {site.tag}-gw type veth peer name lan0 netns {gateway}",
-        f"link set {site.tag}-gw master {site.tag}-lan up",
+        f"link set {site.tag}-gw master {site.lan or site.tag}-lan up",
     ]
     inside = [
         "link set lo up",
@@ -214,7 +246,7 @@ def gateway_batches(site: Site, *, prefix: str, bridge_name: str) -> Iterator[Ba
     for link in site.uplinks:
         outside += [
             f"link add {link.tag}-gw type veth peer name {link.device} netns {gateway}",
-            f"link set {link.tag}-gw master {link.tag}-x up",
+            f"link set {link.tag}-gw master {link.wires or link.tag}-x up",
         ]
         inside += [
             f"link set {link.device} up",

@@ -1,0 +1,92 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The nodes hear each other through a firewall that drops, and nobody else; one of them has all, the other is on standby."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+NODES = ("berlin", "rome")
+
+# VRRP of version 3 for the instance wan4, with a priority that would win, from whoever runs it.
+STRANGER = """
+import ipaddress, socket, struct, sys, time
+target, = sys.argv[1:]
+own = "192.0.2.1"
+shared = ipaddress.ip_address("192.0.2.100").packed
+message = struct.pack("!BBBBHH", 0x31, 51, 254, 1, 100, 0) + shared
+pseudo = ipaddress.ip_address(own).packed + ipaddress.ip_address(target).packed + struct.pack("!HH", 112, len(message))
+total = sum(struct.unpack(f"!{(len(pseudo) + len(message)) // 2}H", pseudo + message))
+while total >> 16:
+    total = (total & 0xFFFF) + (total >> 16)
+message = message[:6] + struct.pack("!H", total ^ 0xFFFF) + message[8:]
+with socket.socket(socket.AF_INET, socket.SOCK_RAW, 112) as sender:
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 255)
+    sender.bind((own, 0))
+    for _ in range(50):
+        sender.sendto(message, (target, 0))
+        # The pace of a master that is in a hurry.
+        time.sleep(0.1)
+"""
+
+
+@pytest.fixture
+def dropped(lab):
+    """Return a function that counts the VRRP messages of strangers that a node has dropped on its uplink."""
+
+    def count(node):
+        told = lab.run(node, ["nft", "-j", "list", "chain", "inet", "swanfleet_ha", "input"]).stdout
+        rules = [each["rule"]["expr"] for each in json.loads(told)["nftables"] if "rule" in each]
+        (found,) = [
+            part["counter"]["packets"]
+            for expr in rules
+            if {"drop": None} in expr and expr[0]["match"]["right"] == "wan0"
+            for part in expr
+            if "counter" in part
+        ]
+        return found
+
+    return count
+
+
+def test_one_node_has_all_and_the_other_is_on_standby(lab, settled, others):
+    old = settled()
+    other = others(old)
+    for node, state in ((old, "up"), (other, "standby")):
+        told = json.loads(lab.run(node, ["swanfleet", "status", "--json"]).stdout)
+        assert {each["name"]: each["state"] for each in told["tunnels"]} == {"paris": state, "paris-v6": state}
+
+
+@pytest.mark.parametrize(
+    "command", ["systemctl restart nftables", "systemctl reload nftables", "systemctl reload keepalived"]
+)
+def test_the_nodes_hear_each_other_still(lab, settled, holder, stream, until, command):
+    one = settled()
+    with stream() as traffic:
+        for node in NODES:
+            lab.run(node, command.split())
+        enough = len(min(traffic.answers().values(), key=len)) + 200
+        until("ten seconds of traffic", lambda: traffic.at_least(enough), seconds=60)
+    assert holder() == one
+    assert set(traffic.lost().values()) == {0}
+
+
+def test_without_the_rules_a_node_that_hears_nothing_would_take_the_addresses_too(lab, settled, others, holders, until):
+    one = settled()
+    other = others(one)
+    lab.run(other, ["nft", "delete", "table", "inet", "swanfleet_ha"])
+    until("both have them", lambda: holders()["192.0.2.100"] == set(NODES), seconds=30)
+    lab.run(other, ["systemctl", "reload", "keepalived"])
+    settled()
+
+
+def test_a_stranger_is_not_heard(lab, settled, holder, dropped):
+    one = settled()
+    addresses = {"berlin": "192.0.2.2", "rome": "192.0.2.3"}
+    before = dropped(one)
+    lab.run("router", ["python3", "-c", STRANGER, addresses[one]])
+    assert dropped(one) == before + 50
+    assert holder() == one

@@ -1,0 +1,105 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Whatever ends the node that has the shared addresses, the other one takes them, the tunnels and the traffic over."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "3"))
+# Seconds; and how many addresses the nodes share.
+BACK, SAS_GONE, SHARED = 6.0, 2.0, 4
+
+
+def killed(lab, node: str) -> None:
+    """Kill keepalived with all its processes, so that it has no moment to put anything away."""
+    lab.run(node, ["systemctl", "kill", "--kill-whom=all", "--signal=KILL", "keepalived"])
+
+
+def cut(lab, node: str) -> None:
+    """Pull the cable of the uplink."""
+    lab.link(node, "wan0", "down")
+
+
+@pytest.fixture
+def moved(lab, until, settled, others, stream, watching, holder, answering, hardware, figures):
+    """Return a function that ends a node's service, awaits that the other has taken over, and notes how long it took."""
+
+    def taken_over(traffic, new):
+        until("the other node has the addresses", lambda: holder() == new, seconds=30)
+        until("traffic is back", traffic.steady, seconds=60)
+
+    def fail(name, end, *, heard=True):
+        old = settled()
+        new = others(old)
+        gone = 0.0
+        with stream() as traffic:
+            until("traffic before", traffic.steady, seconds=30)
+            if heard:
+                with watching(old) as watch:
+                    end(lab, old)
+                    taken_over(traffic, new)
+                    seen = watch.seen()
+                assert len(seen.addresses) >= SHARED, seen.texts
+                assert seen.sas, seen.texts
+                gone = max(seen.sas) - min(seen.addresses)
+                figures(f"{name}: SAs of the old node gone, after it lost the addresses", gone)
+            else:
+                end(lab, old)
+                taken_over(traffic, new)
+            gaps = traffic.gaps()
+        for path, gap in gaps.items():
+            figures(f"{name}: no traffic, {path}", gap)
+        assert answering() == hardware(new)
+        assert gone <= SAS_GONE
+        assert max(gaps.values()) <= BACK, gaps
+        return old, new
+
+    return fail
+
+
+@pytest.fixture
+def stays(until, holder, stream, spis):
+    """Return a function that shows that addresses, SAs and traffic stay where they are while something returns."""
+
+    def look(returning, new):
+        before = spis(new)
+        with stream() as traffic:
+            returning()
+            enough = len(min(traffic.answers().values(), key=len)) + 200
+            # Longer than it takes to miss a master, had one been lost.
+            until("ten seconds of traffic", lambda: traffic.at_least(enough), seconds=60)
+        assert holder() == new
+        assert spis(new) == before
+        assert set(traffic.lost().values()) == {0}
+
+    return look
+
+
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, until, spis, turn):  # noqa: ARG001  # once more
+    old, new = moved("keepalived killed", killed)
+
+    def again():
+        argv = ["systemctl", "is-active", "keepalived"]
+        until("it runs again", lambda: lab.run(old, argv, check=False).stdout == "active\n", seconds=30)
+
+    stays(again, new)
+    assert not spis(old)
+
+
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # once more
+    old, new = moved("uplink cut", cut)
+    assert not spis(old)
+    stays(lambda: lab.link(old, "wan0", "up"), new)
+    assert not spis(old)
+
+
+def test_the_other_node_takes_over_when_the_power_is_cut(lab, moved, stays, spis):
+    old, new = moved("power cut", lambda lab, node: lab.stop(node, kill=True), heard=False)
+    stays(lambda: lab.start(old), new)
+    assert not spis(old)
