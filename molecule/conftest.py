@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +54,19 @@ def until() -> Callable[..., None]:
                 pytest.fail(f"{what}: not within {seconds:g} s; the last answer was {answer!r}")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Iterator[Callable[[str, float], None]]:
+    """Return a function that notes a time in seconds by what it is of; all are printed at the end."""
+    noted: dict[str, list[float]] = {}
+    yield lambda name, seconds: noted.setdefault(name, []).append(seconds)
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        for name, values in noted.items():
+            ordered = sorted(values)
+            half, most = (ordered[min(len(ordered) - 1, int(len(ordered) * part))] for part in (0.5, 0.95))
+            print(f"\n{name}: n {len(values)}, p50 {half:.2f} s, p95 {most:.2f} s, max {ordered[-1]:.2f} s", end="")
+        print()
 
 
 @pytest.fixture(scope="session")

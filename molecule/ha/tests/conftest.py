@@ -1,24 +1,23 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the tests of this scenario share: who has and answers for the shared addresses, traffic with times, figures."""
+"""What the tests of this scenario share: who has and answers for the shared addresses, traffic, and what a node loses when."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
+from swanlab.stream import Stream, streaming
 
 NODES = ("berlin", "rome")
 SHARED = ("192.0.2.100", "2001:db8:1::100", "10.1.0.254", "fd00:1::fe")
 PATHS = {"IPv4, route-based": "10.2.0.10", "IPv6, policy-based": "fd00:2::10"}
-INTERVAL = 0.05
 # Who answers for an address: a question by ARP or neighbour discovery, and the hardware addresses of all that answer.
 ASK = """
 import ipaddress, socket, struct, sys, time
@@ -154,61 +153,6 @@ def settled(lab, until, holder, others, spis, answering, hardware) -> Callable[[
     return wait
 
 
-class Stream:
-    """Echo requests from the site's host to each path's far end, twenty a second, with the time of each answer."""
-
-    def __init__(self, lab) -> None:
-        self._lab = lab
-        self._pids: list[str] = []
-
-    def start(self) -> None:
-        """Begin, and forget what was before."""
-        for number, address in enumerate(PATHS.values()):
-            command = f"setsid ping -n -D -i {INTERVAL} {address} >/run/ha-{number}.log 2>&1 </dev/null & echo $!"
-            self._pids.append(self._lab.run("lan-berlin", ["sh", "-c", command]).stdout.strip())
-
-    def stop(self) -> None:
-        """End, with the counts at the end of the log."""
-        if self._pids:
-            self._lab.run("lan-berlin", ["kill", "-INT", *self._pids], check=False)
-        self._pids = []
-
-    def answers(self) -> dict[str, list[float]]:
-        """Return the times of all answers so far, seconds since 1970, by path."""
-        return {name: self._times(number) for number, name in enumerate(PATHS)}
-
-    def steady(self) -> bool:
-        """Tell whether what was sent in a second that is just over was answered on each path, but for a few."""
-        now = float(self._lab.run("machine", ["date", "+%s.%N"]).stdout)
-        recent = [[each for each in times if now - 1 < each <= now] for times in self.answers().values()]
-        return min(map(len, recent)) >= 0.75 / INTERVAL
-
-    def at_least(self, number: int) -> bool:
-        """Tell whether each path has so many answers."""
-        return min(map(len, self.answers().values())) >= number
-
-    def _times(self, number: int) -> list[float]:
-        told = self._lab.run("machine", ["cat", f"/run/ha-{number}.log"]).stdout
-        return [float(each) for each in re.findall(r"^\[(\d+\.\d+)\].* bytes from", told, re.MULTILINE)]
-
-    def gaps(self) -> dict[str, float]:
-        """Return the longest time between two answers, seconds, by path."""
-        return {
-            name: max(after - before for before, after in itertools.pairwise(times))
-            for name, times in self.answers().items()
-        }
-
-    def lost(self) -> dict[str, int]:
-        """Return how many requests were not answered, by path, after stop()."""
-        found = {}
-        for number, name in enumerate(PATHS):
-            told = self._lab.run("machine", ["cat", f"/run/ha-{number}.log"]).stdout
-            numbers = re.search(r"(\d+) packets transmitted, (\d+) received", told)
-            assert numbers, told[-500:]
-            found[name] = int(numbers[1]) - int(numbers[2])
-        return found
-
-
 @pytest.fixture(scope="session")
 def others() -> Callable[[str], str]:
     """Return a function that names the other node."""
@@ -216,19 +160,9 @@ def others() -> Callable[[str], str]:
 
 
 @pytest.fixture(scope="session")
-def stream(lab) -> Callable[[], object]:
-    """Return a context manager: traffic runs during the block."""
-
-    @contextmanager
-    def running() -> Iterator[Stream]:
-        each = Stream(lab)
-        each.start()
-        try:
-            yield each
-        finally:
-            each.stop()
-
-    return running
+def stream(lab) -> Callable[[], AbstractContextManager[Stream]]:
+    """Return a context in which the site's host sends to each path's far end."""
+    return lambda: streaming(lab, "lan-berlin", {name: ("", address) for name, address in PATHS.items()})
 
 
 @pytest.fixture(scope="session")
@@ -264,22 +198,3 @@ def watching(lab) -> Callable[[str], object]:
 def moments(texts: list[str]) -> list[float]:
     """Return moments in seconds since 1970."""
     return [datetime.fromisoformat(each).replace(tzinfo=UTC).timestamp() for each in texts]
-
-
-@pytest.fixture(scope="session")
-def figures(capsys_of_session) -> Iterator[Callable[[str, float], None]]:
-    """Return a function that notes a figure; all are printed at the end, with n, median and maximum."""
-    noted: dict[str, list[float]] = {}
-    yield lambda name, seconds: noted.setdefault(name, []).append(seconds)
-    with capsys_of_session():
-        for name, values in noted.items():
-            ordered = sorted(values)
-            middle = ordered[len(ordered) // 2]
-            print(f"\n{name}: n {len(values)}, p50 {middle:.2f} s, max {ordered[-1]:.2f} s", end="")
-        print()
-
-
-@pytest.fixture(scope="session")
-def capsys_of_session(request) -> Callable[[], object]:
-    """Return a context manager in which output is not captured."""
-    return request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled

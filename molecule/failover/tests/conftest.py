@@ -1,0 +1,81 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the tests of this scenario share: which tunnels are used, traffic by each fallback, and what a gateway consists of."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from swanlab.stream import Stream, streaming
+
+GATEWAYS = ("berlin", "paris")
+# By fallback: from a host of Berlin's to one of Paris'.
+WAYS = {
+    "fast": ("10.1.0.66", "10.2.0.66"),
+    "second": ("10.1.0.82", "10.2.0.82"),
+    "cold": ("10.1.0.98", "10.2.0.98"),
+}
+
+
+@pytest.fixture(scope="session")
+def in_use(lab) -> Callable[[str], bool]:
+    """Return a function that says whether all fallbacks use the tunnels of that number, at both gateways."""
+
+    def look(number: str) -> bool:
+        told = [lab.run(name, ["cat", "/run/swanfleet/roles.json"], check=False).stdout for name in GATEWAYS]
+        used = [json.loads(text or "{}").get(name, f"{name}-1") for text in told for name in WAYS]
+        return all(each.endswith(f"-{number}") for each in used)
+
+    return look
+
+
+@pytest.fixture(scope="session")
+def stream(lab) -> Callable[..., AbstractContextManager[Stream]]:
+    """Return a context in which hosts of Berlin's send by all fallbacks, or along other ways."""
+    return lambda ways=WAYS: streaming(lab, "lan-berlin", ways)
+
+
+@pytest.fixture(scope="session")
+def settled(until, in_use, stream) -> Callable[[], None]:
+    """Return a function that awaits that all primaries are used, and carry traffic."""
+
+    def wait() -> None:
+        until("the primaries are used", lambda: in_use("1"), seconds=90)
+        with stream() as traffic:
+            until("traffic by all fallbacks", traffic.steady, seconds=90)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def spis(lab) -> Callable[[str], set[str]]:
+    """Return a function that lists the SPIs of all SAs in a gateway's kernel."""
+
+    def listed(node: str) -> set[str]:
+        return set(re.findall(r"spi (0x[0-9a-f]+)", lab.run(node, ["ip", "xfrm", "state"]).stdout))
+
+    return listed
+
+
+@pytest.fixture(scope="session")
+def consists_of(lab) -> Callable[[str], dict[str, list[str]]]:
+    """Return a function that tells what a gateway consists of, but for SPIs and counters: it differs only if something lacks."""
+    commands = {
+        "routes": "ip route",
+        "links": "ip -brief link show type xfrm | awk '{print $1, $2}'",
+        "rules": "nft --stateless list table inet swanfleet 2>&1",
+        "tunnels": "swanctl --list-sas 2>&1 | sed -nE 's/^(\\S+): .*ESTABLISHED.*/\\1/p; s/^  (\\S+): .*INSTALLED.*/ \\1/p'",
+        "agent": "systemctl is-active swanfleet-agent strongswan",
+    }
+    line = "\n".join(f"echo '== {name}'; {command}" for name, command in commands.items())
+
+    def look(node: str) -> dict[str, list[str]]:
+        _, *parts = re.split(r"^== ", lab.run(node, ["sh", "-c", line], check=False).stdout, flags=re.MULTILINE)
+        return {name: sorted(lines) for name, *lines in (part.splitlines() for part in parts)}
+
+    return look
