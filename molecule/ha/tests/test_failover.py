@@ -10,8 +10,8 @@ import os
 import pytest
 
 ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "3"))
-# Seconds; and how many addresses the nodes share.
-BACK, SAS_GONE, SHARED = 6.0, 2.0, 4
+# Seconds; how many addresses the nodes share, and how many packets at least are sent each way in a test.
+BACK, SAS_GONE, SHARED, REQUESTS = 6.0, 2.0, 4, 40
 
 
 def killed(lab, node: str) -> None:
@@ -32,30 +32,36 @@ def moved(lab, until, settled, others, stream, watching, holder, answering, hard
         until("the other node has the addresses", lambda: holder() == new, seconds=30)
         until("traffic is back", traffic.steady, seconds=60)
 
+    def ended(traffic, end, old, new):
+        with watching(old) as watch:
+            end(lab, old)
+            taken_over(traffic, new)
+            seen = watch.seen()
+        assert len(seen.addresses) >= SHARED, seen.texts
+        assert seen.sas, seen.texts
+        return max(seen.sas) - min(seen.addresses)
+
     def fail(name, end, *, heard=True):
         old = settled()
         new = others(old)
-        gone = 0.0
-        with stream() as traffic:
+        # What both nodes send goes by the same wire.
+        with lab.capture(sites=("berlin",)) as capture, stream() as traffic:
             until("traffic before", traffic.steady, seconds=30)
             if heard:
-                with watching(old) as watch:
-                    end(lab, old)
-                    taken_over(traffic, new)
-                    seen = watch.seen()
-                assert len(seen.addresses) >= SHARED, seen.texts
-                assert seen.sas, seen.texts
-                gone = max(seen.sas) - min(seen.addresses)
+                gone = ended(traffic, end, old, new)
                 figures(f"{name}: SAs of the old node gone, after it lost the addresses", gone)
+                assert gone <= SAS_GONE
             else:
                 end(lab, old)
                 taken_over(traffic, new)
-            gaps = {path: each.gap for path, each in traffic.answers().items()}
+        gaps = {path: each.gap for path, each in traffic.answers().items()}
         for path, gap in gaps.items():
             figures(f"{name}: no traffic, {path}", gap)
         assert answering() == hardware(new)
-        assert gone <= SAS_GONE
         assert max(gaps.values()) <= BACK, gaps
+        assert capture.report.faults() == []
+        assert capture.report.clear == 0, capture.report.to_text()
+        assert capture.report.esp > 2 * REQUESTS, capture.report.to_text()
         return old, new
 
     return fail
