@@ -42,12 +42,13 @@ def check_parts(stage: Path) -> list[Part]:
     """List what `make check` runs; `stage` is the root of the staged tree."""
     tree = stage / COLLECTION
     return [
-        # These wait more than they compute, each for charons in namespaces of its own.
+        # These wait more than they compute, each for charons in namespaces of its own. The shortest lifetime of an IKE SA is
+        # a minute.
+        _pytest("healing", *_daemon_tests("healing"), timeout=1200),
+        _pytest("agent", *_daemon_tests("agent"), timeout=1200),
         _pytest("daemon", "tests/contract", *_daemon_tests("")),
         _pytest("engine", *_daemon_tests("engine")),
         _pytest("modules", *_daemon_tests("modules")),
-        # What it waits for takes its time: the shortest lifetime of an IKE SA is a minute.
-        _pytest("agent", *_daemon_tests("agent"), timeout=1200),
         _pytest("unit", "tests/unit", "tests/architecture"),
         Part("mypy", ("dev/types", str(stage))),
         Part("ansible-lint", ("ansible-lint", "--offline", "--nocolor"), cwd=tree, complaint=verdicts.ansible_lint),
@@ -61,7 +62,12 @@ def check_parts(stage: Path) -> list[Part]:
 
 def _daemon_tests(part: str) -> list[str]:
     """List the tests with a charon that belong to a part; those that belong to none are of the part ""."""
-    own = {"engine": ("test_engine_", *OF_THE_ENGINE), "modules": ("test_modules_",), "agent": ("test_agent_",)}
+    own = {
+        "engine": ("test_engine_", *OF_THE_ENGINE),
+        "modules": ("test_modules_",),
+        "healing": ("test_agent_healing",),
+        "agent": ("test_agent_",),
+    }
     found = []
     for file in sorted((CHECKOUT / "tests" / "daemon").glob("test_*.py")):
         name = next((name for name, begins in own.items() if file.name.startswith(begins)), "")

@@ -44,7 +44,7 @@ class Outcome:
 class Runner:
     """Start programs in process groups of their own, so that an interrupt ends them with all they started."""
 
-    def __init__(self, *, logs: Path, workers: int = 3) -> None:
+    def __init__(self, *, logs: Path, workers: int = 4) -> None:
         self._logs = logs
         self._workers = workers
         self._running: dict[int, subprocess.Popen[str]] = {}

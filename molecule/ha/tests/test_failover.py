@@ -84,6 +84,7 @@ def stays(until, holder, stream, spis):
     return look
 
 
+@pytest.mark.proves("S02", "S41", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, until, spis, turn):  # noqa: ARG001  # once more
     old, new = moved("keepalived killed", killed)
@@ -96,6 +97,7 @@ def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, 
     assert not spis(old)
 
 
+@pytest.mark.proves("S02", "S41", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # once more
     old, new = moved("uplink cut", cut)
@@ -104,6 +106,7 @@ def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spi
     assert not spis(old)
 
 
+@pytest.mark.proves("S02", "S41", releases=("12", "13"))
 def test_the_other_node_takes_over_when_the_power_is_cut(lab, moved, stays, spis):
     old, new = moved("power cut", lambda lab, node: lab.stop(node, kill=True), heard=False)
     stays(lambda: lab.start(old), new)
