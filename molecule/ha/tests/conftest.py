@@ -107,7 +107,7 @@ def hardware(lab) -> Callable[[str], dict[str, list[str]]]:
     """Return a function that says what `answering` must say while a node alone has the addresses."""
 
     def of(node: str) -> dict[str, list[str]]:
-        links = {each["ifname"]: each["address"] for each in json.loads(lab.run(node, ["ip", "-j", "link"]).stdout)}
+        links = {each["ifname"]: each.get("address") for each in json.loads(lab.run(node, ["ip", "-j", "link"]).stdout)}
         return {
             address: [links["lan0" if asker == "lan-berlin" else "wan0"]] for address, (asker, *_) in ASKERS.items()
         }
