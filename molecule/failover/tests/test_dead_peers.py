@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A peer's daemon stands still, and its kernel sends nothing: the tunnel ends when the options say so, with either version of IKE."""
+"""A peer's daemon stands still, and its kernel sends nothing: the tunnel ends when its options say so."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_the_tunnel_follows_the_default_route(lab, route, roams, stream, until, 
         assert gap <= LONGEST
 
 
-def test_a_hundred_refreshes_of_the_route_change_nothing(lab, route, roams, stream, until):
+def test_a_hundred_refreshes_of_the_route_change_nothing(lab, roams, stream, until):
     until("it is up by the first uplink", lambda: roams()[0] == [ADDRESSES[BY_FIRST]], seconds=60)
     before = roams()
     refreshed = f"for n in $(seq 100); do ip route replace {BY_FIRST} mtu $((1400 + n % 2 * 100)); done"
