@@ -157,7 +157,8 @@ class Rules:
     def _nothing_more(self, world: World, seen: Observation, decided: Decided) -> None:
         """The agent may look as often as it wants: before its time has come, and with nothing new, it does nothing."""
         soon = world.now + 3600 if decided.wake is None else (world.now + decided.wake) / 2
-        for moment in (world.now, soon):
+        # Between two moments that are next to each other there is none: half way is the later one.
+        for moment in (world.now, soon if soon != decided.wake else world.now):
             # Also without what saves it from looking at each group.
             for state in (decided.state, dataclasses.replace(decided.state, last=None, wakes={})):
                 again = decide(state, seen.later(), moment)

@@ -13,7 +13,7 @@ import random
 
 from ansible_collections.swanfleet.ipsec.tests.simulation.events import Event, happen, mixed_world
 from ansible_collections.swanfleet.ipsec.tests.simulation.rules import Rules
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 EVENTS = int(os.environ.get("SWANFLEET_SIMULATED", "20000"))
@@ -51,6 +51,17 @@ ANY_EVENT = st.builds(
 
 
 @settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+@example(
+    # Of which one moment to decide is the number right after another one.
+    events=[
+        Event(*each)
+        for each in (
+            *((0, 0, 0, 0), (0, 0, 0, 0), (11, 0, 0, 3), (0, 5, 0, 5), (0, 12, 0, 0), (0, 5, 0, 0)),
+            *((20, 0, 0, 0), (0, 0, 0, 6), (0, 0, 0, 6), (0, 7, 0, 0), (11, 0, 0, 0), (0, 0, 0, 6)),
+        )
+    ],
+    seed=221,
+)
 @given(events=st.lists(ANY_EVENT, min_size=5, max_size=25), seed=st.integers(0, 1000))
 def test_no_story_breaks_the_rules(events: list[Event], seed: int) -> None:
     world = mixed_world(str(seed))
