@@ -44,10 +44,10 @@ def roams(lab):
 @pytest.mark.proves("S37", releases=("12",))
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_the_tunnel_follows_the_default_route(lab, route, roams, stream, until, figures, turn):  # noqa: ARG001  # once more
-    until("it is up by the first uplink", lambda: roams()[0] == [ADDRESSES[BY_FIRST]], seconds=60)
-    for line in (BY_SECOND, BY_FIRST):
+    for before, line in ((BY_FIRST, BY_SECOND), (BY_SECOND, BY_FIRST)):
         with stream(WAY) as traffic:
             until("traffic before", traffic.steady, seconds=60)
+            assert roams()[0] == [ADDRESSES[before]]
             route(line)
             until("it is up by the other one", lambda line=line: roams()[0] == [ADDRESSES[line]], seconds=60)
             until("traffic is back", traffic.steady, seconds=60)
@@ -57,11 +57,11 @@ def test_the_tunnel_follows_the_default_route(lab, route, roams, stream, until, 
 
 
 def test_a_hundred_refreshes_of_the_route_change_nothing(lab, roams, stream, until):
-    until("it is up by the first uplink", lambda: roams()[0] == [ADDRESSES[BY_FIRST]], seconds=60)
-    before = roams()
     refreshed = f"for n in $(seq 100); do ip route replace {BY_FIRST} mtu $((1400 + n % 2 * 100)); done"
     with stream(WAY) as traffic:
         until("traffic before", traffic.steady, seconds=60)
+        before = roams()
+        assert before[0] == [ADDRESSES[BY_FIRST]]
         lab.run("berlin", ["sh", "-c", refreshed], timeout=120)
         # A change counts once it has lasted for a second.
         until("five seconds of traffic", traffic.goes_on(100), seconds=60)
