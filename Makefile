@@ -29,7 +29,7 @@ bench:
 	@dev/run daemon -- bench/run
 
 prove:
-	@SWANFLEET_SCENARIOS=all SWANFLEET_KILLS=200 SWANFLEET_WINDOWS=all dev/check test scenarios
+	@SWANFLEET_SCENARIOS=all SWANFLEET_KILLS=200 SWANFLEET_WINDOWS=all SWANFLEET_FAILOVERS=60 SWANFLEET_HARMS=100 dev/check test scenarios
 	@SWANFLEET_STRIKES=all $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
 		tests/unit/plugins/module_utils/apply/test_struck.py tests/daemon/test_engine_struck.py \
 		tests/contract/test_firewall_generated.py

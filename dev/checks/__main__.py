@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from parts import check_parts, features_part, test_parts
+from parts import check_parts, features_part, scenarios_part, test_parts
 from runner import Runner, summary
 
 
@@ -27,7 +27,9 @@ def main() -> int:
     logs = stage / "logs"
 
     lab = chosen.level == "test"
-    parts = [*check_parts(stage), *(test_parts(stage) if lab else []), features_part(stage, lab=lab)]
+    parts = [*check_parts(stage), features_part(stage, lab=False)]
+    if lab:
+        parts = [scenarios_part(stage), *check_parts(stage), *test_parts(stage), features_part(stage, lab=True)]
     unknown = set(chosen.part) - {part.name for part in parts}
     if unknown:
         print(

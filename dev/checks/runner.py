@@ -49,6 +49,7 @@ class Runner:
         self._workers = workers
         self._running: dict[int, subprocess.Popen[str]] = {}
         self._lock = threading.Lock()
+        self._printing = threading.Lock()
         self._stopping = False
         logs.mkdir(parents=True, exist_ok=True)
 
@@ -59,24 +60,19 @@ class Runner:
         try:
             with ThreadPoolExecutor(max_workers=self._workers) as pool:
                 try:
-                    started = [pool.submit(self._run_part, part, live=False) for part in together]
-                    outcomes.extend(_shown(future) for future in as_completed(started))
+                    started = [pool.submit(self._run_part, part) for part in together]
+                    outcomes.extend(self._shown(future) for future in as_completed(started))
                 except BaseException:
                     self._stop()
                     pool.shutdown(cancel_futures=True)
                     raise
-            for part in parts:
-                if part.alone:
-                    print(f"\n== {part.name}", flush=True)
-                    outcome = self._run_part(part, live=True)
-                    print(_headline(outcome), flush=True)
-                    outcomes.append(outcome)
+            outcomes.extend(self._show(self._run_part(part)) for part in parts if part.alone)
         except BaseException:
             self._stop()
             raise
         return sorted(outcomes, key=lambda outcome: parts.index(outcome.part))
 
-    def _run_part(self, part: Part, *, live: bool) -> Outcome:
+    def _run_part(self, part: Part) -> Outcome:
         started = time.monotonic()
         environment = {**os.environ, "LC_ALL": "C.UTF-8", **part.env}
         with self._lock:
@@ -97,6 +93,8 @@ class Runner:
             except OSError as error:
                 return Outcome(part, "", f"cannot start: {error}", 0.0)
             self._running[child.pid] = child
+        if not part.live:
+            _give_way(child)
         timed_out = threading.Event()
 
         def give_up() -> None:
@@ -106,7 +104,7 @@ class Runner:
         timer = threading.Timer(part.timeout, give_up)
         timer.start()
         try:
-            output = self._collect(child, self._logs / f"{part.name.replace(' ', '-')}.log", live=live)
+            output = self._collect(child, self._logs / f"{part.name.replace(' ', '-')}.log", live=part.live)
             code = child.wait()
         finally:
             timer.cancel()
@@ -117,16 +115,27 @@ class Runner:
             problem = f"exit code {code}" if code else part.complaint(output)
         return Outcome(part, output, problem, time.monotonic() - started)
 
-    @staticmethod
-    def _collect(child: subprocess.Popen[str], log: Path, *, live: bool) -> str:
+    def _collect(self, child: subprocess.Popen[str], log: Path, *, live: bool) -> str:
         lines = []
         with log.open("w") as file:
             for line in child.stdout or ():
                 lines.append(line)
                 file.write(line)
                 if live:
-                    print(line, end="", flush=True)
+                    with self._printing:
+                        print(line, end="", flush=True)
         return "".join(lines)
+
+    def _shown(self, future: Future[Outcome]) -> Outcome:
+        return self._show(future.result())
+
+    def _show(self, outcome: Outcome) -> Outcome:
+        with self._printing:
+            print(f"\n== {outcome.part.name}")
+            if not outcome.part.live:
+                print(outcome.output, end="" if outcome.output.endswith("\n") or not outcome.output else "\n")
+            print(_headline(outcome), flush=True)
+        return outcome
 
     def _stop(self) -> None:
         with self._lock:
@@ -149,12 +158,11 @@ def _end(child: subprocess.Popen[str]) -> None:
             os.killpg(child.pid, signal.SIGKILL)
 
 
-def _shown(future: Future[Outcome]) -> Outcome:
-    outcome = future.result()
-    print(f"\n== {outcome.part.name}")
-    print(outcome.output, end="" if outcome.output.endswith("\n") or not outcome.output else "\n")
-    print(_headline(outcome), flush=True)
-    return outcome
+def _give_way(child: subprocess.Popen[str]) -> None:
+    """Let others go first: sched(7) shares processor time between sessions, and nice(1) means nothing from one to another."""
+    # Where the kernel does not group processes so, or does not let us, all get the same share.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{child.pid}/autogroup").write_text("10")
 
 
 def _headline(outcome: Outcome) -> str:

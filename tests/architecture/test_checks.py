@@ -64,6 +64,21 @@ def test_one_failure_fails_and_is_named_and_the_rest_runs(checkout: Path, tmp_pa
     assert done.stdout.splitlines()[-1] == "==== 2 passed, 1 failed, 0 skipped in 1.00s ===="
 
 
+def test_what_runs_long_shows_its_output_once_as_it_comes(checkout: Path, tmp_path: Path) -> None:
+    both = f"until grep -q other {tmp_path}/logs/other.log; do sleep 0.05; done; echo long"
+    done = run(
+        checkout,
+        tmp_path,
+        f"Part('long', ('sh', '-c', {both!r}), live=True)",
+        "Part('other', ('sh', '-c', 'echo other'))",
+    )
+    assert done.returncode == 0, done.stdout
+    assert [line for line in done.stdout.splitlines() if line in ("long", "other")] in (
+        ["other", "long"],
+        ["long", "other"],
+    )
+
+
 def test_a_missing_program_fails(checkout: Path, tmp_path: Path) -> None:
     done = run(checkout, tmp_path, "Part('none', ('no-such-program',))")
     assert done.returncode == 1
