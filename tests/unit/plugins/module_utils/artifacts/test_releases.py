@@ -67,6 +67,12 @@ def test_a_way_to_authenticate_may_need_plugins(remote: Any, missing: list[tuple
     ]
 
 
+def test_each_round_may_need_plugins() -> None:
+    rounds: Any = {"remote-1": {"auth": "psk"}, "remote-2": {"auth": "xauth-pam"}, "children": {}}
+    found = unmet({"paris": rounds}, version="6.1.0", plugins=("vici",))
+    assert [(each.option, each.value) for each in found] == [("remote-2.auth", "xauth-pam")]
+
+
 def test_a_plugin_that_is_there_is_enough() -> None:
     trees: Any = {"paris": {"children": {"lan": {"updown": "/bin/x"}}}}
     assert unmet(trees, version="5.9.8", plugins=("updown",)) == []

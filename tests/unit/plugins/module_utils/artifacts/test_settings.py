@@ -88,6 +88,11 @@ NAMES = 'names have none of # { } : . , = " and no blanks'
             "main:2: after ':' the names of sections are needed, separated by commas, and then '{'",
             id="a list of references that ends with a comma",
         ),
+        pytest.param(
+            "a : b c { }",
+            "main:1: after ':' the names of sections are needed, separated by commas, and then '{'",
+            id="references without a comma",
+        ),
         pytest.param("a : b%s { }", "main:1: a name without '%' is needed in a reference", id="a format"),
         pytest.param("a = 1\nb = \0", "main:2: a NUL character stands here, and text is needed", id="NUL"),
         pytest.param(

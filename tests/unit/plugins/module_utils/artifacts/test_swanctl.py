@@ -109,6 +109,12 @@ def test_an_id_is_short_and_ours(name: str, shown: str) -> None:
     assert len(found) <= 37
 
 
+def test_sections_of_keys_are_in_the_order_of_their_names() -> None:
+    names = [f"private-{number}" for number in range(9)]
+    text = render_secrets({}, {name: {"file": "a.key"} for name in reversed(names)})
+    assert re.findall(r"private-\d", text) == names
+
+
 def test_connections_with_one_beginning_have_ids_of_their_own() -> None:
     names = ["a" * 50 + "1", "a" * 50 + "2"]
     gateway = parse_gateway(config([{**PARIS, "xfrm_interface": None, "name": name} for name in names], []))

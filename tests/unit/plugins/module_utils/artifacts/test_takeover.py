@@ -243,11 +243,14 @@ def test_the_password_of_a_user_stays_for_any_other_server_of_users(method: str,
     )
 
 
-@pytest.mark.parametrize(("name", "stays"), [("fleet", True), ("other", False)])
-def test_a_postquantum_key_stays_for_others_of_its_name(name: str, stays: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "owner", "stays"),
+    [("fleet", "id = fleet", True), ("other", "id = fleet", False), ("other", "", True)],
+)
+def test_a_postquantum_key_stays_for_others_of_its_name(name: str, owner: str, *, stays: bool) -> None:
     a = connection("a", "198.51.100.1", more="ppk_id = fleet\n")
     b = connection("b", "198.51.100.2", more=f"ppk_id = {name}\n")
-    secrets = f"{SA} {SB} ppk-1 {{ id = fleet\nsecret = hunter22 }}"
+    secrets = f"{SA} {SB} ppk-1 {{ {owner}\nsecret = hunter22 }}"
     found = taken({MAIN: f"connections {{ {a} {b} }}\nsecrets {{ {secrets} }}\n{INCLUDE}"}, "a")
     assert ("ppk-1" in found.rest.secrets) is not stays
 

@@ -86,6 +86,14 @@ def test_children_by_traffic(
     assert (found.disruption, found.settlement.children, found.settlement.bring_up) == (told, ended, up)
 
 
+def test_what_ends_is_told_in_the_order_of_names() -> None:
+    networks = {f"net{number}": f"10.2.{number}.0/24" for number in range(9)}
+    wanted = parts(**{name: f"{network} / 2h" for name, network in networks.items()})
+    found = outlook(Change("rome", stored(parts(**networks)), wanted, may_initiate=True), [sa(**networks)])
+    assert found.settlement is not None
+    assert found.settlement.children == tuple(networks)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_an_ike_sa_by_traffic(*, known: bool) -> None:
     """Where an IKE_SA is replaced, or nobody knows what was loaded, all that carried its traffic comes again."""
