@@ -133,5 +133,5 @@ def _user_secret(name: str, section: Section, problems: list[Problem], *, kept: 
     users = [value.text or "" for _key, value in owner_values(section, path, problems)]
     option = "nt_hash" if name.startswith("ntlm") else "password"
     value = secret_in(section, path, problems, option=option, kept=kept)
-    anyone = any(each in ("%any", "*") for each in users)
+    anyone = any(each in ("", "%any", "*") for each in users)
     return _UserSecret(name, section.place, option, () if anyone else tuple(dict.fromkeys(users)), value)

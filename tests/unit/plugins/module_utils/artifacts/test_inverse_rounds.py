@@ -177,6 +177,13 @@ def test_a_password_belongs_to_the_client_that_names_its_user_and_the_rest_to_th
     assert (found.with_secret, found.secrets) == (("t", "t2"), ("xauth-2", "ntlm-3", "eap-1"))
 
 
+@pytest.mark.parametrize("owner", ["", 'id = ""\n', "id = %any\n", "id = *\n", "id-1 = bert\nid-2 = %any\n"])
+def test_a_password_may_belong_to_anyone(owner: str) -> None:
+    client = ROW % ("auth = eap-md5\n eap_id = anna", "auth = pubkey")
+    found = read(client + secrets(f"eap-1 {{ {owner} secret = hunter22 }}"))
+    assert dump_secrets(found.gateway)["phase1"] == {"t": {"local_auth[0].password": "hunter22"}}
+
+
 def test_of_two_passwords_the_one_of_the_user_is_taken() -> None:
     client = ROW % ("auth = eap-md5\n eap_id = anna", "auth = pubkey")
     text = client + secrets("eap-1 { secret = hunter22 }", "eap-2 { id = anna\n secret = hunter23 }")

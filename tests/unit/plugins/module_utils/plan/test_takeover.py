@@ -145,6 +145,13 @@ def test_a_connection_that_charon_visibly_has_otherwise_is_refused(shown: dict[s
     assert refused == message
 
 
+def test_a_connection_that_charon_visibly_has_as_it_is_may_be_listed_in_any_order() -> None:
+    shunts = tuple(("rome", name) for name in "badc")
+    wanted = made(parse_gateway({"phase1": [{**ROME, "interfaces": ["192.0.2.1"]}]}), shunts=shunts)
+    listed = {"version": "IKEv2", "local_addrs": ["192.0.2.1"], "remote_addrs": ROME["remote_endpoints"]}
+    refuse_others(wanted, {"rome": {**listed, "children": {name: {} for name in "dcab"}}})
+
+
 def test_a_shunt_that_charon_visibly_has_otherwise_is_refused() -> None:
     emptied = {"wall": {"children": {name: {"mode": "drop"} for name in "dbca"}}}
     wanted = made(Gateway(), emptied=emptied)
