@@ -82,12 +82,13 @@ class IpRoute2:
         found = []
         for family in (4, 6):
             try:
-                shown = self._read(["-N", f"-{family}", "rule", "show", "protocol", str(protocol)])
+                # The filter by protocol that ip-rule(8) has lets all rules through (iproute2 6.1).
+                shown = self._read(["-N", f"-{family}", "rule", "show"])
             except KernelRefused as refused:
                 if _NO_RULES not in str(refused):
                     raise
                 shown = []
-            found += [{**rule, "family": family} for rule in shown]
+            found += [{**rule, "family": family} for rule in shown if rule.get("protocol") == str(protocol)]
         return found
 
     def blocked(self, priority: int) -> list[str]:
