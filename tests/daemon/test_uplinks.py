@@ -62,7 +62,9 @@ def _counting() -> str:
         for kind, match in kinds.items():
             lines.append(f"add counter inet seen {name}-{kind}")
             for ip, far in (("ip", FAR[4]), ("ip6", FAR[6])):
-                lines.append(f'add rule inet seen in iifname "{name}" {ip} daddr {far} {match} counter name {name}-{kind}')
+                lines.append(
+                    f'add rule inet seen in iifname "{name}" {ip} daddr {far} {match} counter name {name}-{kind}'
+                )
     return "\n".join(lines)
 
 
@@ -91,7 +93,9 @@ def ours(host: AgentHost) -> list[str]:
 def everything(host: AgentHost) -> list[str]:
     """Return all rules, and all routes but those of charon and of the kernel."""
     tables = [host.here.inside("ip", family, "route", "show", "table", "all") for family in ("-4", "-6")]
-    routes = [line for text in tables for line in text.splitlines() if "proto kernel" not in line and "table 220" not in line]
+    routes = [
+        line for text in tables for line in text.splitlines() if "proto kernel" not in line and "table 220" not in line
+    ]
     return sorted([*rules(host), *routes])
 
 
@@ -144,7 +148,9 @@ def test_a_rule_or_route_that_is_deleted_is_put_back_and_others_stay_as_they_are
     assert everything(host) != whole
     host.run("restore")
     assert everything(host) == whole
-    host.here.inside("sh", "-c", "for f in -4 -6; do for n in 1 2 3 4 5 6 7 8; do ip $f rule delete protocol 83; done; done")
+    host.here.inside(
+        "sh", "-c", "for f in -4 -6; do for n in 1 2 3 4 5 6 7 8; do ip $f rule delete protocol 83; done; done"
+    )
     host.run("restore", "--before-charon")
     assert everything(host) == whole
 

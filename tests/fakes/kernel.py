@@ -134,13 +134,13 @@ class FakeKernel:
         for number, command in enumerate(commands):
             try:
                 if command[0] == "-6":
-                    self._run(command[1], command[2], list(command[3:]), family=6)
+                    self._run_rule(command[2], list(command[3:]), 6)
                 else:
                     self._run(command[0], command[1], list(command[2:]))
             except _Refusal as refusal:
                 raise KernelRefused(f"ip {' '.join(command)}: {refusal}", number) from None
 
-    def _run(self, layer: str, verb: str, rest: list[str], family: int = 4) -> None:
+    def _run(self, layer: str, verb: str, rest: list[str]) -> None:
         if layer == "link":
             assert rest[0] == "dev", rest
             self._run_link(verb, rest[1], rest[2:])
@@ -149,15 +149,18 @@ class FakeKernel:
         elif layer == "route" and rest[0] == "unreachable":
             self._run_nowhere(verb, rest[1], _options(rest[2:]))
         elif layer == "rule":
-            refusal = self.rules_there.run(verb, rest, family)
-            if refusal:
-                raise _Refusal(refusal)
+            self._run_rule(verb, rest, 4)
         elif layer == "xfrm":
             self._run_policy(rest[0], _options(rest[1:]))
         elif layer == "route":
             self._run_route(verb, rest[0], _options(rest[1:]))
         else:
             raise AssertionError(f"no command of the engine begins with {layer}")
+
+    def _run_rule(self, verb: str, words: list[str], family: int) -> None:
+        refusal = self.rules_there.run(verb, words, family)
+        if refusal:
+            raise _Refusal(refusal)
 
     def _run_nowhere(self, verb: str, network: str, options: dict[str, str]) -> None:
         entry = (network, int(options["metric"]), int(options["proto"]))

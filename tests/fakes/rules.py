@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rules of routing in memory, changed by the words of ip(8) and shown as its JSON; tests/contract/test_kernel.py holds them to it."""
+"""Rules of routing in memory, changed by words of ip(8) and shown as its JSON; tests/contract/test_kernel.py holds them to it."""
 
 from __future__ import annotations
 

@@ -62,7 +62,11 @@ Made = dict[str, Any]
 # The host that the gateways are for.
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
 SITUATION = Situation(
-    b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"}, tables={name: 9000 + n for n, name in enumerate(ADDRESSES)}, own=ADDRESSES
+    b"k" * 32,
+    ADDRESSES,
+    {4: "wan0", 6: "wan1"},
+    tables={name: 9000 + n for n, name in enumerate(ADDRESSES)},
+    own=ADDRESSES,
 )
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
@@ -246,7 +250,9 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (Uplink, "gateways"): lambda chance, _made: [
         values.router(chance, version) for version in chance.choice(((4,), (6,), (4, 6)))
     ],
-    (Uplink, "table"): lambda chance, _made: chance.choice((chance.randint(256, 2**32 - 1), hex(chance.randint(256, 2**32 - 1)))),
+    (Uplink, "table"): lambda chance, _made: chance.choice(
+        (chance.randint(256, 2**32 - 1), hex(chance.randint(256, 2**32 - 1)))
+    ),
     (Route, "metric"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), 2**32 - 1)),
     (Route, "table"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), "0xff")),
     (Route, "source"): lambda chance, made: values.address(chance, 6 if ":" in str(made.get("destination")) else 4),

@@ -23,7 +23,7 @@ from ..plan.guard import plan_guard
 from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, remember, situation_at_boot, to_remember, with_rules, with_names
+from .planning import planned, remember, situation_at_boot, to_remember, with_names, with_rules
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 

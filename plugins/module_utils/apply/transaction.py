@@ -13,8 +13,8 @@ from typing import Callable
 from ..artifacts.compute import artifacts
 from ..artifacts.releases import too_new, unmet, unmet_by_authorities, unmet_by_keys
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
-from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.changes import changed_options
+from ..desired.credentials import check_credentials, date_warnings, with_contents
 from ..desired.gateway import Gateway, check_gateway, without_dangling
 from ..desired.guarding import managed_from
 from ..desired.roles import Resting

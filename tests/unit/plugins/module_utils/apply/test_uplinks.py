@@ -70,7 +70,12 @@ def test_rules_are_read_only_where_there_may_be_some(monkeypatch: pytest.MonkeyP
     host = with_second()
     asked: list[int] = []
     shown = host.kernel.rules
-    monkeypatch.setattr(host.kernel, "rules", lambda protocol: asked.append(protocol) or shown(protocol))
+
+    def counted(protocol: int) -> list[dict[str, Any]]:
+        asked.append(protocol)
+        return shown(protocol)
+
+    monkeypatch.setattr(host.kernel, "rules", counted)
     for wanted in (ONE, ONE):
         apply(host, wanted)
     assert asked == []
@@ -124,7 +129,7 @@ def test_an_interface_that_goes_is_told_and_nothing_fails() -> None:
 
 
 @pytest.mark.parametrize("with_daemon", [True, False])
-def test_what_is_lost_comes_back(with_daemon: bool) -> None:  # noqa: FBT001  # a parameter
+def test_what_is_lost_comes_back(with_daemon: bool) -> None:
     host = with_second()
     apply(host, out(WAN1))
     whole = host.state()

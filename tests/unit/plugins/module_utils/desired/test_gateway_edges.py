@@ -10,7 +10,6 @@ import json
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
-    Gateway,
     dump_all_defaults,
     dump_gateway,
     dump_secrets,
@@ -24,7 +23,6 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     PARIS,
     PARIS_LAN,
     ROME,
-    ROME_LAN,
     TWO,
     Config,
     config,

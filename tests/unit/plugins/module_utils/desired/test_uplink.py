@@ -57,7 +57,7 @@ ONE_OF_EACH = "an IPv4 address, an IPv6 address, or one of each is needed"
             {"gateways": ["gw.example.com"]},
             "gateways[0] is 'gw.example.com': an IPv4 or IPv6 address is needed, such as 192.0.2.1 or 2001:db8::1",
         ),
-        ({"gateways": ["0.0.0.0"]}, "gateways[0] is '0.0.0.0': the address of a router is needed"),
+        ({"gateways": ["::"]}, "gateways[0] is '::': the address of a router is needed"),
         ({"gateways": ["192.0.2.1", "ff02::2"]}, "gateways[1] is 'ff02::2': the address of a router is needed"),
         ({"gateways": ["127.0.0.1"]}, "gateways[0] is '127.0.0.1': the address of a router is needed"),
         ({"table": 0}, "table is 0: a whole number from 1 to 4294967295 is needed"),

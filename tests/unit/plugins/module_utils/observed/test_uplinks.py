@@ -17,7 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.uplinks i
 )
 
 ROUTES: list[dict[str, Any]] = [
-    {"dst": "default", "gateway": "203.0.113.1", "dev": "wb", "table": "8300", "metric": 4294967294, "flags": ["onlink"], "family": 4},
+    {"dst": "default", "gateway": "203.0.113.1", "dev": "wb", "table": "8300", "metric": 4294967294, "family": 4},
     {"type": "7", "dst": "default", "table": "8300", "metric": 4294967295, "flags": [], "family": 4},
     {"dst": "default", "gateway": "fe80::1", "dev": "wb", "table": "8300", "metric": 1024, "pref": "medium", "family": 6},
     {"type": "7", "dst": "default", "dev": "lo", "table": "8300", "metric": 4294967295, "family": 6},
@@ -65,10 +65,14 @@ def test_an_uplink_has_the_addresses_that_can_be_sent_from_whatever_else_is_said
         {"local": "2001:db8::2", "temporary": True}, {"local": "2001:db8::3", "tentative": True},
         {"local": "2001:db8::4", "dadfailed": True}, {"local": "fe80::2"}, {"local": "169.254.7.7"}, {"peer": "192.0.2.1"},
     ]  # fmt: skip
-    interfaces = [
+    interfaces: list[dict[str, Any]] = [
         {"ifname": "wan1", "flags": ["UP"], "addr_info": addresses},
         {"ifname": "down", "flags": [], "addr_info": addresses},
-        {"ifname": "lo", "flags": ["UP"], "addr_info": [{"local": "127.0.0.1"}, {"local": "::1"}, {"local": "10.1.1.1"}]},
+        {
+            "ifname": "lo",
+            "flags": ["UP"],
+            "addr_info": [{"local": "127.0.0.1"}, {"local": "::1"}, {"local": "10.1.1.1"}],
+        },
         {"flags": ["UP"]},
     ]
     assert parse_sources(interfaces) == {

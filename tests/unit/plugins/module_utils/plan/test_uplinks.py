@@ -20,7 +20,7 @@ WAY, NOWHERE = UplinkRoute(4, 8300, 4294967294, "203.0.113.1", "wan1"), UplinkRo
 FIRST, THEN = SourceRule(4, 8300, 254, "203.0.113.2", specific=True), SourceRule(4, 8301, 8300, "203.0.113.2")
 SIX = SourceRule(6, 8301, 8300, "", "wan1")
 # By what they are about: how people see a step, and its command without the verb.
-TOLD = {
+TOLD: dict[UplinkRoute | SourceRule, tuple[str, str]] = {
     WAY: (
         "0.0.0.0/0 via 203.0.113.1 dev wan1 table 8300",
         "route {} 0.0.0.0/0 via 203.0.113.1 dev wan1 onlink table 8300 metric 4294967294 proto 83",
@@ -78,7 +78,7 @@ def test_what_is_there_stays() -> None:
 
 
 def test_the_order_in_which_they_come_is_that_in_which_they_go_turned_round() -> None:
-    order = [WAY, NOWHERE, FIRST, THEN, SIX]
+    order: list[UplinkRoute | SourceRule] = [WAY, NOWHERE, FIRST, THEN, SIX]
     coming, _nothing = plan_uplinks(routing(*order), routing())
     assert [step.name for step in coming] == [TOLD[each][0] for each in order]
     _nothing, going = plan_uplinks(routing(), routing(*order))
