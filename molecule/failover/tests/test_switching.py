@@ -67,6 +67,7 @@ def back(lab, until, stream, in_use):
 
 
 @pytest.mark.proves("S32", "S33", "S34", "S35", "S36", releases=("12", "13"))
+@pytest.mark.proves("S40", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
 def test_traffic_goes_another_way_and_returns(settled, cut, back, noise, figures, turn):  # noqa: ARG001  # once more
     settled()
