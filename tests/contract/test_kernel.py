@@ -324,7 +324,6 @@ def test_another_gateway_takes_the_place_of_the_one_before(kernel: Kernel) -> No
         (DEFAULT.format("add").replace("o 83", "o 4"), DEFAULT.format("add"), "RTNETLINK answers: File exists"),
         (NOWHERE.format("add", "::/0"), NOWHERE.format("add", "::/0"), "RTNETLINK answers: File exists"),
         (DEFAULT.format("add"), NOWHERE.format("delete", "0.0.0.0/0"), "RTNETLINK answers: No such process"),
-        ("", "rule add from 2001:db8::1 lookup 7 priority 8301 protocol 83", "Error: Invalid source address."),
     ],
 )  # fmt: skip
 def test_what_is_refused_of_an_uplink_is_named_by_its_place_among_all_commands(
