@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the engine relies on in the kernel's links, addresses and routes, held against the fake and the real one.
+"""What the engine relies on in the kernel's links, addresses, routes and rules, held against the fake and the real one.
 
 The real one is a network namespace made for each test. XFRM interfaces are tested where the kernel has them; a bridge
 stands in for them elsewhere, since addresses and routes are not the link's business.
@@ -22,6 +22,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.kernel im
     parse_addresses,
     parse_default_interfaces,
     parse_links,
+)
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.uplinks import (
+    parse_source_rules,
+    parse_uplink_routes,
 )
 from ansible_collections.swanfleet.ipsec.tests.daemon.waiting import awaited
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel
@@ -270,6 +274,67 @@ def test_what_the_fake_shows_the_kernel_shows_alike(kernel: Kernel) -> None:
     assert _within(fake.interfaces(), kernel.interfaces())
     assert _within(_by_destination(fake), _by_destination(kernel))
     assert [route["dst"] for route in _by_destination(kernel)] == ["10.2.0.0/24", "10.4.0.1", "default"]
+
+
+DEFAULT = "route {} 0.0.0.0/0 via 10.255.0.2 dev t0 onlink table 8300 metric 4294967294 proto 83"
+NOWHERE = "route {} unreachable {} table 8300 metric 4294967295 proto 83"
+RULE = "rule {} from 10.255.0.1 lookup 8300 priority 8301 protocol 83"
+RULE6 = "-6 rule {} from all oif t0 lookup 8300 priority 8301 protocol 83"
+SPECIFIC = "rule {} from 10.255.0.1 lookup 254 suppress_prefixlength 0 priority 8300 protocol 83"
+
+
+def uplinks(kernel: Kernel) -> tuple[int, int]:
+    """Return how many routes and rules of uplinks there are, as the engine reads them."""
+    return len(parse_uplink_routes(kernel.routes(83))), len(parse_source_rules(kernel.rules(83)))
+
+
+def test_what_an_uplink_has_is_shown_alike_and_goes_again(kernel: Kernel) -> None:
+    commands = [each.replace("{}", "add", 1) for each in (DEFAULT, NOWHERE, NOWHERE, RULE, SPECIFIC, RULE6)]
+    commands[1], commands[2] = commands[1].format("0.0.0.0/0"), commands[2].format("::/0")
+    fake = FakeKernel()
+    for each in (fake, kernel):
+        bridged(each, A1, A6, *commands)
+        run(each, "rule add from 10.255.0.1 lookup 8300 priority 8301 protocol 4")
+    assert _within(_by_priority(fake), _by_priority(kernel))
+    assert parse_uplink_routes(fake.routes(83)) == parse_uplink_routes(kernel.routes(83))
+    assert parse_source_rules(fake.rules(83)) == parse_source_rules(kernel.rules(83))
+    assert uplinks(kernel) == (3, 3)
+    run(kernel, *(each.replace(" add ", " delete ") for each in reversed(commands)))
+    assert uplinks(kernel) == (0, 0)
+    assert len(kernel.rules(4)) == 1
+
+
+def _by_priority(kernel: Kernel) -> list[dict[str, Any]]:
+    return sorted(kernel.rules(83), key=lambda shown: (shown["family"], shown["priority"], shown["src"]))
+
+
+def test_another_gateway_takes_the_place_of_the_one_before(kernel: Kernel) -> None:
+    six = "route {} ::/0 via fe80::{} dev t0 onlink table 8300 metric 4294967294 proto 83"
+    bridged(kernel, A1, A6, DEFAULT.format("add"), six.format("add", 1))
+    run(kernel, DEFAULT.format("replace").replace("10.255.0.2", "192.0.2.254"), six.format("replace", 2))
+    assert {route.gateway for route in parse_uplink_routes(kernel.routes(83))} == {"192.0.2.254", "fe80::2"}
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "reason"),
+    [
+        (RULE.format("add"), RULE.format("add"), "RTNETLINK answers: File exists"),
+        ("", RULE6.format("delete"), "RTNETLINK answers: No such file or directory"),
+        (RULE.format("add").replace("l 83", "l 4"), RULE.format("delete"), "RTNETLINK answers: No such file or directory"),
+        (DEFAULT.format("add").replace("o 83", "o 4"), DEFAULT.format("add"), "RTNETLINK answers: File exists"),
+        (NOWHERE.format("add", "::/0"), NOWHERE.format("add", "::/0"), "RTNETLINK answers: File exists"),
+        (DEFAULT.format("add"), NOWHERE.format("delete", "0.0.0.0/0"), "RTNETLINK answers: No such process"),
+    ],
+)  # fmt: skip
+def test_what_is_refused_of_an_uplink_is_named_by_its_place_among_all_commands(
+    kernel: Kernel, before: str, command: str, reason: str
+) -> None:
+    bridged(kernel, A1, A6, *([before] if before else []))
+    others = [RULE6.format("add").replace("8301", "8303"), A1, RULE6.format("add").replace("8301", "8302")]
+    with pytest.raises(KernelRefused) as refused:
+        run(kernel, *others, command, SPECIFIC.format("add"))
+    assert (str(refused.value), refused.value.number) == (f"ip {command}: {reason}", 3)
+    assert len(kernel.rules(83)) == 2 + (before.startswith("rule") and before.endswith("83"))
 
 
 def _by_destination(kernel: Kernel) -> list[dict[str, Any]]:

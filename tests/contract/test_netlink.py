@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The kernel's news: what has happened to links, addresses and routes of ours is told, and what happens to others' is not."""
+"""The kernel's news: what has happened to links, addresses, routes and rules of ours is told, and to others' is not."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink im
     EVERYTHING,
     LINK,
     ROUTE,
+    RULE,
     Netlink,
 )
 from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
@@ -68,6 +69,8 @@ def heard(news: Netlink, kind: str) -> Set[str]:
         ("-6 route add 2001:db8:2::/48 dev wan0 proto 83", ROUTE),
         ("route add default via 192.0.2.254", ROUTE),
         ("route add unreachable 10.3.0.0/16 proto 83", ROUTE),
+        ("rule add from 192.0.2.1 lookup 7 protocol 83", RULE),
+        ("-6 rule add oif wan0 lookup 7 suppress_prefixlength 0 protocol 83", RULE),
     ],
 )
 def test_it_is_told_as_it_happens(news: Netlink, command: str, kind: str) -> None:
@@ -81,6 +84,17 @@ def test_a_route_of_ours_that_goes_is_told(news: Netlink) -> None:
     heard(news, ROUTE)
     ip("route flush proto 83")
     assert ROUTE in heard(news, ROUTE)
+
+
+@pytest.mark.parametrize("family", ["-4", "-6"])
+def test_a_rule_of_ours_that_goes_is_told_and_one_of_others_is_not(news: Netlink, family: str) -> None:
+    ip(f"{family} rule add oif wan0 lookup 7 protocol 83")
+    heard(news, RULE)
+    ip(f"{family} rule add oif wan0 lookup 7 protocol bird")
+    ip("address add 192.0.2.8/32 dev wan0")
+    assert heard(news, ADDRESS) == {ADDRESS}
+    ip(f"{family} rule delete oif wan0 lookup 7 protocol 83")
+    assert RULE in heard(news, RULE)
 
 
 def test_a_thousand_routes_of_others_are_no_news(news: Netlink) -> None:
@@ -105,3 +119,8 @@ def test_what_is_cut_off_or_makes_no_sense_is_passed_over(news: Netlink) -> None
     cut = struct.pack("=IHHII", 17, 24, 0, 0, 0) + b"\x02"
     assert list(news._kinds(cut)) == []
     assert list(news._kinds(struct.pack("=IHHII", 0, 16, 0, 0, 0) * 3)) == []
+    for attributes in (b"", b"\x05\x00\x15\x00", b"\x03\x00\x15\x00\x53", b"\x05\x00\x14\x00\x53"):
+        body = bytes(12) + attributes
+        assert list(news._kinds(struct.pack("=IHHII", 16 + len(body), 32, 0, 0, 0) + body)) == []
+    body = bytes(12) + struct.pack("=HHIHHB", 8, 15, 7, 5, 21, OURS)
+    assert list(news._kinds(struct.pack("=IHHII", 16 + len(body), 32, 0, 0, 0) + body)) == [RULE]

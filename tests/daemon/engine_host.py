@@ -23,6 +23,7 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.firewall import FakeFirewal
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import Config, config, to
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host
 from ansible_collections.swanfleet.ipsec.tests.fakes.kernel import FakeKernel, FakeLink
+from ansible_collections.swanfleet.ipsec.tests.fakes.rules import FakeRules
 from ansible_collections.swanfleet.ipsec.tests.fakes.units import FakeUnits
 
 
@@ -32,9 +33,9 @@ class KeptKernel(FakeKernel):
     def __init__(self, file: Path) -> None:
         super().__init__()
         self.file = file
-        begun: tuple[Any, ...] = ({**wan_host().kernel.links, "ends0": ends()}, set(), set())
+        begun: tuple[Any, ...] = ({**wan_host().kernel.links, "ends0": ends()}, set(), set(), set(), FakeRules())
         kept = pickle.loads(file.read_bytes()) if file.exists() else begun  # noqa: S301  # our own
-        self.links, self.unreachable, self.blocks = kept
+        self.links, self.unreachable, self.blocks, self.dead_ends, self.rules_there = kept
 
     def run(self, commands: Any) -> None:
         """Run the commands and keep what came of them, whole or not at all."""
@@ -42,7 +43,8 @@ class KeptKernel(FakeKernel):
             super().run(commands)
         finally:
             scratch = self.file.with_suffix(".new")
-            scratch.write_bytes(pickle.dumps((self.links, self.unreachable, self.blocks)))
+            all_of_it = (self.links, self.unreachable, self.blocks, self.dead_ends, self.rules_there)
+            scratch.write_bytes(pickle.dumps(all_of_it))
             scratch.replace(self.file)
 
 

@@ -228,6 +228,7 @@ class Sandbox:
                 found.update(f"{path.relative_to(root)} {path.lstat().st_mode:o} {len(content)}\n".encode())
                 found.update(content)
         commands = [["ip", "-j", "address", "show"], ["ip", "-j", "route", "show", "table", "all"]]
+        commands += [["ip", "-j", "-4", "rule", "show"], ["ip", "-j", "-6", "rule", "show"]]
         for argv in [["swanctl", "--list-conns"], *commands] if loaded else commands:
             found.update(self.run(argv).stdout.encode())
         return found.hexdigest()

@@ -38,6 +38,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.schedule import Schedule
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.uplink import Uplink
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonRefused, ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
@@ -177,6 +178,7 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         Dpd: {},
         Allow: {"protocol": "tcp"},
         HostTable: {"family": "inet", "table": "filter"},
+        Uplink: {"interface": "wan1", "gateways": ["203.0.113.254"]},
     }
     if cls not in given or (cls is Phase1 and name in {opt.name for opt in options_of(Authentication)} - {"psk"}):
         given[Phase1].update(way_with(cls, name, value))
@@ -193,6 +195,7 @@ def with_wild_value(number: int, cls: type, name: str, value: Any) -> Made:
         XfrmInterface: ("xfrm_interfaces", XfrmInterface),
         Route: ("xfrm_interfaces", XfrmInterface),
         HostTable: ("firewall", HostTable),
+        Uplink: ("uplinks", Uplink),
     }
     made: Made = {"phase1": [given[Phase1]], "phase2": [{"phase1": given[Phase1]["name"], **given[Phase2]}]}
     if cls is Dpd:

@@ -91,6 +91,7 @@ def test_what_is_named_goes_and_then_everything(modules: ModulePrograms) -> None
         "private_keys": [],
         "fallbacks": [],
         "schedules": [],
+        "uplinks": [],
     }
 
 

@@ -32,7 +32,7 @@ _DRIVERS: dict[str, Any] = {
 _NO_CALLS = frozenset({"close", "commands", "lock", "random"})
 READING = frozenset(
     "read names target random lock interfaces routes default_routes state connections connection_names shared_ids sas "
-    "key_ids certificates pools authorities algorithms ruleset blocked shunts traps".split()
+    "key_ids certificates pools authorities algorithms ruleset blocked shunts traps rules".split()
 )
 WRITING_FILES = frozenset({"replace", "replace_all", "append", "make_directory", "point"})
 

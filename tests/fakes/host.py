@@ -204,6 +204,7 @@ class FakeHost:
             "links": {name: link.told() for name, link in self.kernel.links.items()},
             "firewall": self.firewall.told(),
             "guard": (sorted(self.kernel.unreachable), sorted(self.kernel.blocks)),
+            "rules": (sorted(self.kernel.rules_there.all), sorted(self.kernel.dead_ends)),
             "generation": current
             and [kept.get(f"{self.paths.generations}/{current}/{name}.json") for name in ("objects", "secrets")],
         }

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links, addresses and routes in memory, changed by commands of ip(8) and shown as its JSON.
+"""Links, addresses, routes and rules in memory, changed by commands of ip(8) and shown as its JSON.
 
 tests/contract/test_kernel.py holds it to the real thing: what vanishes with an address or a link that goes down, and
 the words of a refusal.
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.tests.fakes.rules import FakeRules
 
 _MAIN = 254
 _SMALLEST_MTU = 68
@@ -31,6 +32,7 @@ class FakeRoute:
     metric: int = 0
     protocol: int = 3
     source: str | None = None
+    gateway: str | None = None
 
     @property
     def family(self) -> int:
@@ -92,6 +94,9 @@ class FakeKernel:
         # Routes of ours that lead nowhere, by network, metric and protocol; and policies by network and priority.
         self.unreachable: set[tuple[str, int, int]] = set()
         self.blocks: set[tuple[str, int]] = set()
+        # The same in tables of their own, by network, metric, protocol and table.
+        self.dead_ends: set[tuple[str, int, int, int]] = set()
+        self.rules_there = FakeRules()
 
     def interfaces(self) -> list[dict[str, Any]]:
         return [_shown_link(index, name, link) for index, (name, link) in enumerate(self.links.items(), start=1)]
@@ -103,7 +108,14 @@ class FakeKernel:
             for name, link in self.links.items()
             for route in link.routes
             if route.protocol == protocol and route.family == family
-        ] + [_shown_nowhere(network, metric) for network, metric, of in sorted(self.unreachable) if of == protocol]
+        ] + [
+            _shown_nowhere(network, metric, table)
+            for network, metric, of, table in sorted({*self.dead_ends, *((*each, _MAIN) for each in self.unreachable)})
+            if of == protocol
+        ]
+
+    def rules(self, protocol: int) -> list[dict[str, Any]]:
+        return self.rules_there.shown(protocol)
 
     def blocked(self, priority: int) -> list[str]:
         return sorted(network for network, of in self.blocks if of == priority)
@@ -121,7 +133,10 @@ class FakeKernel:
         self.batches.append([" ".join(command) for command in commands])
         for number, command in enumerate(commands):
             try:
-                self._run(command[0], command[1], list(command[2:]))
+                if command[0] == "-6":
+                    self._run_rule(command[2], list(command[3:]), 6)
+                else:
+                    self._run(command[0], command[1], list(command[2:]))
             except _Refusal as refusal:
                 raise KernelRefused(f"ip {' '.join(command)}: {refusal}", number) from None
 
@@ -133,6 +148,8 @@ class FakeKernel:
             self._run_address(verb, _options(rest if verb == "flush" else ["address", *rest]))
         elif layer == "route" and rest[0] == "unreachable":
             self._run_nowhere(verb, rest[1], _options(rest[2:]))
+        elif layer == "rule":
+            self._run_rule(verb, rest, 4)
         elif layer == "xfrm":
             self._run_policy(rest[0], _options(rest[1:]))
         elif layer == "route":
@@ -140,8 +157,19 @@ class FakeKernel:
         else:
             raise AssertionError(f"no command of the engine begins with {layer}")
 
+    def _run_rule(self, verb: str, words: list[str], family: int) -> None:
+        refusal = self.rules_there.run(verb, words, family)
+        if refusal:
+            raise _Refusal(refusal)
+
     def _run_nowhere(self, verb: str, network: str, options: dict[str, str]) -> None:
         entry = (network, int(options["metric"]), int(options["proto"]))
+        table = int(options["table"])
+        if table != _MAIN:
+            if ((*entry, table) in self.dead_ends) == (verb == "add"):
+                raise _Refusal(f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such process'}")
+            self.dead_ends ^= {(*entry, table)}
+            return
         if (entry in self.unreachable) == (verb == "add"):
             raise _Refusal(f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such process'}")
         self.unreachable ^= {entry}
@@ -216,6 +244,7 @@ class FakeKernel:
             metric=int(options.get("metric", "0")) or default,
             protocol=int(options.get("proto", "3")),
             source=options.get("src"),
+            gateway=options.get("via"),
         )
         kept = [each for each in link.routes if each.key != route.key]
         if verb == "delete":
@@ -243,8 +272,8 @@ class FakeKernel:
 
 
 def _options(words: list[str]) -> dict[str, str]:
-    """Read "dev x metric 3 nodad" into a dictionary; nodad is the only word without a value."""
-    pairs = [word for word in words if word != "nodad"]
+    """Read "dev x metric 3 nodad" into a dictionary; nodad and onlink have no value."""
+    pairs = [word for word in words if word not in ("nodad", "onlink")]
     return {pairs[at]: pairs[at + 1] for at in range(0, len(pairs), 2)}
 
 
@@ -287,8 +316,8 @@ def _shown_address(address: str) -> dict[str, Any]:
     }
 
 
-def _shown_nowhere(network: str, metric: int) -> dict[str, Any]:
-    shown: dict[str, Any] = _shown_route("lo", FakeRoute(network, metric=metric))
+def _shown_nowhere(network: str, metric: int, table: int) -> dict[str, Any]:
+    shown: dict[str, Any] = _shown_route("lo", FakeRoute(network, metric=metric, table=table))
     if shown["family"] == 4:
         del shown["dev"]
     return {"type": "7", **shown}
@@ -300,9 +329,11 @@ def _shown_route(name: str, route: FakeRoute) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "dst": "default" if network.prefixlen == 0 else str(network.network_address) if host else str(network),
         "dev": name,
-        "flags": [],
+        "flags": [] if route.gateway is None else ["onlink"],
         "family": route.family,
     }
+    if route.gateway is not None:
+        shown["gateway"] = route.gateway
     if route.table != _MAIN:
         shown["table"] = str(route.table)
     if route.metric:

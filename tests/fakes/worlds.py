@@ -100,6 +100,10 @@ OTHERWISE = {**SLOWER, "shunts": [{**SSH, "remote_networks": ["192.0.2.9/32"]}, 
 # What rome was for paris, paris is for rome: one goes on standby, and the other is used.
 STANDING_IN = {**TWO, "fallbacks": [{"name": "south", "primary": "paris", "fallbacks": ["rome"]}]}
 THE_OTHER_WAY = {**TWO, "fallbacks": [{"name": "north", "primary": "rome", "fallbacks": ["paris"]}]}
+# What leaves by an uplink: by another gateway, in another table, and with the uplink's next hop of IPv6 gone.
+SECOND = {**ONE, "uplinks": [{"interface": "wan0", "gateways": ["192.0.2.254", "fe80::1"]}]}
+ELSEWHERE_OUT = {**ONE, "uplinks": [{"interface": "wan0", "gateways": ["192.0.2.253"]}]}
+BY_ANOTHER_TABLE = {**ONE, "uplinks": [{"interface": "wan0", "gateways": ["192.0.2.253"], "table": 100}]}
 # What was there, and what is wanted.
 PLANS: dict[str, tuple[Config | None, Config]] = {
     "first apply": (None, TWO),
@@ -124,6 +128,10 @@ PLANS: dict[str, tuple[Config | None, Config]] = {
     "shunts go": (FILTERED, ONE),
     "a fallback": (TWO, STANDING_IN),
     "places change": (STANDING_IN, THE_OTHER_WAY),
+    "an uplink": (ONE, SECOND),
+    "another gateway": (SECOND, ELSEWHERE_OUT),
+    "another table": (ELSEWHERE_OUT, BY_ANOTHER_TABLE),
+    "no uplink": (SECOND, ONE),
 }
 
 

@@ -47,7 +47,7 @@ def _checked(chance: Chance, asked: Sequence[str]) -> Made:
         "rise": chance.randint(1, 100),
     }
     found = {option: value for option, value in drawn.items() if chance.random() < 0.5}
-    if chance.random() < 0.4:
+    if chance.random() < 0.3:
         found.pop("ping_interval", None)
         found["ping_schedule"] = chance.choice((SCHEDULE, calendar(chance)))
     return found

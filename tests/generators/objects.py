@@ -43,6 +43,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.rounds imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.schedule import Schedule
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.shunt import Shunt
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.uplink import Uplink
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route, XfrmInterface
 from ansible_collections.swanfleet.ipsec.tests.generators import values
 from ansible_collections.swanfleet.ipsec.tests.generators.authentication import (
@@ -60,11 +61,17 @@ Made = dict[str, Any]
 
 # The host that the gateways are for.
 ADDRESSES = {"lo": (), "wan0": ("192.0.2.1", "2001:db8::1"), "wan1": ("203.0.113.1", "2001:db8:f::1"), "off": ()}
-SITUATION = Situation(b"k" * 32, ADDRESSES, {4: "wan0", 6: "wan1"})
+SITUATION = Situation(
+    b"k" * 32,
+    ADDRESSES,
+    {4: "wan0", 6: "wan1"},
+    tables={name: 9000 + n for n, name in enumerate(ADDRESSES)},
+    own=ADDRESSES,
+)
 OPTION_CLASSES = (
     *(Phase1, Dpd, Phase2, XfrmInterface, Route, Pool, PoolAttribute, Authority, Allow, HostTable, Shunt),
     *(SecondAuthentication, LocalRound, RemoteRound, TokenCertificate, User, PrivateKey),
-    *(Fallback, Schedule),
+    *(Fallback, Schedule, Uplink),
 )
 # These are made as a whole, so that they fit each other.
 _TOGETHER = {opt.name for opt in options_of(Authentication)} - {"psk"}
@@ -240,6 +247,12 @@ FITTING: dict[tuple[type, str], Callable[[Chance, Made], Any]] = {
     (XfrmInterface, "routes"): lambda chance, _made: [
         {"destination": values.network(chance, 4), "metric": number} for number in range(1, chance.randint(2, 4))
     ],
+    (Uplink, "gateways"): lambda chance, _made: [
+        values.router(chance, version) for version in chance.choice(((4,), (6,), (4, 6)))
+    ],
+    (Uplink, "table"): lambda chance, _made: chance.choice(
+        (chance.randint(256, 2**32 - 1), hex(chance.randint(256, 2**32 - 1)))
+    ),
     (Route, "metric"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), 2**32 - 1)),
     (Route, "table"): lambda chance, _made: chance.choice((1, chance.randint(1, 2**32 - 1), "0xff")),
     (Route, "source"): lambda chance, made: values.address(chance, 6 if ":" in str(made.get("destination")) else 4),
@@ -346,9 +359,16 @@ def made_gateway(number: int) -> dict[str, list[Made]]:
         "firewall": [made_object(HostTable, chance) for _number in range(chance.choice((0, 0, 0, 1)))],
         "shunts": [made_object(Shunt, chance, name=f"shunt{number}") for number in range(chance.choice((0, 0, 0, 1, 2)))],
         "private_keys": [{"name": f"key{number}", **private_key(chance)} for number in range(chance.choice((0, 0, 0, 1, 2)))],
-        "fallbacks": [fallback(chance, phase1)] if len(phase1) > 1 and chance.random() < 0.4 else [],
+        "fallbacks": [fallback(chance, phase1)] if len(phase1) > 1 and chance.random() < 0.5 else [],
         "schedules": [schedule(chance)],
+        "uplinks": _made_uplinks(chance),
     }  # fmt: skip
+
+
+def _made_uplinks(chance: Chance) -> list[Made]:
+    """Return uplinks, few of them with tables that somebody has chosen."""
+    names = chance.choice(((), (), (), (), (), ("wan1",), ("wan0", "wan1"), ("off",)))
+    return [made_object(Uplink, chance, interface=name) for name in names]
 
 
 def _made_authority(chance: Chance, number: int) -> Made:

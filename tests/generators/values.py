@@ -80,6 +80,11 @@ def link(chance: Chance) -> str:
     return "x" + _text(chance, "abcxyz0189.-_", 14)
 
 
+def router(chance: Chance, version: int) -> str:
+    """Return an address that a next hop may have, on the link alone too."""
+    return chance.choice(("192.0.2.254", "203.0.113.254") if version == 4 else ("fe80::1", "2001:db8::ffff"))
+
+
 def address(chance: Chance, version: int) -> str:
     """Return an address, now and then in an unusual spelling."""
     if version == 4:

@@ -67,6 +67,7 @@ def consists_of(lab) -> Callable[[str], dict[str, list[str]]]:
     """Return a function that tells what a gateway consists of, but for SPIs and counters: it differs only if something lacks."""
     commands = {
         "routes": "ip route",
+        "ways out": "ip rule; ip route show table all proto 83",
         "links": "ip -brief link show type xfrm | awk '{print $1, $2}'",
         "rules": "nft --stateless list table inet swanfleet 2>&1",
         "tunnels": "swanctl --list-sas 2>&1 | sed -nE 's/^(\\S+): .*ESTABLISHED.*/\\1/p; s/^  (\\S+): .*INSTALLED.*/ \\1/p'",

@@ -20,6 +20,7 @@ HARMS = {
     "link deleted": "ip link delete ipsec-fast",
     "link down": "ip link set ipsec-second down",
     "route deleted": "ip route delete 10.2.0.80/28 dev ipsec-second",
+    "uplink's rule deleted": "ip rule delete from 203.0.113.2 lookup 8300",
     "all rules flushed": "nft flush ruleset",
     "guard deleted": "nft delete table inet swanfleet",
     "agent killed, link deleted": "systemctl kill --signal=KILL swanfleet-agent; ip link delete ipsec-second2",

@@ -18,7 +18,7 @@ from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
-from ..drivers.netlink import ADDRESS, ROUTE
+from ..drivers.netlink import ADDRESS, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
@@ -154,7 +154,7 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
-        if kinds & {ADDRESS, ROUTE}:
+        if kinds & {ADDRESS, ROUTE, RULE}:
             self._scene.read_paths()
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)

@@ -18,7 +18,7 @@ from ..observed.values import Observed
 from ..plan.difference import plan
 from ..plan.steps import Plan
 from .going_back import Back, go_back
-from .planning import with_firewall
+from .planning import with_rules
 from .steps import StepFailed, carry_out
 from .takeover import as_stored, check_rest, keep
 
@@ -81,6 +81,7 @@ def _store(host: Host, gateway: Gateway, wanted: Artifacts, situation: Situation
                 "objects": dump_gateway(gateway),
                 "defaults": dump_all_defaults(),
                 "if_ids": dict(situation.if_ids),
+                "tables": dict(situation.tables),
                 "situation": dump_situation(gateway, situation),
                 **as_stored(wanted.taken_over),
             },
@@ -102,8 +103,8 @@ def _verify(host: Host, wanted: Artifacts, situation: Situation, before: Observe
     now = observe(host, host_key=situation.host_key, known=before.stored)
     if now.daemon is None and not (before.daemon is None and now.daemon_down):
         raise DependencyMissing(now.daemon_trouble)
-    rules = with_firewall(host, wanted, dataclasses.replace(now, stored=before.stored)).firewall
-    now = dataclasses.replace(now, firewall=rules)
+    told = with_rules(host, wanted, dataclasses.replace(now, stored=before.stored))
+    now = dataclasses.replace(now, firewall=told.firewall, uplinks=told.uplinks)
     left = plan(dataclasses.replace(wanted, taken_over=TakenOver()), now)
     missing = [str(step) for step in left.steps] + check_rest(host, wanted.taken_over.rest)
     if missing:

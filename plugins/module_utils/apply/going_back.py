@@ -16,7 +16,7 @@ from ..errors import IpsecError, VerifyError
 from ..observed.read import observe
 from ..plan.difference import plan
 from .piecewise import carry_out_each
-from .planning import planned, remember, situation_of, with_firewall
+from .planning import planned, remember, situation_of, with_rules
 from .steps import end_journal, record
 from .takeover import give_back
 
@@ -79,7 +79,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     gateway = observed.stored.gateway
     situation = situation_of(host, observed, gateway)
     wanted = artifacts(gateway, situation)
-    observed = with_firewall(host, wanted, observed)
+    observed = with_rules(host, wanted, observed)
     troubles: list[Exception] = []
     try:
         steps = planned(host, wanted, observed)
@@ -95,7 +95,7 @@ def _attempt_back(host: Host, *, number: int | None, host_key: bytes, was_down: 
     hangs = hangs or any(isinstance(trouble, DaemonHung) for trouble in troubles)
     hangs = hangs or (not troubles and observed.daemon is None and not observed.daemon_down)
     found = observe(host, host_key=host_key, with_daemon=not hangs)
-    found = with_firewall(host, wanted, found)
+    found = with_rules(host, wanted, found)
     left = plan(wanted, found)
     if found.daemon is not None and (troubles or (left and observed.daemon is None)):
         return None

@@ -13,7 +13,7 @@ from ..drivers.host import Host
 from ..drivers.iproute2 import KernelRefused
 from ..errors import IpsecError
 from ..observed.values import Observed
-from ..plan.steps import GUARD, Plan, Step
+from ..plan.steps import GUARD, UPLINK, Plan, Step
 from .steps import (
     CONNECTION_LAYERS,
     KERNEL_LAYERS,
@@ -152,7 +152,7 @@ def _run(group: list[Step], host: Host, work: Work) -> None:
 
 def _subject(step: Step) -> tuple[str, str]:
     """Return what a step works on: the link of its commands for a step of the kernel, else its sort and name."""
-    if step.commands and step.layer != GUARD:
+    if step.commands and step.layer not in (GUARD, UPLINK):
         words = step.commands[0]
         return "kernel", words[words.index("dev") + 1]
     return "connection" if step.layer in CONNECTION_LAYERS else step.layer, step.key or step.name

@@ -12,10 +12,12 @@ from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
 from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, allot_if_ids, differs, dump_situation
-from ..desired.xfrm_interface import GUARD_PRIORITY
+from ..desired.uplink import allot_tables
+from ..desired.xfrm_interface import GUARD_PRIORITY, ROUTE_PROTOCOL
 from ..drivers.host import Host
 from ..errors import DependencyMissing
 from ..observed.sas import live_sas
+from ..observed.uplinks import parse_source_rules
 from ..observed.values import Observed, ObservedFirewall
 from ..plan.difference import plan
 from ..plan.steps import Plan
@@ -53,10 +55,11 @@ def to_remember(gateway: Gateway, before: Situation, now: Situation) -> bool:
 
 
 def with_numbers(observed: Observed, gateway: Gateway) -> Situation:
-    """Return the situation with an `if_id` and the wanted addresses for every XFRM interface of the gateway."""
+    """Return the situation with an `if_id` and the wanted addresses for every XFRM interface, and a table for every uplink."""
     foreign = {link.if_id for link in observed.links.values() if link.kind == "xfrm" and not link.ours}
     given = allot_if_ids(gateway, observed.stored.if_ids, foreign)
-    return dataclasses.replace(observed.situation.with_links_of(gateway), if_ids=given)
+    tables = allot_tables(gateway.uplinks, observed.stored.tables, gateway.xfrm_interfaces)
+    return dataclasses.replace(observed.situation.with_links_of(gateway), if_ids=given, tables=tables)
 
 
 def situation_at_boot(observed: Observed, gateway: Gateway, *, before_charon: bool) -> Situation:
@@ -95,13 +98,16 @@ def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
     return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled))) if first.unsettled else first
 
 
-def with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
-    """Return the host with its firewall, which is read only where something of ours is in it, may be, or shall be.
+def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
+    """Return the host with its firewall and our rules of routing, read only where something of ours is there, may be, or shall be.
 
     Where nothing of ours shall be there, a host without nftables has none of it either.
     """
     if observed.firewall is not None:
         return observed
+    if wanted.uplinks.rules or observed.stored.gateway.uplinks or observed.stored.unfinished:
+        rules = parse_source_rules(host.kernel.rules(ROUTE_PROTOCOL))
+        observed = dataclasses.replace(observed, uplinks=dataclasses.replace(observed.uplinks, rules=rules))
     blocks = wanted.guard.blocks or any(each.plaintext_guard for each in observed.stored.gateway.phase2.values())
     if blocks or observed.stored.unfinished:
         found = frozenset(host.kernel.blocked(GUARD_PRIORITY))

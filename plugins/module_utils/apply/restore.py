@@ -23,7 +23,7 @@ from ..plan.guard import plan_guard
 from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
-from .planning import planned, remember, situation_at_boot, to_remember, with_firewall, with_names
+from .planning import planned, remember, situation_at_boot, to_remember, with_names, with_rules
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -77,7 +77,7 @@ def restore(
             observed = dataclasses.replace(observed, daemon=None, daemon_down=False)
         wanted, observed, refused = _without_foreign(wanted, observed)
         failures += [*kept, *refused]
-        observed, unread = _with_firewall(host, wanted, observed)
+        observed, unread = _with_rules(host, wanted, observed)
         failures += unread
         try:
             steps = planned(host, wanted, observed)
@@ -97,10 +97,10 @@ def restore(
         return Restored(tuple(work.done), (*failures, *absent), told, observed.stored if holds else None)
 
 
-def _with_firewall(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:
+def _with_rules(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:
     """Return the host with its firewall, and why that cannot be read where it cannot."""
     try:
-        return with_firewall(host, wanted, observed), []
+        return with_rules(host, wanted, observed), []
     except IpsecError as error:
         return observed, [str(error)]
 
@@ -123,7 +123,7 @@ def restore_firewall(host: Host) -> Restored:
         observed = observe(host, host_key=host_key_of(host), with_daemon=False)
         gateway = observed.stored.gateway
         wanted = links_only(gateway, situation_at_boot(observed, gateway, before_charon=True))
-        observed, unread = _with_firewall(host, wanted, observed)
+        observed, unread = _with_rules(host, wanted, observed)
         guarded, freed = plan_guard(wanted.guard, observed.guard)
         rules = observed.firewall
         opened, closed = plan_firewall(wanted.firewall, rules) if rules is not None else ([], [])

@@ -18,13 +18,13 @@ from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.daemon import encode_record, journal_begun, journal_done, journal_head, left_open
 from ..observed.values import Observed
-from ..plan.steps import FIREWALL, GUARD, Plan, Step
+from ..plan.steps import FIREWALL, GUARD, UPLINK, Plan, Step
 from .pools import perform_pools, record_pools
 from .sas import PeerDeclined, settle_all, snapshot
 from .shunts import SHUNT_ACTIONS
 from .tokens import load_token, unload_token
 
-KERNEL_LAYERS = (GUARD, "link", "address", "route")
+KERNEL_LAYERS = (GUARD, "link", "address", "route", UPLINK)
 CONNECTION_LAYERS = ("connection", "sa")
 _TOGETHER = 64
 _HELD = {"trap|start": "trap", "start": "none", "trap": "trap", "none": "none"}

@@ -13,8 +13,9 @@ from typing import Callable
 from ..artifacts.compute import artifacts
 from ..artifacts.releases import too_new, unmet, unmet_by_authorities, unmet_by_keys
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
+from ..desired.changes import changed_options
 from ..desired.credentials import check_credentials, date_warnings, with_contents
-from ..desired.gateway import Gateway, changed_options, check_gateway, without_dangling
+from ..desired.gateway import Gateway, check_gateway, without_dangling
 from ..desired.guarding import managed_from
 from ..desired.roles import Resting
 from ..desired.running import OPTIONAL, RunOptions
@@ -28,7 +29,7 @@ from ..plan.disruption import END, INTERRUPTING
 from ..plan.steps import FIREWALL, GUARD, Plan
 from ..plan.takeover import as_ours, refuse_others, without_abandoned
 from .agent import agent_optional, refuse_without_agent
-from .planning import planned, remember, situation_of, with_firewall
+from .planning import planned, remember, situation_of, with_rules
 from .steps import CONNECTION_LAYERS
 from .takeover import give_back, kept_in, refuse_edited, taken_over
 
@@ -143,7 +144,7 @@ def _planned(
             named = found.gateway.phase1.keys() | found.rest.emptied.keys()
             loaded = sorted(observed.daemon.connections & named)
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
-    observed = with_firewall(host, wanted, observed)
+    observed = with_rules(host, wanted, observed)
     _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
     _refuse_cut(host, complete, steps, demands)

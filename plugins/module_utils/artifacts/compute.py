@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from ..desired.gateway import Gateway
 from ..desired.roles import Resting, resting
 from ..desired.rules import uses_firewall
-from ..desired.situation import Situation, vanished, waiting, without_interface
+from ..desired.situation import Situation, vanished, waiting, without_interface, without_link
 from .authorities import authority_trees
 from .connections import connection_trees, shared_secrets, waiting_trees
 from .credentials import credential_files, credentials
@@ -21,6 +21,7 @@ from .parts import parts_of
 from .pools import pool_trees
 from .shunts import shunt_trees
 from .swanctl import render_connections, render_secrets
+from .uplinks import uplink_routing
 from .values import CONNECTIONS_FILE, SECRETS_FILE, Artifacts, FileText, FirewallArtifact
 
 
@@ -34,7 +35,7 @@ def _firewall(gateway: Gateway, situation: Situation) -> tuple[FirewallArtifact,
 
 
 def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
-    """Return the artifacts that do not depend on addresses of the host: its XFRM interfaces and its firewall."""
+    """Return the artifacts that are not charon's: XFRM interfaces, ways out, and the firewall."""
     found, warnings = links(gateway, situation)
     rules, _open_to_anyone = _firewall(gateway, situation)
     return Artifacts(
@@ -45,6 +46,7 @@ def links_only(gateway: Gateway, situation: Situation) -> Artifacts:
         warnings=tuple(warnings),
         firewall=rules,
         guard=guard(gateway, situation),
+        uplinks=uplink_routing(gateway, situation),
     )
 
 
@@ -61,6 +63,10 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
     warnings += (
         f"{shunt.where} waits: this host has no interface {shunt.interface} now. charon is told of it by the next run after that"
         for shunt in without_interface(gateway, situation).values()
+    )
+    warnings += (
+        f"{uplink.where} waits: this host has no such interface now, and nothing is sent by it"
+        for uplink in without_link(gateway, situation)
     )
     warnings += (
         f"this host has no interface {interface} now; its last known addresses are used for {_some('phase1', names)}"
@@ -92,6 +98,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         authorities=authorities,
         firewall=rules,
         guard=guard(gateway, situation),
+        uplinks=uplink_routing(gateway, situation),
         waiting=waiting_trees(gateway, situation, late),
         shunts=shunts,
         tokens=tokens,

@@ -200,6 +200,40 @@ class Guard:
     blocks: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, order=True)
+class UplinkRoute:
+    """The default route of an uplink's table; without a gateway it leads nowhere, and says so."""
+
+    family: int
+    table: int
+    metric: int
+    gateway: str = ""
+    interface: str = ""
+
+
+@dataclass(frozen=True, order=True)
+class SourceRule:
+    """A rule of the kernel for packets from a source, or bound to an interface: which table it has them look into.
+
+    A `specific` one takes any route but a default one from there.
+    """
+
+    family: int
+    priority: int
+    table: int
+    source: str = ""
+    interface: str = ""
+    specific: bool = False
+
+
+@dataclass(frozen=True)
+class UplinkRouting:
+    """The routes and rules that send packets by uplinks."""
+
+    routes: frozenset[UplinkRoute] = frozenset()
+    rules: frozenset[SourceRule] = frozenset()
+
+
 @dataclass(frozen=True)
 class FirewallArtifact:
     """What must be of the host's firewall: our table, the hooks at which a host that drops must accept what it marks.
@@ -240,6 +274,7 @@ class Artifacts:
     authorities: Mapping[str, Tree] = field(default_factory=dict)
     firewall: FirewallArtifact = field(default_factory=FirewallArtifact)
     guard: Guard = field(default_factory=Guard)
+    uplinks: UplinkRouting = UplinkRouting()
     waiting: Mapping[str, Tree] = field(default_factory=dict)
     shunts: Mapping[str, Tree] = field(default_factory=dict)
     tokens: Mapping[str, TokenKey] = field(default_factory=dict)

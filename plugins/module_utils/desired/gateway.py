@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable, Union
+from typing import Any, Union
 
 from ..errors import Problem, ValidationError, wrong_shape
 from .authority import Authority
@@ -35,6 +35,7 @@ from .private_key import PrivateKey
 from .schedule import Schedule
 from .secret import LEFT_OUT, Secret
 from .shunt import Shunt, shunt_problems
+from .uplink import Uplink, uplink_problems
 from .xfrm_interface import XfrmInterface
 
 # Texts (PEM) by the path that an object names; those of keys are secrets.
@@ -43,24 +44,33 @@ Contents = Mapping[str, Union[str, Secret]]
 
 @dataclass(frozen=True)
 class ObjectType:
-    """One sort of object: its list in `config`, its class, and what identifies it."""
+    """One sort of object: its list in `config`, its class, and the options that identify it."""
 
     plural: str
     singular: str
     cls: Any
-    key: Callable[[Any], str]
+    identity: tuple[str, ...] = ("name",)
+
+    def key(self, item: Any) -> str:
+        """Return the key of an object."""
+        return "/".join(str(getattr(item, name)) for name in self.identity)
+
+    def key_of(self, raw: Mapping[str, Any]) -> str:
+        """Return the key of an object that is plain data."""
+        return "/".join(str(raw[name]) for name in self.identity)
 
 
-PHASE1 = ObjectType("phase1", "phase1", Phase1, lambda item: str(item.name))
-PHASE2 = ObjectType("phase2", "phase2", Phase2, lambda item: f"{item.phase1}/{item.name}")
-XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface, lambda item: str(item.name))
-POOLS = ObjectType("pools", "pool", Pool, lambda item: str(item.name))
-AUTHORITIES = ObjectType("authorities", "authority", Authority, lambda item: str(item.name))
-FIREWALL = ObjectType("firewall", "firewall", HostTable, lambda item: f"{item.family}/{item.table}")
-SHUNTS = ObjectType("shunts", "shunt", Shunt, lambda item: str(item.name))
-PRIVATE_KEYS = ObjectType("private_keys", "private_key", PrivateKey, lambda item: str(item.name))
-FALLBACKS = ObjectType("fallbacks", "fallback", Fallback, lambda item: str(item.name))
-SCHEDULES = ObjectType("schedules", "schedule", Schedule, lambda item: str(item.name))
+PHASE1 = ObjectType("phase1", "phase1", Phase1)
+PHASE2 = ObjectType("phase2", "phase2", Phase2, ("phase1", "name"))
+XFRM_INTERFACES = ObjectType("xfrm_interfaces", "xfrm_interface", XfrmInterface)
+POOLS = ObjectType("pools", "pool", Pool)
+AUTHORITIES = ObjectType("authorities", "authority", Authority)
+FIREWALL = ObjectType("firewall", "firewall", HostTable, ("family", "table"))
+SHUNTS = ObjectType("shunts", "shunt", Shunt)
+PRIVATE_KEYS = ObjectType("private_keys", "private_key", PrivateKey)
+FALLBACKS = ObjectType("fallbacks", "fallback", Fallback)
+SCHEDULES = ObjectType("schedules", "schedule", Schedule)
+UPLINKS = ObjectType("uplinks", "uplink", Uplink, ("interface",))
 # Where a generation keeps what was read from paths; no sort of object has this name.
 _CONTENTS = "contents"
 TYPES: tuple[ObjectType, ...] = (
@@ -74,6 +84,7 @@ TYPES: tuple[ObjectType, ...] = (
     PRIVATE_KEYS,
     FALLBACKS,
     SCHEDULES,
+    UPLINKS,
 )
 
 
@@ -116,6 +127,9 @@ class Config:
     schedules: tuple[Schedule, ...] = option(
         list_of(object_of(Schedule)), "Calendar expressions with names, for O(fallbacks[].ping_schedule).", default=()
     )
+    uplinks: tuple[Uplink, ...] = option(
+        list_of(object_of(Uplink)), "Interfaces by which packets from their own addresses leave.", default=()
+    )
 
 
 CONFIG: Kind = object_of(Config)
@@ -138,6 +152,7 @@ class Gateway:
     private_keys: Mapping[str, PrivateKey] = dataclasses.field(default_factory=dict)
     fallbacks: Mapping[str, Fallback] = dataclasses.field(default_factory=dict)
     schedules: Mapping[str, Schedule] = dataclasses.field(default_factory=dict)
+    uplinks: Mapping[str, Uplink] = dataclasses.field(default_factory=dict)
     contents: Contents = dataclasses.field(default_factory=dict)
 
     def of(self, kind: ObjectType) -> Mapping[str, Any]:
@@ -229,8 +244,8 @@ def _parse_list(kind: ObjectType, config: Mapping[str, Any], problems: list[Prob
             problems.append(
                 Problem(
                     item.where,
-                    "name",
-                    getattr(item, "name", key),
+                    kind.identity[-1],
+                    getattr(item, kind.identity[-1]),
                     f"it stands twice among {kind.plural}; each name once",
                 )
             )
@@ -254,7 +269,7 @@ def parse_names(config: Mapping[str, Any]) -> dict[str, list[str]]:
                 if opt.identifies
             }
             if len(problems) == before:
-                found.setdefault(kind.plural, []).append(_stored_key(kind, values))
+                found.setdefault(kind.plural, []).append(kind.key_of(values))
     if problems:
         raise ValidationError(problems)
     return found
@@ -271,11 +286,10 @@ def parse_one(kind: ObjectType, raw: Mapping[str, Any], *, where: str, problems:
 
 
 def _where(kind: ObjectType, raw: Mapping[str, Any], index: int) -> str:
-    name = f"{raw.get('family')}/{raw.get('table')}" if kind is FIREWALL else raw.get("name")
-    if not isinstance(name, str):
+    parts = [raw.get(name) for name in kind.identity]
+    if not isinstance(parts[-1], str):
         return f"{kind.plural}[{index}]"
-    parent = raw.get("phase1") if kind is PHASE2 else None
-    return f"{kind.singular} {parent}/{name}" if isinstance(parent, str) else f"{kind.singular} {name}"
+    return f"{kind.singular} " + "/".join(part for part in parts if isinstance(part, str))
 
 
 def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
@@ -287,6 +301,7 @@ def check_gateway(gateway: Gateway, others: Iterable[Problem] = ()) -> None:
     problems += pool_problems(gateway.phase1, gateway.pools)
     problems += shunt_problems(gateway.shunts, gateway.phase1, gateway.xfrm_interfaces)
     problems += fallback_problems(gateway.fallbacks, gateway.phase1, gateway.phase2, gateway.schedules)
+    problems += uplink_problems(gateway.uplinks, gateway.xfrm_interfaces)
     if problems:
         raise ValidationError(problems)
 
@@ -314,22 +329,6 @@ def without_dangling(gateway: Gateway) -> tuple[Gateway, list[Problem]]:
         if phase1.keys() >= {*each.members} and each.where not in incomplete
     }
     return dataclasses.replace(gateway, phase1=phase1, phase2=phase2, fallbacks=fallbacks), problems
-
-
-def changed_options(before: Gateway, after: Gateway, name: str) -> list[str]:
-    """Return the options of a phase 1 and its phase 2s that differ, as "lifetime" or "lan.proposals"; objects added or gone not."""
-    found = _different(before.phase1.get(name), after.phase1.get(name))
-    for key in sorted(before.phase2.keys() & after.phase2.keys()):
-        child = after.phase2[key]
-        if child.phase1 == name:
-            found += [f"{child.name}.{option}" for option in _different(before.phase2[key], child)]
-    return found
-
-
-def _different(was: Any, becomes: Any) -> list[str]:
-    if was is None or becomes is None:
-        return []
-    return [opt.name for opt in options_of(type(was)) if getattr(was, opt.name) != getattr(becomes, opt.name)]
 
 
 def dump_gateway(gateway: Gateway, *, with_defaults: bool = False) -> dict[str, Any]:
@@ -376,7 +375,7 @@ def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], default
         other = {name: then for name, then in defaults.get(kind.plural, {}).items() if then != now.get(name)}
         items = found[kind.plural] = {}
         for raw in _plain(objects.get(kind.plural, ())):
-            key = _stored_key(kind, raw)
+            key = kind.key_of(raw)
             whole = with_secrets({**other, **raw}, held.get(key, {}))
             items[key] = load_object(kind.cls, whole, where=f"stored {kind.singular} {key}", problems=problems)
     if problems:
@@ -384,12 +383,6 @@ def load_gateway(objects: Mapping[str, Any], secrets: Mapping[str, Any], default
     read = secrets.get(_CONTENTS, {})
     contents = {**read.get("public", {}), **{path: Secret(text) for path, text in read.get("keys", {}).items()}}
     return Gateway(**found, contents=contents)
-
-
-def _stored_key(kind: ObjectType, raw: Mapping[str, Any]) -> str:
-    if kind is FIREWALL:
-        return f"{raw['family']}/{raw['table']}"
-    return f"{raw['phase1']}/{raw['name']}" if kind is PHASE2 else str(raw["name"])
 
 
 def _plain(items: Any) -> Iterable[Mapping[str, Any]]:

@@ -15,6 +15,7 @@ from ..errors import Problem
 from .gateway import Gateway
 from .phase1 import Phase1, address_family
 from .shunt import Shunt
+from .uplink import Uplink
 
 FIRST_ALLOTTED_IF_ID = 0x5F000001
 
@@ -27,8 +28,9 @@ class Situation:
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
     interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of interfaces by name. `names`:
     addresses of the host names that the firewall lets in, as they were last told; `names_complete`: somebody keeps looking,
-    so that they have no others. `if_ids`: allotted numbers by XFRM interface name. `host_key`: this host's own key for
-    hashes of secrets. `interfaces`: those that the host has at this moment; None where nobody has looked. `present`: every
+    so that they have no others. `if_ids`: allotted numbers by XFRM interface name, `tables` by uplink. `own`: every address
+    by interface that the host can send from now, none of one link alone. `host_key`: this host's own key for hashes of
+    secrets. `interfaces`: those that the host has at this moment; None where nobody has looked. `present`: every
     address that the host can send from now, of interfaces that are up; None the same. `in_use`: the phase 1 that carries
     the traffic of a fallback, by the fallback's name, as the agent says; where it says nothing, that is the primary
     (desired/roles.py).
@@ -38,6 +40,8 @@ class Situation:
     addresses: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     default_interface: Mapping[int, str | None] = dataclasses.field(default_factory=dict)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    own: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     mtus: Mapping[str, int] = dataclasses.field(default_factory=dict)
     names: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     names_complete: bool = False
@@ -152,6 +156,8 @@ def interface_problems(gateway: Gateway, before: Gateway, situation: Situation) 
     for name, shunt in without_interface(gateway, situation).items():
         if name not in before.shunts or before.shunts[name].interface != shunt.interface:
             yield Problem(shunt.where, "interface", shunt.interface, _no_interface(there))
+    for name in sorted(gateway.uplinks.keys() - before.uplinks.keys() - there):
+        yield Problem(gateway.uplinks[name].where, "interface", name, _no_interface(there))
 
 
 def _no_interface(there: Iterable[str]) -> str:
@@ -166,6 +172,12 @@ def without_interface(gateway: Gateway, situation: Situation) -> dict[str, Shunt
         for name, shunt in sorted(gateway.shunts.items())
         if there is not None and shunt.interface is not None and shunt.interface not in there
     }
+
+
+def without_link(gateway: Gateway, situation: Situation) -> list[Uplink]:
+    """Return the uplinks whose interface the host does not have now."""
+    there = situation.interfaces
+    return [each for name, each in sorted(gateway.uplinks.items()) if there is not None and name not in there]
 
 
 def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int]) -> dict[str, int]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -16,6 +17,9 @@ from ..errors import DependencyMissing, IpsecError
 _TIMEOUT_S = 60.0
 _POLICY = re.compile(r"src \S+ dst (\S+) *")
 _SPECIAL = frozenset(" \t\n\r\"'#\\")
+_SIX = "-6"
+# What the kernel says where it has no rules of a family (EAFNOSUPPORT and EOPNOTSUPP: net/core/fib_rules.c, fib_nl_dumprule).
+_NO_RULES = "not supported"
 
 
 class KernelRefused(IpsecError):
@@ -45,11 +49,17 @@ class Kernel(Protocol):
     def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table; each with `family` 4 or 6 added."""
 
+    def rules(self, protocol: int) -> list[dict[str, Any]]:
+        """Return the rules with one protocol number, as `ip -j -N rule show` prints them; each with its family added."""
+
     def blocked(self, priority: int) -> list[str]:
         """Return the destinations of policies that block what goes out, of one priority; this kernel may have no policies."""
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
-        """Carry out commands of ip(8) in order, in one process; stops at the first that fails and names it."""
+        """Carry out commands of ip(8) in order; stops at the first that fails and names it.
+
+        A command that begins with "-6" is one whose words do not tell that it is about IPv6, as those of a rule do not.
+        """
 
 
 class IpRoute2:
@@ -67,6 +77,20 @@ class IpRoute2:
         """Return the default routes of the main table, each with its family."""
         return self._routes([], ["default"])
 
+    def rules(self, protocol: int) -> list[dict[str, Any]]:
+        """Return the rules with one protocol number, of both families; a kernel without a family has none of it."""
+        found = []
+        for family in (4, 6):
+            try:
+                # The filter by protocol that ip-rule(8) has lets all rules through (iproute2 6.1).
+                shown = self._read(["-N", f"-{family}", "rule", "show"])
+            except KernelRefused as refused:
+                if _NO_RULES not in str(refused):
+                    raise
+                shown = []
+            found += [{**rule, "family": family} for rule in shown if rule.get("protocol") == str(protocol)]
+        return found
+
     def blocked(self, priority: int) -> list[str]:
         """Return the destinations of policies that block what goes out; ip(8) has no JSON of them."""
         arguments = ["xfrm", "policy", "list", "dir", "out", "action", "block", "priority", str(priority)]
@@ -77,11 +101,12 @@ class IpRoute2:
         return sorted(match.group(1) for match in found if match)
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
-        """Carry out commands in one `ip -batch`."""
-        text = "".join(" ".join(map(_word, command)) + "\n" for command in commands)
-        done = _ip(["-batch", "-"], text)
-        if done.returncode != 0:
-            raise _batch_failure(done.stderr, commands)
+        """Carry out commands in one `ip -batch`, or one for each of the parts that are about one family alone."""
+        done = 0
+        for flag, group in itertools.groupby(commands, key=lambda command: [_SIX] if command[0] == _SIX else []):
+            part = [tuple(command[len(flag) :]) for command in group]
+            _run_batch(flag, part, done)
+            done += len(part)
 
     def _routes(self, flags: list[str], selector: list[str]) -> list[dict[str, Any]]:
         return [
@@ -96,6 +121,13 @@ class IpRoute2:
             raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
         found = json.loads(done.stdout or "[]")
         return [entry for entry in found if entry]
+
+
+def _run_batch(flag: list[str], commands: Sequence[Sequence[str]], before: int) -> None:
+    text = "".join(" ".join(map(_word, command)) + "\n" for command in commands)
+    done = _ip([*flag, "-batch", "-"], text)
+    if done.returncode != 0:
+        raise _batch_failure(done.stderr, [[*flag, *command] for command in commands], before)
 
 
 def _word(text: str) -> str:
@@ -129,8 +161,8 @@ def _ip(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
         raise KernelRefused(f"ip {' '.join(arguments)} did not end within {_TIMEOUT_S:g} seconds") from None
 
 
-def _batch_failure(stderr: str, commands: Sequence[Sequence[str]]) -> KernelRefused:
-    """Turn "reason / Command failed -:3" into the reason with the third command."""
+def _batch_failure(stderr: str, commands: Sequence[Sequence[str]], before: int) -> KernelRefused:
+    """Turn "reason / Command failed -:3" into the reason with the third command of a batch, which others went `before`."""
     lines = [line for line in stderr.splitlines() if line.strip()]
     line_number = 0
     for line in lines:
@@ -139,4 +171,4 @@ def _batch_failure(stderr: str, commands: Sequence[Sequence[str]]) -> KernelRefu
     reason = "; ".join(line for line in lines if not line.startswith("Command failed")) or "no reason given"
     if not 0 < line_number <= len(commands):
         return KernelRefused(f"ip a batch: {reason}")
-    return KernelRefused(f"ip {' '.join(commands[line_number - 1])}: {reason}", line_number - 1)
+    return KernelRefused(f"ip {' '.join(commands[line_number - 1])}: {reason}", before + line_number - 1)

@@ -1,10 +1,10 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What happens to the kernel's links, addresses and routes, as it happens. It says that something has, and to which kind.
+"""What happens to the kernel's links, addresses, routes and rules, as it happens: that something has, and to which kind.
 
 What it is like then is read by `iproute2`: a message may be lost when many come at once, and a look is never wrong.
-Source: netlink(7), rtnetlink(7), linux/rtnetlink.h.
+Source: netlink(7), rtnetlink(7), linux/rtnetlink.h, linux/fib_rules.h.
 """
 
 from __future__ import annotations
@@ -17,16 +17,27 @@ from typing import Protocol
 
 from ..errors import IpsecError
 
-LINK, ADDRESS, ROUTE = "link", "address", "route"
-EVERYTHING = frozenset((LINK, ADDRESS, ROUTE))
+LINK, ADDRESS, ROUTE, RULE = "link", "address", "route", "rule"
+EVERYTHING = frozenset((LINK, ADDRESS, ROUTE, RULE))
 
 _HEADER = struct.Struct("=IHHII")
 # struct rtmsg: family, dst_len, src_len, tos, table, protocol …
 _ROUTE = struct.Struct("=BBBBBB")
-_NEWLINK, _DELLINK, _NEWADDR, _DELADDR, _NEWROUTE, _DELROUTE = 16, 17, 20, 21, 24, 25
-_KINDS = {_NEWLINK: LINK, _DELLINK: LINK, _NEWADDR: ADDRESS, _DELADDR: ADDRESS, _NEWROUTE: ROUTE, _DELROUTE: ROUTE}
-# RTMGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE
-_GROUPS = 0x1 | 0x10 | 0x40 | 0x100 | 0x400
+# struct fib_rule_hdr has as many octets; attributes follow it, each with its size and kind before it.
+_RULE_HEADER, _ATTRIBUTE, _FRA_PROTOCOL = 12, struct.Struct("=HH"), 21
+_NEWLINK, _DELLINK, _NEWADDR, _DELADDR, _NEWROUTE, _DELROUTE, _NEWRULE, _DELRULE = 16, 17, 20, 21, 24, 25, 32, 33
+_KINDS = {
+    _NEWLINK: LINK,
+    _DELLINK: LINK,
+    _NEWADDR: ADDRESS,
+    _DELADDR: ADDRESS,
+    _NEWROUTE: ROUTE,
+    _DELROUTE: ROUTE,
+    _NEWRULE: RULE,
+    _DELRULE: RULE,
+}
+# RTMGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV4_RULE, _IPV6_IFADDR, _IPV6_ROUTE; RTNLGRP_IPV6_RULE has no name of that sort.
+_GROUPS = 0x1 | 0x10 | 0x40 | 0x80 | 0x100 | 0x400 | 0x40000
 _RECEIVE_BUFFER = 1 << 19
 _AT_ONCE = 1 << 17
 
@@ -36,15 +47,15 @@ class NewsUnavailable(IpsecError):
 
 
 class KernelNews(Protocol):
-    """What has happened to links, addresses and routes since somebody asked."""
+    """What has happened to links, addresses, routes and rules since somebody asked."""
 
     def descriptor(self) -> int:
         """Return what becomes readable when something has happened; raises `NewsUnavailable`."""
 
     def happened(self) -> Set[str]:
-        """Return to which kinds (`LINK`, `ADDRESS`, `ROUTE`) something has happened since the last call, without waiting.
+        """Return to which kinds (`LINK`, `ADDRESS`, `ROUTE`, `RULE`) something has happened since the last call, without waiting.
 
-        Routes are those of the protocol numbers asked for, and default routes. Of all kinds where messages were lost.
+        Routes and rules are those of the protocol numbers asked for, and default routes. Of all kinds where messages were lost.
         """
 
     def stop(self) -> None:
@@ -52,7 +63,7 @@ class KernelNews(Protocol):
 
 
 class Netlink:
-    """The news of this host's kernel. `protocols` are those of routes that count; a router has many more of others."""
+    """The news of this host's kernel. `protocols` are those of routes and rules that count; a router has many of others."""
 
     def __init__(self, protocols: Set[int]) -> None:
         self._protocols = protocols
@@ -97,16 +108,32 @@ class Netlink:
             if size < _HEADER.size:
                 return
             known = _KINDS.get(kind)
-            if known is not None and (known != ROUTE or self._counts(data, at + _HEADER.size)):
+            if known is not None and self._counts(known, data[at + _HEADER.size : at + size]):
                 yield known
             # Messages begin at multiples of 4 (NLMSG_ALIGN).
             at += size + 3 & ~3
 
-    def _counts(self, data: bytes, at: int) -> bool:
-        if at + _ROUTE.size > len(data):
+    def _counts(self, kind: str, body: bytes) -> bool:
+        if kind == RULE:
+            return not self._protocols.isdisjoint(_rule_protocols(body))
+        if kind != ROUTE:
+            return True
+        if len(body) < _ROUTE.size:
             return False
-        _family, length, _source, _tos, _table, protocol = _ROUTE.unpack_from(data, at)
+        _family, length, _source, _tos, _table, protocol = _ROUTE.unpack_from(body)
         return length == 0 or protocol in self._protocols
+
+
+def _rule_protocols(body: bytes) -> Iterator[int]:
+    """Yield the protocol number of a rule, which is an attribute of an octet."""
+    at = _RULE_HEADER
+    while at + _ATTRIBUTE.size < len(body):
+        size, kind = _ATTRIBUTE.unpack_from(body, at)
+        if size < _ATTRIBUTE.size:
+            return
+        if kind == _FRA_PROTOCOL:
+            yield body[at + _ATTRIBUTE.size]
+        at += size + 3 & ~3
 
 
 def _opened() -> socket.socket:

@@ -80,14 +80,16 @@ def _route(route: Mapping[str, Any]) -> ObservedRoute:
         destination = "::/0" if route["family"] == 6 else "0.0.0.0/0"
     elif "/" not in destination:
         destination += "/128" if route["family"] == 6 else "/32"
-    table = route.get("table", "main")
-    number = _TABLE_NUMBERS.get(str(table))
     return ObservedRoute(
-        destination=destination,
-        metric=int(route.get("metric", 0)),
-        table=number if number is not None else _number(table),
-        source=route.get("prefsrc"),
+        destination=destination, metric=int(route.get("metric", 0)), table=table_of(route), source=route.get("prefsrc")
     )
+
+
+def table_of(entry: Mapping[str, Any]) -> int:
+    """Return the number of the table that a route is in, or that a rule leads to."""
+    table = entry.get("table", "main")
+    number = _TABLE_NUMBERS.get(str(table))
+    return number if number is not None else _number(table)
 
 
 def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
@@ -106,7 +108,12 @@ def parse_addresses(interfaces: Sequence[Mapping[str, Any]]) -> dict[str, tuple[
 
 def parse_own(interfaces: Sequence[Mapping[str, Any]]) -> frozenset[str]:
     """Return every address that the host can send from if it is told to, such as a VIP, which keepalived may deprecate."""
-    return frozenset(str(address["local"]) for entry in interfaces for address in _present(entry, _ABSENT_FLAGS))
+    return frozenset(str(address["local"]) for entry in interfaces for address in sendable(entry))
+
+
+def sendable(entry: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the addresses of an interface, as `ip -j` shows them, that the host can send from if it is told to."""
+    return _present(entry, _ABSENT_FLAGS)
 
 
 def _present(entry: Mapping[str, Any], without: Sequence[str]) -> Iterator[Mapping[str, Any]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..artifacts.credentials import is_our_file
+from ..artifacts.values import UplinkRouting
 from ..desired.gateway import load_gateway
 from ..desired.situation import Situation, load_situation
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
@@ -29,6 +30,7 @@ from .kernel import (
     parse_own,
 )
 from .roles import parse_roles
+from .uplinks import parse_sources, parse_uplink_routes
 from .values import Observed, ObservedDaemon, ObservedGuard, Stored
 
 # States of a unit in which its process does not run, and does not come by itself.
@@ -52,6 +54,8 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
             addresses=addresses,
             default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
+            tables=stored.tables,
+            own=parse_sources(interfaces),
             mtus=parse_mtus(interfaces),
             connected=parse_connected(interfaces),
             interfaces=frozenset(addresses),
@@ -61,6 +65,7 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
         files=_files(host),
         links=parse_links(interfaces, routes, stored.recorded_links),
         guard=ObservedGuard(parse_guard_routes(routes)),
+        uplinks=UplinkRouting(parse_uplink_routes(routes)),
         daemon=daemon,
         daemon_trouble=trouble,
         daemon_down=down,
@@ -132,7 +137,7 @@ def read_stored(host: Host, *, known: Stored | None = None) -> Stored:
         foreign = objects.get("taken_over", {})
         abandoned |= set(foreign.get("phase1", ()))
         names |= {str(item["name"]) for item in objects.get("objects", {}).get("phase1", ())}
-        links |= {link for link in _links_of(objects) if link[0] not in foreign.get("xfrm_interfaces", ())}
+        links |= {link for link in _numbers_of(objects, "if_ids") if link[0] not in foreign.get("xfrm_interfaces", ())}
     names -= abandoned
     if number is None:
         return Stored(
@@ -154,7 +159,8 @@ def _in_force(host: Host, number: int) -> Stored:
     return Stored(
         number=number,
         gateway=load_gateway(objects.get("objects", {}), generation.secrets, objects.get("defaults", {})),
-        if_ids={str(name): int(if_id) for name, if_id in objects.get("if_ids", {}).items()},
+        if_ids=dict(_numbers_of(objects, "if_ids")),
+        tables=dict(_numbers_of(objects, "tables")),
         situation=load_situation(objects.get("situation", {})),
     )
 
@@ -171,5 +177,5 @@ def _objects_of(host: Host, number: int) -> Mapping[str, Any]:
         return {}
 
 
-def _links_of(objects: Mapping[str, Any]) -> frozenset[tuple[str, int]]:
-    return frozenset((str(name), int(number)) for name, number in objects.get("if_ids", {}).items())
+def _numbers_of(objects: Mapping[str, Any], allotted: str) -> frozenset[tuple[str, int]]:
+    return frozenset((str(name), int(number)) for name, number in objects.get(allotted, {}).items())

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..artifacts.values import Parts
+from ..artifacts.values import Parts, UplinkRouting
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation
 from ..drivers.charon import DaemonState
@@ -122,6 +122,7 @@ class Stored:
     number: int | None = None
     gateway: Gateway = dataclasses.field(default_factory=Gateway)
     if_ids: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    tables: Mapping[str, int] = dataclasses.field(default_factory=dict)
     situation: Situation = Situation(host_key=b"")
     unfinished_connections: frozenset[str] = frozenset()
     recorded_links: frozenset[tuple[str, int]] = frozenset()
@@ -174,7 +175,8 @@ class Observed:
 
     `daemon_down` says that it is known not to run: it holds nothing, and loads the files at its start. One that does
     not answer and may run, because it hangs or is just starting, is in trouble and not down. `owes_credentials`: a run that
-    did not end may have taken credentials from charon that other files have.
+    did not end may have taken credentials from charon that other files have. `uplinks` are our routes of that kind, and the
+    rules where somebody has asked for them.
     """
 
     stored: Stored
@@ -187,3 +189,4 @@ class Observed:
     owes_credentials: bool = False
     firewall: ObservedFirewall | None = None
     guard: ObservedGuard = dataclasses.field(default_factory=ObservedGuard)
+    uplinks: UplinkRouting = UplinkRouting()

@@ -13,6 +13,7 @@ from .guard import plan_guard
 from .kernel import plan_links
 from .links import renewed_numbers, tunnels_of, with_links_anew
 from .steps import Plan, Step
+from .uplinks import plan_uplinks
 
 
 def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> Plan:
@@ -20,7 +21,8 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
     connections that need them, secrets before connections, removals last, in the opposite order. What the firewall lets
-    through and stops comes before all of it, and goes after all of it; the guard's routes and policies come before links.
+    through and stops comes before all of it, and goes after all of it; the guard's routes and policies come before links, and
+    what sends packets by uplinks after them.
     Without a daemon only files and links are planned. `live` are the SAs of the connections that a plan without them
     calls `unsettled`.
     """
@@ -34,7 +36,8 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
         disruption = {**disruption, **with_links_anew(cut, disruption, live or {})}
     remove += stale_credentials(wanted, observed)
     guarded, freed = plan_guard(wanted.guard, observed.guard)
-    build, remove = guarded + build, remove + freed
+    routed, unrouted = plan_uplinks(wanted.uplinks, observed.uplinks)
+    build, remove = guarded + build + routed, remove + unrouted + freed
     if observed.firewall is not None:
         from .firewall import plan_firewall
 

@@ -12,6 +12,8 @@ from typing import Any
 
 # The layers of what passes the host's firewall, and of what is stopped beside it.
 FIREWALL, GUARD = "firewall", "guard"
+# That of what sends packets by an uplink.
+UPLINK = "uplink"
 Commands = tuple[tuple[str, ...], ...]
 
 

@@ -21,9 +21,12 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values i
     CONNECTIONS_FILE,
     SECRETS_FILE,
     Artifacts,
+    UplinkRouting,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import check_gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation, allot_if_ids
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.uplink import allot_tables
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.uplinks import plan_uplinks
 
 yaml = pytest.importorskip("yaml", reason="golden files are YAML")
 
@@ -48,13 +51,17 @@ def computed(case: Path) -> Artifacts:
             if_ids=allot_if_ids(gateway, {}, set()),
             present=frozenset(read["present"]) if "present" in read else None,
             in_use=read.get("in_use", {}),
+            own={name: tuple(each) for name, each in read.get("own", {}).items()},
+            tables=allot_tables(gateway.uplinks, {}, gateway.xfrm_interfaces),
         ),
     )
 
 
 def texts(found: Artifacts) -> dict[str, str]:
     links = [dataclasses.asdict(link) for link in found.links.values()]
-    told = {"links": links, "warnings": list(found.warnings)}
+    told: dict[str, Any] = {"links": links, "warnings": list(found.warnings)}
+    if found.uplinks.routes:
+        told["uplinks"] = [str(step) for step in plan_uplinks(found.uplinks, UplinkRouting())[0]]
     stopping = {"routes": sorted(found.guard.routes), "blocks": sorted(found.guard.blocks)}
     rules = commands(found.firewall.table) if found.firewall.table else []
     return {

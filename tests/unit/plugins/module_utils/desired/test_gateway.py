@@ -33,7 +33,9 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import ONE, PARIS,
 from hypothesis import given
 from hypothesis import strategies as st
 
-LISTS = "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts, private_keys, fallbacks, schedules"
+LISTS = (
+    "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts, private_keys, fallbacks, schedules, uplinks"
+)
 ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer
 F = FIRST_ALLOTTED_IF_ID
 

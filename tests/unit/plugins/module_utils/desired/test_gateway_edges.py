@@ -10,8 +10,6 @@ import json
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import (
-    Gateway,
-    changed_options,
     dump_all_defaults,
     dump_gateway,
     dump_secrets,
@@ -25,7 +23,6 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     PARIS,
     PARIS_LAN,
     ROME,
-    ROME_LAN,
     TWO,
     Config,
     config,
@@ -46,17 +43,6 @@ def test_a_wrong_item_does_not_hide_those_after_it() -> None:
     assert [(problem.where, problem.option) for problem in refused.value.problems] == [
         ("config", "phase1[0]"), ("phase1 paris", "lifetime"), ("phase1 rome", "lifetime"), ("config", "phase1[3]"),
     ]  # fmt: skip
-
-
-def test_changed_options() -> None:
-    names = [f"n{number}" for number in range(10)]
-    before = parse_gateway(config([PARIS, ROME], [ROME_LAN, *({**PARIS_LAN, "name": name} for name in names)]))
-    children = [{**PARIS_LAN, "name": name, "lifetime": "2h"} for name in names]
-    after = parse_gateway(config([{**PARIS, "psk": "new"}, ROME], [{**ROME_LAN, "lifetime": "2h"}, *children]))
-    assert changed_options(before, after, "paris") == ["psk", *(f"{name}.lifetime" for name in names)]
-    assert changed_options(before, after, "rome") == ["lan.lifetime"]
-    assert changed_options(before, before, "paris") == []
-    assert changed_options(Gateway(), after, "paris") == changed_options(after, Gateway(), "paris") == []
 
 
 def test_what_is_stored_does_not_depend_on_the_order_in_which_it_was_written() -> None:

@@ -13,7 +13,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import Vali
 
 Config = dict[str, Any]
 
-LISTS = "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts, private_keys, fallbacks, schedules"
+LISTS = (
+    "phase1, phase2, xfrm_interfaces, pools, authorities, firewall, shunts, private_keys, fallbacks, schedules, uplinks"
+)
 ANYONE = "0.0.0.0"  # noqa: S104  # the page's word for any peer
 P1: Config = {"name": "paris", "remote_endpoints": ["198.51.100.2"], "psk": "s3cret"}
 P2: Config = {"name": "lan", "phase1": "paris", "local_networks": ["10.1.0.0/24"], "remote_networks": ["10.2.0.0/24"]}

@@ -20,7 +20,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit import d
 
 Call = Callable[..., dict[str, Any]]
 SECRETS = ("s3cret", "another", "czNjcmV0", "YW5vdGhlcg")
-LISTS = "phase1 phase2 xfrm_interfaces pools authorities firewall shunts private_keys fallbacks schedules".split()
+LISTS = (
+    "phase1 phase2 xfrm_interfaces pools authorities firewall shunts private_keys fallbacks schedules uplinks".split()
+)
 NOTHING: dict[str, Any] = {name: [] for name in LISTS}
 
 
