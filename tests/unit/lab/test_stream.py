@@ -18,18 +18,18 @@ PING 10.2.0.66 (10.2.0.66) from 10.1.0.66 : 56(84) bytes of data.
 """
 
 
-def test_answers_are_read_with_their_times_and_numbers():
+def test_answers_are_read_with_their_times_and_numbers() -> None:
     read = Answers.read(TOLD)
     assert (read.numbers, len(read.times), read.lost) == ((1, 2, 5), 3, 2)
     assert read.gap == pytest.approx(0.8)
     assert read.within(1764350000.1, 1764350000.15) == 1
 
 
-def test_answers_of_ipv6_too():
+def test_answers_of_ipv6_too() -> None:
     assert Answers.read("[1.5] 64 bytes from fd00:2::10: icmp_seq=7 ttl=62 time=1 ms\n").numbers == (7,)
 
 
-def test_too_few_answers_have_no_gap():
+def test_too_few_answers_have_no_gap() -> None:
     assert Answers.read("").lost == 0
     with pytest.raises(LabError, match="0 answers"):
         _ = Answers.read("").gap
