@@ -25,9 +25,8 @@ ROUNDS = int(os.environ.get("BENCH_ROUNDS", "30"))
 MANY = int(os.environ.get("BENCH_TUNNELS", "1000"))
 # How long the load of a running agent is measured: two full looks and more.
 SECONDS = 65.0
-FAST = {
-    "ping_check": True, "ping_address": [f"{LINES['paris']}.2"], "ping_interval": "100ms", "ping_fallback": True,
-    "hold_down": 1, "rise": 3,
+CHECK = {
+    "ping_check": True, "ping_address": [f"{LINES['paris']}.2"], "ping_fallback": True, "hold_down": 1, "rise": 3,
 }  # fmt: skip
 
 
@@ -68,21 +67,21 @@ def routes_of(host: AgentHost) -> Iterator[Watch]:
 
 
 @contextmanager
-def host_with(*, hot: bool) -> Iterator[AgentHost]:
-    """Have a gateway whose primary is in use and checked ten times a second."""
+def host_with(interval: str, *, hot: bool) -> Iterator[AgentHost]:
+    """Have a gateway whose primary is in use and checked so often."""
     with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root, two_lines(Path(root)) as host:
         answer(host.there)
-        host.apply(gateway(FAST, hot=hot))
+        host.apply(gateway({**CHECK, "ping_interval": interval}, hot=hot))
         host.start()
         host.awaits(lambda: "paris" in host.up() and (not hot or "lyon" in host.up()))
         yield host
 
 
-def switches(*, hot: bool) -> dict[str, list[float]]:
+def switches(interval: str, *, hot: bool) -> dict[str, list[float]]:
     """Cut the primary's line at random moments; return times in seconds, a list for each part of the way."""
     chance = random.Random(1)  # noqa: S311  # the same moments each time
     found: dict[str, list[float]] = {}
-    with host_with(hot=hot) as host, routes_of(host) as routes:
+    with host_with(interval, hot=hot) as host, routes_of(host) as routes:
         for _round in range(ROUNDS):
             host.awaits(lambda: host.in_use() == "paris" and host.status()["fallbacks"][0]["check"] == "answered")
             host.awaits(lambda: host.up() == (["lyon", "paris"] if hot else ["paris"]))
@@ -187,8 +186,13 @@ def summary(times: Sequence[float]) -> dict[str, float]:
 def main(arguments: Sequence[str], results: Path) -> int:
     """Measure what is named, or all; print it and write agent.json."""
     known: dict[str, Callable[[], dict[str, Any]]] = {
-        "hot": lambda: {name: summary(times) for name, times in switches(hot=True).items()},
-        "cold": lambda: {name: summary(times) for name, times in switches(hot=False).items()},
+        **{
+            f"{'hot' if hot else 'cold'}-{interval}": lambda interval=interval, hot=hot: {  # type: ignore[misc]
+                name: summary(times) for name, times in switches(interval, hot=hot).items()
+            }
+            for interval in ("100ms", "1s")
+            for hot in (True, False)
+        },
         "many": lambda: load(MANY, "1s"),
         "idle": lambda: load(10, "5m"),
         "noise": lambda: {"10 ms late by": summary(noise())},
