@@ -11,7 +11,7 @@ import random
 from pathlib import Path
 
 # make prove asks for more.
-KILLS = int(os.environ.get("SWANFLEET_KILLS", "8"))
+KILLS = int(os.environ.get("SWANFLEET_KILLS", "5"))
 PROGRAM = Path(__file__).resolve().parents[1] / "kill_runs.py"
 
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-KILLS = int(os.environ.get("SWANFLEET_HARMS", "10"))
+KILLS = int(os.environ.get("SWANFLEET_HARMS", "5"))
 # Seconds: the next full look, and what it does.
 LONGEST = 35.0
 HARMS = {

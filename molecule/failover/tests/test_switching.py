@@ -15,7 +15,7 @@ import subprocess
 
 import pytest
 
-ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "3"))
+ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "1"))
 # Seconds until a failure is known, at most: checks of 100 ms x 3, and of 1 s x 3.
 KNOWN = {"fast": 0.4, "second": 4.0, "cold": 4.0}
 # Seconds for what follows, on a computer that is not emulated: routes move, or a tunnel is set up.

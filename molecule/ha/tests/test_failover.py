@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "3"))
+ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "1"))
 # Seconds; how many addresses the nodes share, and how many packets at least are sent each way in a test.
 BACK, SAS_GONE, SHARED, REQUESTS = 6.0, 2.0, 4, 40
 
