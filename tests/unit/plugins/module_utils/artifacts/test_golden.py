@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values i
     CONNECTIONS_FILE,
     SECRETS_FILE,
     Artifacts,
+    Link,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import check_gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation, allot_if_ids
@@ -53,8 +54,7 @@ def computed(case: Path) -> Artifacts:
 
 
 def texts(found: Artifacts) -> dict[str, str]:
-    links = [dataclasses.asdict(link) for link in found.links.values()]
-    told = {"links": links, "warnings": list(found.warnings)}
+    told = {"links": [_shown(link) for link in found.links.values()], "warnings": list(found.warnings)}
     stopping = {"routes": sorted(found.guard.routes), "blocks": sorted(found.guard.blocks)}
     rules = commands(found.firewall.table) if found.firewall.table else []
     return {
@@ -63,6 +63,13 @@ def texts(found: Artifacts) -> dict[str, str]:
         "links.json": json.dumps(told, indent=2) + "\n",
         "firewall.json": _lines({"hooks": list(found.firewall.hooks), "guard": stopping}, rules),
     }
+
+
+def _shown(link: Link) -> dict[str, Any]:
+    """Return a link without what a plan finds out, and what follows its tunnels only where it does."""
+    told = dataclasses.asdict(link)
+    without = ("up",) if link.bound.state != "up" else ("up", "bound")
+    return {key: value for key, value in told.items() if key not in without}
 
 
 def _lines(first: object, rules: list[Any]) -> str:
