@@ -34,6 +34,14 @@ EXAMPLES = r"""
       - destination: 10.2.0.0/16
         metric: 100
 
+- name: Routes that are better than others while the tunnel is up
+  swanfleet.ipsec.xfrm_interface:
+    name: ipsec-fibre
+    link_state: sa
+    routes:
+      - destination: 10.2.0.0/16
+        metric: 10
+
 - name: No such interface
   swanfleet.ipsec.xfrm_interface:
     name: ipsec-paris
