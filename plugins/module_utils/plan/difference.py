@@ -16,9 +16,7 @@ from .links import renewed_numbers, tunnels_of, with_links
 from .steps import Plan, Step
 
 
-def plan(
-    wanted: Artifacts, observed: Observed, live: LiveSas | None = None, carrying: Carrying | None = None
-) -> Plan:
+def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None, carrying: Carrying | None = None) -> Plan:
     """Return the steps from the host as observed to the wanted artifacts.
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the

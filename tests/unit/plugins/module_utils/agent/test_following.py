@@ -88,9 +88,14 @@ def test_the_last_of_several_takes_the_link_down(following: Following, charon: F
 def test_where_one_that_was_heard_of_is_up_nobody_else_is_asked_for(
     following: Following, charon: FakeCharon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str] | None] = []
+    asked: list[list[str]] = []
     sas = charon.sas
-    monkeypatch.setattr(charon, "sas", lambda names=None: asked.append(names) or sas(names))
+
+    def noted(names: list[str]) -> object:
+        asked.append(names)
+        return sas(names)
+
+    monkeypatch.setattr(charon, "sas", noted)
     set_up(charon, "rome")
     following.heard("rome")
     assert following.moved()

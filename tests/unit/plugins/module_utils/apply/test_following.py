@@ -186,9 +186,7 @@ def test_another_link_state_interrupts_nothing_that_is_up(host: FakeHost, before
     apply(host, gateway(before))
     set_up(host, "paris")
     look(host)
-    outcome = run_transaction(
-        host.host, to(gateway(after)), check=False, demands=RunOptions(allow_disruption=False)
-    )
+    outcome = run_transaction(host.host, to(gateway(after)), check=False, demands=RunOptions(allow_disruption=False))
     assert (steps(outcome), outcome.disruption, outcome.changed) == ([], {}, after != before)
     assert shown(host) == UP
 
