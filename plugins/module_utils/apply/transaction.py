@@ -265,7 +265,7 @@ def _refuse_disruption(outcome: Outcome, wanted: Artifacts) -> None:
 def _why(told: str, options: Sequence[str], role: Resting | None, link: str) -> str:
     reason = f", as {role.why}" if role is not None and role.standby else ""
     what = "SAs end" if told == END else "is interrupted and set up again"
-    if link and not reason and told == END:
+    if link and told == END:
         what = f"no traffic any more, as xfrm_interface {link} has link_state: down"
     return what + reason + (f"; changed: {', '.join(options)}" if options else "")
 

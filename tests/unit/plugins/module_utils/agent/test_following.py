@@ -140,6 +140,12 @@ def test_the_same_objects_read_again_are_no_news(following: Following, charon: F
     assert not following.moved()
 
 
+def test_what_was_heard_of_other_objects_counts_no_more(following: Following) -> None:
+    following.heard("oslo")
+    following.read(parse_gateway(config([], [])))
+    assert not following.moved()
+
+
 def test_what_the_engine_did_to_a_link_may_be_old_already(following: Following) -> None:
     following.acted([Step("add", "route", "x"), Step("change", "link", "y")])
     following.heard("paris")

@@ -47,8 +47,9 @@ def test_a_link_that_moves_is_looked_at_at_once_but_not_twice_within_a_second() 
     mending.moved(110.0)
     assert mending.due == 110.0
     looked(mending, 110.0, "no room")
-    mending.moved(110.5)
-    assert mending.due == 111.0
+    looked(mending, 111.0, "no room")
+    mending.moved(112.0)
+    assert mending.due == 113.0
 
 
 def test_news_in_vain_are_looked_at_less_and_less_often() -> None:

@@ -204,6 +204,34 @@ def test_a_link_that_goes_down_for_good_is_told_and_refused_where_nothing_may_be
     assert shown(host) == DOWN
 
 
+def test_a_link_that_is_never_up_is_no_reason_for_what_else_interrupts(host: FakeHost) -> None:
+    def beside(*networks: str, **changes: Any) -> Config:
+        found = gateway("down", "start", **changes)
+        oslo = {**PARIS, "name": "oslo", "xfrm_interface": None, "remote_endpoints": ["198.51.100.9"]}
+        found["phase1"].append(oslo)
+        found["phase2"] += [
+            {**PARIS_LAN, "name": each, "phase1": "oslo", "remote_networks": [f"10.{each}.0.0/24"]} for each in networks
+        ]
+        return found
+
+    apply(host, beside("4"))
+    changed = beside()
+    changed["phase1"][0]["psk"] = "another"
+    told = r"oslo \(SAs end\); paris \(is interrupted and set up again; changed: psk\)\. Nothing"
+    with pytest.raises(DisruptionRefused, match=told):
+        run_transaction(host.host, to(changed), check=True, demands=RunOptions(allow_disruption=False))
+
+
+def test_what_ends_behind_a_link_that_follows_ends_by_itself(host: FakeHost) -> None:
+    apply(host, gateway())
+    set_up(host, "paris")
+    look(host)
+    fewer = gateway()
+    del fewer["phase2"][0]
+    with pytest.raises(DisruptionRefused, match=r"tunnels: paris \(SAs end\)\. Nothing"):
+        run_transaction(host.host, to(fewer), check=True, demands=RunOptions(allow_disruption=False))
+
+
 def test_a_check_tells_what_a_run_does(host: FakeHost) -> None:
     apply(host, gateway("up"))
     told = apply(host, gateway("follow"), check=True)

@@ -21,6 +21,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values i
     CONNECTIONS_FILE,
     SECRETS_FILE,
     Artifacts,
+    Bound,
     Link,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import check_gateway, parse_gateway
@@ -68,7 +69,7 @@ def texts(found: Artifacts) -> dict[str, str]:
 def _shown(link: Link) -> dict[str, Any]:
     """Return a link without what a plan finds out, and what follows its tunnels only where it does."""
     told = dataclasses.asdict(link)
-    without = ("up",) if link.bound.state != "up" else ("up", "bound")
+    without = ("up",) if link.bound != Bound() else ("up", "bound")
     return {key: value for key, value in told.items() if key not in without}
 
 
