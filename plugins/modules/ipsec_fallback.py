@@ -79,6 +79,7 @@ disruption:
     - What the plan does to the traffic of each tunnel that it touches, by the name of the phase 1. Others are untouched.
     - V(none) interrupts nothing. V(rekey) sets new SAs up before the old ones end. V(reestablish) ends the SAs that are
       up and sets new ones up. V(end) ends those of a tunnel, or of one of its phase 2 objects, that is not wanted any more.
+      It is also said where they stay and their XFRM interface goes down for good.
     - It follows from what changes, the start actions that charon had loaded, and the SAs that are up. A peer that does
       not accept the new parameters turns a V(rekey) into an interruption, and there is a warning then.
   returned: success

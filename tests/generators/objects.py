@@ -84,7 +84,7 @@ _RARE = {opt.name: 0.07 for cls in (IkeKeys, ChildKeys) for opt in options_of(cl
 # What the oldest charon does not know, so that it takes nothing of such a gateway.
 _RARE.update(dict.fromkeys(("ocsp", "per_cpu_sas", "icmp"), 0.05))
 _RARE.update((opt.name, 0.15) for opt in options_of(PageSettings) if opt.name != "init_type")
-_RARE.update(restart_on_gateway_change=0.1, plaintext_guard=0.05, allow=0.15, mss=0.15, nat_exemption=0.15)
+_RARE.update(restart_on_gateway_change=0.1, plaintext_guard=0.08, allow=0.15, mss=0.15, nat_exemption=0.15)
 _RARE.update(connection_type=0.4, traffic_selector=0.9, vxlan_port=0.9, encryption_type=0.3, ah_proposals=0.9)
 _FIRST = tuple(
     "ip_type ppk_id connection_type traffic_selector encryption_type init_type close_action rekey ike_version lifetime delay "

@@ -108,7 +108,7 @@ class Agent:
         return self._clock.since_boot()
 
     def _descriptors(self) -> list[int]:
-        found = [self._around.charon_news.descriptor()] if self._scene.names else []
+        found = [self._around.charon_news.descriptor()] if self._scene.listens else []
         try:
             found.append(self._around.kernel_news.descriptor())
         except IpsecError as error:
@@ -159,10 +159,12 @@ class Agent:
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)
         news = self._around.charon_news
-        if self._scene.names and now >= self._hung_until and (news.descriptor() is not None or self._glance_due(now)):
+        if self._scene.listens and now >= self._hung_until and (news.descriptor() is not None or self._glance_due(now)):
             try:
                 for each in news.heard():
                     self._note(each.kind, each.connection, now)
+                if self._scene.following.moved():
+                    self._mending.moved(now)
             except DaemonHung as error:
                 self._hung(error)
 
@@ -172,6 +174,8 @@ class Agent:
             self._mending.wanted(self._now())
 
     def _note(self, kind: str, connection: str, now: float) -> None:
+        if kind in (CAME, WENT, CHANGED):
+            self._scene.following.heard(connection)
         if kind in (CAME, WENT):
             self._touched = None
             self._mending.heard(now)
@@ -324,6 +328,7 @@ class Agent:
             hangs = now < self._hung_until
             done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=self._naming.held())
             self._scene.adopt(done.stored)
+            self._scene.following.acted(done.steps)
             changed, failures = bool(done.steps), list(done.failures)
             if done.steps:
                 self._telling.say(f"put in place: {'; '.join(map(str, done.steps))}")

@@ -36,6 +36,11 @@ class Mending:
         if not self._failures:
             self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
 
+    def moved(self, now: float) -> None:
+        """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""
+        if not self._failures:
+            self.due = min(self.due, max(now, self._rested + _SPACING_S))
+
     def locked(self, now: float) -> None:
         """Note that another run is changing the host just now."""
         self.due = now + _LOCKED_S

@@ -24,6 +24,7 @@ from .decision.reading import wanted_of
 from .decision.standing import ACTIVE
 from .decision.values import Path, View
 from .decision.wanted import Wanted
+from .following import Following
 from .keeping import read_overrides
 from .probing import Way, ways_of
 from .views import NO_LIFE, Happened, lives_of, view_of
@@ -51,6 +52,8 @@ class Scene:
         self.calendars: Mapping[str, str] = {}
         # The tunnels that the agent has anything to do with.
         self.names: Set[str] = frozenset()
+        # The links that go up and down with their tunnels, be these among those or not.
+        self.following = Following(charon)
         # The host names whose addresses matter, to those or to the firewall.
         self.hosts: Set[str] = frozenset()
 
@@ -58,6 +61,11 @@ class Scene:
         """Read what people have decided; returns whether that is anything new."""
         before, self.overrides = self.overrides, read_overrides(self._host)
         return before != self.overrides
+
+    @property
+    def listens(self) -> bool:
+        """Say whether what charon tells matters."""
+        return bool(self.names) or bool(self.following)
 
     def changed(self) -> bool:
         """Say whether another generation is in force than the one that was read."""
@@ -84,6 +92,7 @@ class Scene:
             self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.tunnels.values() if each.name}
             self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
             self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
+            self.following.read(stored.gateway)
             self._find_ways()
         self.read_addresses()
         self.read_paths()

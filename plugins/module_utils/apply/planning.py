@@ -16,9 +16,10 @@ from ..desired.uplink import allot_tables
 from ..desired.xfrm_interface import GUARD_PRIORITY, ROUTE_PROTOCOL
 from ..drivers.host import Host
 from ..errors import DependencyMissing
+from ..observed.following import observe_carrying
 from ..observed.sas import live_sas
 from ..observed.uplinks import parse_source_rules
-from ..observed.values import Observed, ObservedFirewall
+from ..observed.values import Carrying, Observed, ObservedFirewall
 from ..plan.difference import plan
 from ..plan.steps import Plan
 
@@ -93,9 +94,19 @@ def remember(host: Host, observed: Observed, situation: Situation) -> None:
 
 
 def planned(host: Host, wanted: Artifacts, observed: Observed) -> Plan:
-    """Return the plan; live SAs are only asked for where it touches connections that charon has loaded."""
-    first = plan(wanted, observed)
-    return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled))) if first.unsettled else first
+    """Return the plan; live SAs are only asked for where it touches connections that charon has loaded, or links follow them."""
+    carrying = _carrying(host, wanted, observed)
+    first = plan(wanted, observed, carrying=carrying)
+    if not first.unsettled:
+        return first
+    return plan(wanted, observed, live_sas(host.charon.sas(first.unsettled)), carrying)
+
+
+def _carrying(host: Host, wanted: Artifacts, observed: Observed) -> Carrying | None:
+    """Return which tunnels carry traffic or have a trap, for links that follow them; None where nobody knows."""
+    if observed.daemon is None:
+        return Carrying() if observed.daemon_down else None
+    return observe_carrying(host.charon, [link.bound for link in wanted.links.values()])
 
 
 def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:

@@ -21,6 +21,7 @@ from ..desired.roles import Resting
 from ..desired.running import OPTIONAL, RunOptions
 from ..desired.shunt_advice import Ends, cut_off
 from ..desired.situation import Situation, interface_problems
+from ..desired.xfrm_interface import DOWN
 from ..drivers.host import Host
 from ..errors import DependencyMissing, DisruptionRefused, ValidationError
 from ..observed.read import observe
@@ -256,16 +257,25 @@ def _refuse_disruption(outcome: Outcome, wanted: Artifacts) -> None:
     if interrupted:
         raise DisruptionRefused(
             [
-                f"{name} ({_why(told, changed_options(outcome.before, outcome.after, name), wanted.resting.get(name))})"
+                f"{name} ({_why(told, changed_options(outcome.before, outcome.after, name), *_causes(name, wanted))})"
                 for name, told in interrupted
             ]
         )
 
 
-def _why(told: str, options: Sequence[str], role: Resting | None) -> str:
-    what = "SAs end" if told == END else "is interrupted and set up again"
+def _why(told: str, options: Sequence[str], role: Resting | None, link: str) -> str:
     reason = f", as {role.why}" if role is not None and role.standby else ""
+    what = "SAs end" if told == END else "is interrupted and set up again"
+    if link and told == END:
+        what = f"no traffic any more, as xfrm_interface {link} has link_state: down"
     return what + reason + (f"; changed: {', '.join(options)}" if options else "")
+
+
+def _causes(name: str, wanted: Artifacts) -> tuple[Resting | None, str]:
+    """Return what can end the traffic of a connection beside its own options: its role, and a link that is never up."""
+    ties = ((link.name, link.bound) for link in wanted.links.values())
+    muted = (link for link, bound in ties if bound.state == DOWN and name in bound.connections)
+    return wanted.resting.get(name), next(muted, "")
 
 
 def _without_daemon(observed: Observed, *, check: bool, demands: RunOptions) -> tuple[str, ...]:

@@ -14,14 +14,15 @@ from ..desired.phase2 import Phase2
 from ..desired.roles import Resting, resting
 from ..desired.selectors import Selector, selector_of
 from ..desired.situation import Situation
-from ..desired.xfrm_interface import GUARD_METRIC, Route, XfrmInterface
-from .values import Link, LinkRoute
+from ..desired.xfrm_interface import GUARD_METRIC, UP, Route, XfrmInterface
+from .values import Bound, Link, LinkRoute
 
 MAIN_TABLE = 254
 # What each place in a fallback adds to the metrics of a tunnel that is only kept ready: more than people write by hand.
 READY_METRIC = 1_000_000
 # The kernel gives an IPv6 route without a metric this one (include/net/ip6_fib.h, IP6_RT_PRIO_USER).
 DEFAULT_METRIC = {4: 0, 6: 1024}
+_ALWAYS = Bound()
 
 
 def links(
@@ -42,11 +43,29 @@ def links(
             routes = list(_child_routes(child, parent, warnings))
             extra[parent.xfrm_interface].extend(_in_role(routes, roles.get(parent.name)))
     followed = _followed(gateway, roles)
+    ties = bound(gateway, roles)
     found = {
-        name: _link(interface, extra[name], situation.if_ids[name], followed.get(name))
+        name: _link(interface, extra[name], situation.if_ids[name], followed.get(name), ties.get(name, _ALWAYS))
         for name, interface in sorted(gateway.xfrm_interfaces.items())
     }
     return found, warnings
+
+
+def bound(gateway: Gateway, roles: Mapping[str, Resting]) -> dict[str, Bound]:
+    """Return what decides about each link that is not simply up; a connection on standby has no trap."""
+    states = {name: each.link_state for name, each in gateway.xfrm_interfaces.items() if each.link_state != UP}
+    if not states:
+        return {}
+    waiting = {child.phase1 for child in gateway.phase2.values() if gateway.phase1[child.phase1].waits_for_traffic}
+    waiting -= {name for name, role in roles.items() if role.standby}
+    names: dict[str, list[str]] = {name: [] for name in states}
+    for name, connection in sorted(gateway.phase1.items()):
+        if connection.xfrm_interface in names:
+            names[connection.xfrm_interface].append(name)
+    return {
+        name: Bound(states[name], tuple(together), trapped=not waiting.isdisjoint(together))
+        for name, together in names.items()
+    }
 
 
 def _followed(gateway: Gateway, roles: Mapping[str, Resting]) -> dict[str, Resting]:
@@ -69,7 +88,7 @@ def _in_role(routes: Iterable[LinkRoute], role: Resting | None) -> Iterator[Link
             yield dataclasses.replace(route, metric=metric)
 
 
-def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int, role: Resting | None) -> Link:
+def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int, role: Resting | None, ties: Bound) -> Link:
     routes = {_route_key(route): route for route in extra}
     routes.update((_route_key(route), route) for route in _in_role(map(_written_route, interface.routes), role))
     return Link(
@@ -79,6 +98,7 @@ def _link(interface: XfrmInterface, extra: list[LinkRoute], if_id: int, role: Re
         mtu=interface.mtu,
         addresses=tuple(sorted(interface.addresses)),
         routes=tuple(routes[key] for key in sorted(routes)),
+        bound=ties,
     )
 
 

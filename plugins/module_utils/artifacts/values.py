@@ -13,6 +13,7 @@ from ..desired.firewall import HostTable
 from ..desired.gateway import Gateway
 from ..desired.roles import Resting
 from ..desired.secret import Secret
+from ..desired.xfrm_interface import FOLLOWING, UP
 
 if TYPE_CHECKING:
     from .nft import NftTable
@@ -141,8 +142,25 @@ class LinkRoute:
 
 
 @dataclass(frozen=True)
+class Bound:
+    """What decides whether a link is up: its `link_state`, the connections that go by it, whether one of them has a trap."""
+
+    state: str = UP
+    connections: tuple[str, ...] = ()
+    trapped: bool = False
+
+    @property
+    def follows(self) -> bool:
+        """Say whether it goes up and down with its tunnels."""
+        return self.state in FOLLOWING
+
+
+@dataclass(frozen=True)
 class Link:
-    """An XFRM interface as it must exist: number, parent, MTU (None: as the kernel gives), addresses, routes."""
+    """An XFRM interface as it must exist: number, parent, MTU (None: as the kernel gives), addresses, routes.
+
+    `up` is what plan/following.py makes of `bound` on a host; one that is down has no routes.
+    """
 
     name: str
     if_id: int
@@ -150,6 +168,8 @@ class Link:
     mtu: int | None
     addresses: tuple[str, ...]
     routes: tuple[LinkRoute, ...]
+    bound: Bound = Bound()
+    up: bool = True
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from .page_settings import PageSettings
 from .phase1 import Phase1
 from .shunt_advice import shunt_advice
 from .strength import weak_keys
+from .xfrm_interface import SA
 
 _MOST = 5
 _WEAK = frozenset(
@@ -39,6 +40,7 @@ def advice(gateway: Gateway) -> list[str]:
         ("phase 1s that may have two tunnels for one", _duplicates(connections)),
         ("rounds that name an authority for nothing", _needless_names(connections)),
         ("phase 1s without an end", map(_unbounded, filter(lambda item: not item.rekey, connections))),
+        ("phase 1s whose trap waits in vain", _vain_traps(connections, gateway)),
         ("shunts with such effects", shunt_advice(gateway)),
     )
     return [*weak_keys(gateway), *(told for what, found in sorts for told in _few(list(found), what))]
@@ -96,6 +98,16 @@ def _unbounded(connection: Phase1) -> str:
         f"{connection.where}: rekey is false, so charon sets the IKE SA no end: after lifetime ({connection.lifetime} s) the "
         "agent of the role swanfleet.ipsec.gateway ends it, unless the peer has renewed it; a host without the agent never does"
     )
+
+
+def _vain_traps(connections: Iterable[Phase1], gateway: Gateway) -> Iterator[str]:
+    for connection in connections:
+        link = gateway.xfrm_interfaces.get(connection.xfrm_interface or "")
+        if link is not None and link.link_state == SA and connection.waits_for_traffic:
+            yield (
+                f"{connection.where}: init_type {connection.start_type} waits for traffic, and none reaches its trap by "
+                f"{link.where} (link_state: sa), which is down while no SA is up; take init_type: start, or link_state: follow"
+            )
 
 
 def _needless_names(connections: Iterable[Phase1]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from .gateway import Gateway
 from .page_settings import Dpd
 from .phase1 import Phase1
+from .xfrm_interface import FOLLOWING
 
 # The release of this collection (galaxy.yml); a test compares them.
 COLLECTION_RELEASE = "0.1.0"
@@ -47,6 +48,9 @@ def needing_agent(gateway: Gateway) -> Iterator[str]:
             yield f"{connection.where} (restart_on_gateway_change: true)"
         if ends_silent_peers(connection):
             yield f"{connection.where} (dpd.timeout: {connection.dpd.timeout} with ike_version: 2)"
+    for _name, link in sorted(gateway.xfrm_interfaces.items()):
+        if link.link_state in FOLLOWING:
+            yield f"{link.where} (link_state: {link.link_state})"
 
 
 def ends_silent_peers(connection: Phase1) -> bool:

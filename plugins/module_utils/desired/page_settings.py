@@ -124,6 +124,11 @@ class PageSettings:
         return self.init_type or ("none" if self.responder_only else "start_on_demand")
 
     @property
+    def waits_for_traffic(self) -> bool:
+        """Say whether a trap takes the packet that starts the tunnel."""
+        return self.start_type in ("on_demand", "start_on_demand")
+
+    @property
     def dpd_action(self) -> str:
         """Return what follows when the peer is dead, given or not."""
         return self.dpd.action or ("restart" if self.start_type == "start" else "none")

@@ -41,7 +41,8 @@ class RunOptions:
     agent: str = option(
         kinds.choice(("required", OPTIONAL)),
         "Whether the program on the gateway must be there where objects need it: a fallback, a phase 1 with"
-        " C(restart_on_gateway_change), or one with C(ike_version=2) and a C(dpd.timeout) below the default.",
+        " C(restart_on_gateway_change), or one with C(ike_version=2) and a C(dpd.timeout) below the default, an XFRM interface"
+        " whose C(link_state) is C(follow) or C(sa).",
         "With V(required) a run without it, or with one of an older release, ends with an error before anything is changed."
         " With V(optional) it warns. The role P(swanfleet.ipsec.gateway#role) installs the program.",
         default="required",

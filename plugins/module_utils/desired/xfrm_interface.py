@@ -26,6 +26,10 @@ ROUTE_PROTOCOL = 83
 # is behind all other routes and policies.
 GUARD_METRIC = 0xFFFFFFFF
 GUARD_PRIORITY = 4294967290
+# What decides whether a link is up: nothing (`UP`), its connections with their traps (`FOLLOW`), their CHILD_SAs (`SA`).
+UP, FOLLOW, SA, DOWN = "up", "follow", "sa", "down"
+# Those by which a link goes up and down while nobody runs a playbook.
+FOLLOWING = (FOLLOW, SA)
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,15 @@ class XfrmInterface:
     )
     mtu: int | None = option(kinds.integer(576, 65535), "MTU of the link; the kernel's default when not given.")
     routes: tuple[Route, ...] = option(list_of(object_of(Route)), "Routes through the link.", default=())
+    link_state: str = option(
+        kinds.choice((UP, FOLLOW, SA, DOWN)),
+        "When the link is up; routes through it, those of phase 2 objects as well, are there while it is.",
+        "V(up) is always, and V(down) never. V(follow) is while a CHILD_SA of one of its phase 1 is up, or a trap of one waits"
+        " for traffic, which only reaches it by a link that is up. V(sa) is while a CHILD_SA of one of them is up, so that"
+        " routes with worse metrics take over.",
+        "For V(follow) and V(sa) the program on the gateway is needed, which the role P(swanfleet.ipsec.gateway#role) installs.",
+        default=UP,
+    )
     allow: tuple[Allow, ...] = option(ALLOW, ALLOW_TEXT[0].format("this interface"), ALLOW_TEXT[1], default=())
 
     @property

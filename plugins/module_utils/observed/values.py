@@ -111,6 +111,14 @@ LiveSas = Mapping[str, "tuple[LiveSa, ...]"]
 
 
 @dataclass(frozen=True)
+class Carrying:
+    """The connections that have a CHILD_SA which carries traffic, and those that have a trap."""
+
+    sas: frozenset[str] = frozenset()
+    traps: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Stored:
     """What this collection keeps on the host: the gateway in force with allotted numbers, names of an unfinished run.
 

@@ -6,17 +6,18 @@
 from __future__ import annotations
 
 from ..artifacts.values import Artifacts
-from ..observed.values import LiveSas, Observed
+from ..observed.values import Carrying, LiveSas, Observed
 from .connections import plan_daemon
 from .credentials import stale_credentials
+from .following import followed, silenced
 from .guard import plan_guard
 from .kernel import plan_links
-from .links import renewed_numbers, tunnels_of, with_links_anew
+from .links import renewed_numbers, tunnels_of, with_links
 from .steps import Plan, Step
 from .uplinks import plan_uplinks
 
 
-def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> Plan:
+def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None, carrying: Carrying | None = None) -> Plan:
     """Return the steps from the host as observed to the wanted artifacts.
 
     The order keeps every moment safe: files first (they are the truth that charon's next start reads), links before the
@@ -24,16 +25,18 @@ def plan(wanted: Artifacts, observed: Observed, live: LiveSas | None = None) -> 
     through and stops comes before all of it, and goes after all of it; the guard's routes and policies come before links, and
     what sends packets by uplinks after them.
     Without a daemon only files and links are planned. `live` are the SAs of the connections that a plan without them
-    calls `unsettled`.
+    calls `unsettled`. `carrying` decides about links that follow their tunnels; where it is not told, they stay as they are.
     """
     steps = _files(wanted, observed)
-    build, remove = plan_links(wanted.links, observed.links)
+    build, remove = plan_links(followed(wanted.links, observed.links, carrying), observed.links)
     at_charon = Plan() if observed.daemon is None else plan_daemon(wanted, observed, observed.daemon, live)
     disruption, unsettled = at_charon.disruption, at_charon.unsettled
     if observed.daemon is not None:
         cut = tunnels_of(renewed_numbers(build, observed.links), wanted, observed.daemon)
-        unsettled += tuple(name for name in cut if live is None and name not in unsettled)
-        disruption = {**disruption, **with_links_anew(cut, disruption, live or {})}
+        silent = observed.daemon.connections & silenced(wanted.links, observed.links).keys()
+        touched = dict.fromkeys((*cut, *sorted(silent)))
+        unsettled += tuple(name for name in touched if live is None and name not in unsettled)
+        disruption = {**disruption, **with_links(touched, silent, disruption, live or {})}
     remove += stale_credentials(wanted, observed)
     guarded, freed = plan_guard(wanted.guard, observed.guard)
     routed, unrouted = plan_uplinks(wanted.uplinks, observed.uplinks)

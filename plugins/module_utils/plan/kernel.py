@@ -24,7 +24,7 @@ def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) 
     """Return the steps that add and change links, and those that remove them; the two run at different times.
 
     What stands in the way of a new link goes first: one that must be made anew, and one that has its number. A network that
-    gets another route is never without one: what leads there now goes when the new one is there.
+    gets another route is never without one: what leads there now goes when the new one is there, and so does a link down.
     """
     _refuse_foreign(wanted, present)
     new = {name: link for name, link in wanted.items() if _must_be_made(link, present.get(name))}
@@ -46,6 +46,8 @@ def plan_links(wanted: Mapping[str, Link], present: Mapping[str, ObservedLink]) 
     for name, link in wanted.items():
         build.extend(_added(link, kept[name], ours))
     build.extend(late)
+    for name, link in wanted.items():
+        build.extend(_taken_down(link, kept[name]))
     return build, [_removal(name) for name in sorted(unwanted.keys() - in_the_way)]
 
 
@@ -140,7 +142,7 @@ def _create(link: Link) -> tuple[Command, ...]:
         ("link", "add", "dev", link.name, "type", "xfrm", *parent, "if_id", str(link.if_id)),
         ("link", "set", "dev", link.name, "alias", LINK_ALIAS),
         *((("link", "set", "dev", link.name, "mtu", str(link.mtu)),) if link.mtu else ()),
-        ("link", "set", "dev", link.name, "up"),
+        *((("link", "set", "dev", link.name, "up"),) if link.up else ()),
     )
 
 
@@ -151,9 +153,14 @@ def _change(link: Link, there: ObservedLink) -> tuple[Command, ...]:
     mtu = link.mtu or (DEFAULT_MTU if link.parent is None else there.mtu)
     if there.mtu != mtu:
         commands.append(("link", "set", "dev", link.name, "mtu", str(mtu)))
-    if not there.up:
+    if link.up and not there.up:
         commands.append(("link", "set", "dev", link.name, "up"))
     return tuple(commands)
+
+
+def _taken_down(link: Link, there: ObservedLink | None) -> list[Step]:
+    down = (("link", "set", "dev", link.name, "down"),)
+    return [Step("change", "link", link.name, commands=down)] if there is not None and there.up and not link.up else []
 
 
 def _gone(link: Link, there: ObservedLink | None) -> list[str]:
@@ -189,10 +196,11 @@ def _added_addresses(link: Link, there: ObservedLink | None) -> list[Step]:
     present = set(there.addresses) if there is not None else set()
     if _loses_ipv4(link, there):
         present = {address for address in present if ":" in address}
+    # A link that goes down loses its IPv6 addresses (net.ipv6.conf.*.keep_addr_on_down is 0), and gets them when it goes up.
     return [
         Step("add", "address", f"{address} on {link.name}", commands=(_address_command(address, link.name),))
         for address in link.addresses
-        if address not in present
+        if address not in present and (link.up or ":" not in address)
     ]
 
 

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tunnels whose link goes and is made anew under them: their SAs stay, their traffic does not; pure."""
+"""The tunnels whose link is made anew under them, or goes down: their SAs stay, their traffic does not; pure."""
 
 from __future__ import annotations
 
@@ -29,11 +29,16 @@ def tunnels_of(numbers: Set[str], wanted: Artifacts, daemon: ObservedDaemon) -> 
     )
 
 
-def with_links_anew(cut: Iterable[str], disruption: Mapping[str, str], live: LiveSas) -> dict[str, str]:
-    """Return what happens to the traffic of tunnels whose link is made anew, where a plan for charon alone tells the rest."""
+def with_links(
+    touched: Iterable[str], silent: Set[str], disruption: Mapping[str, str], live: LiveSas
+) -> dict[str, str]:
+    """Return what happens to the traffic of tunnels whose link is made anew, or for the `silent` ones goes down for good.
+
+    `disruption` is what a plan for charon alone tells. A link that goes down by itself does so when nothing is up.
+    """
     found = {}
-    for name in cut:
+    for name in touched:
         up = any(child.up for sa in live.get(name, ()) for child in sa.children)
         told = disruption.get(name, NONE)
-        found[name] = REESTABLISH if up and told != END else told
+        found[name] = (END if name in silent or told == END else REESTABLISH) if up else told
     return found

@@ -35,6 +35,23 @@ def test_what_is_wanted_waits_for_nothing() -> None:
     assert mending.due == 100.01
 
 
+def test_a_link_that_moves_is_looked_at_at_once_but_not_twice_within_a_second() -> None:
+    mending = Mending()
+    looked(mending, 100.0, hastened=True)
+    looked(mending, 101.0, hastened=True)
+    mending.moved(101.2)
+    assert mending.due == 102.0
+    mending.moved(110.0)
+    assert mending.due == 102.0
+    looked(mending, 102.0)
+    mending.moved(110.0)
+    assert mending.due == 110.0
+    looked(mending, 110.0, "no room")
+    looked(mending, 111.0, "no room")
+    mending.moved(112.0)
+    assert mending.due == 113.0
+
+
 def test_news_in_vain_are_looked_at_less_and_less_often() -> None:
     mending, now, looks = Mending(), 0.0, 0
     looked(mending, now)

@@ -34,8 +34,11 @@ PAIR = {**config([ROME, OSLO], [ROME_LAN]), "fallbacks": [{"name": "south", "pri
 NEEDING = {
     "fallback south needs": PAIR,
     r"phase1 rome \(restart_on_gateway_change: true\) needs": rome(restart_on_gateway_change=True),
+    r"xfrm_interface ipsec0 \(link_state: follow\) needs": {
+        **config([], []), "xfrm_interfaces": [{"name": "ipsec0", "link_state": "follow"}]
+    },
     r"phase1 rome \(dpd.timeout: 60 with ike_version: 2\) needs": rome(dpd={"timeout": "1m"}),
-}
+}  # fmt: skip
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.values i
     CONNECTIONS_FILE,
     SECRETS_FILE,
     Artifacts,
+    Bound,
+    Link,
     UplinkRouting,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import check_gateway, parse_gateway
@@ -58,7 +60,7 @@ def computed(case: Path) -> Artifacts:
 
 
 def texts(found: Artifacts) -> dict[str, str]:
-    links = [dataclasses.asdict(link) for link in found.links.values()]
+    links = [_shown(link) for link in found.links.values()]
     told: dict[str, Any] = {"links": links, "warnings": list(found.warnings)}
     if found.uplinks.routes:
         told["uplinks"] = [str(step) for step in plan_uplinks(found.uplinks, UplinkRouting())[0]]
@@ -70,6 +72,13 @@ def texts(found: Artifacts) -> dict[str, str]:
         "links.json": json.dumps(told, indent=2) + "\n",
         "firewall.json": _lines({"hooks": list(found.firewall.hooks), "guard": stopping}, rules),
     }
+
+
+def _shown(link: Link) -> dict[str, Any]:
+    """Return a link without what a plan finds out, and what follows its tunnels only where it does."""
+    told = dataclasses.asdict(link)
+    without = ("up",) if link.bound != Bound() else ("up", "bound")
+    return {key: value for key, value in told.items() if key not in without}
 
 
 def _lines(first: object, rules: list[Any]) -> str:

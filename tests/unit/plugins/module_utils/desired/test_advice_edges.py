@@ -82,6 +82,33 @@ def test_five_of_a_sort_are_told_in_the_order_of_names_and_the_others_counted(
         assert found[5:] == ([f"and {many - 5} more {what}"] if many > 5 else [])
 
 
+def behind(link_state: str, *init_types: str) -> list[str]:
+    """Return what is told of tunnels that go by one link."""
+    phase1 = [
+        {"name": "gfedcba"[number], **P1, "init_type": each, "xfrm_interface": "x"}
+        for number, each in enumerate(init_types)
+    ]
+    gateway = parse_gateway({"phase1": phase1, "xfrm_interfaces": [{"name": "x", "link_state": link_state}]})
+    return advice(gateway)
+
+
+@pytest.mark.parametrize("init_type", ["on_demand", "start_on_demand"])
+def test_a_trap_waits_in_vain_behind_a_link_that_is_up_with_an_sa_only(init_type: str) -> None:
+    [sentence] = behind("sa", "start", init_type)
+    assert sentence == (
+        f"phase1 f: init_type {init_type} waits for traffic, and none reaches its trap by xfrm_interface x (link_state: sa), "
+        "which is down while no SA is up; take init_type: start, or link_state: follow"
+    )
+    assert behind("sa", "start", "none") == []
+    assert [state for state in ("up", "follow", "down") if behind(state, init_type)] == []
+
+
+def test_of_traps_that_wait_in_vain_five_are_told() -> None:
+    found = behind("sa", *["on_demand"] * 6)
+    assert [sentence.partition(":")[0] for sentence in found[:5]] == [f"phase1 {name}" for name in "bcdef"]
+    assert found[5:] == ["and 1 more phase 1s whose trap waits in vain"]
+
+
 def test_phase_2s_are_told_in_the_order_of_names() -> None:
     found = told([{"name": name, **P1} for name in "ba"], [lan(name, proposals=["null-sha256"]) for name in "ba"])
     assert [sentence.partition(":")[0] for sentence in found] == ["phase2 a/lan", "phase2 b/lan"]

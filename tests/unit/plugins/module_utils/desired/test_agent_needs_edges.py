@@ -35,8 +35,13 @@ def test_who_is_given_up_before_charon_does_so(options: dict[str, Any], *, neede
 def test_what_needs_the_agent_is_told_in_the_order_of_names() -> None:
     fallbacks = [{"name": name, "primary": "paris", "fallbacks": [f"{name}-lte"]} for name in "bca"]
     connections = [{**P1, "name": name, "restart_on_gateway_change": True} for name in ("rome", "paris")]
-    told = list(needing_agent(parse_gateway({"phase1": connections, "fallbacks": fallbacks})))
+    states = {"d": "sa", "c": "down", "b": "up", "a": "follow"}
+    links = [{"name": name, "link_state": state} for name, state in states.items()]
+    gateway = parse_gateway({"phase1": connections, "fallbacks": fallbacks, "xfrm_interfaces": links})
+    told = list(needing_agent(gateway))
     assert told == [
         *(f"fallback {name}" for name in "abc"),
         *(f"phase1 {name} (restart_on_gateway_change: true)" for name in ("paris", "rome")),
+        "xfrm_interface a (link_state: follow)",
+        "xfrm_interface d (link_state: sa)",
     ]

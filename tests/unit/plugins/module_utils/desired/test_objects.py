@@ -161,7 +161,7 @@ V4 = "an IPv4 address is needed, as ip_type is ipv4"
                 "phase1 paris: remote_endpoint: there is no such option; did you mean remote_endpoints?",
                 (
                     "xfrm_interface ipsec0: zzz: there is no such option; the options are name, if_id, parent, addresses, mtu, "
-                    "routes, allow"
+                    "routes, link_state, allow"
                 ),
             ],
             id="options that do not exist",

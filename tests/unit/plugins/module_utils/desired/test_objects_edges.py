@@ -75,6 +75,7 @@ def test_defaults() -> None:
         "name": "ipsec0",
         "addresses": [],
         "routes": [{"destination": "::/0"}],
+        "link_state": "up",
         "allow": [],
     }
     assert parse_object(RunOptions, {}, where="", problems=[]) == RunOptions("required", "required", None, True)
@@ -187,6 +188,8 @@ def test_the_family_of_an_endpoint(value: str, family: int | None) -> None:
         pytest.param({"routes": [{"destination": "10.0.0.0/8", "metric": 0, "table": 0}]}, [
             f"xfrm_interface ipsec0: routes[0].{name} is 0: a whole number from 1 to 4294967295 is needed"
             for name in ("metric", "table")], id="a route's numbers"),
+        pytest.param({"link_state": "traps"}, [
+            "xfrm_interface ipsec0: link_state is 'traps': one of up, follow, sa, down is needed"], id="no state"),
     ],
 )  # fmt: skip
 def test_interfaces(interface: dict[str, Any], messages: list[str]) -> None:

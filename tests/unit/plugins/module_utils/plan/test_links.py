@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import LiveChild, LiveSa, ObservedLink
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.difference import plan
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.disruption import END, NONE, REESTABLISH, REKEY
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.links import with_links_anew
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.links import with_links
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
     PARIS,
@@ -61,4 +61,4 @@ def test_a_tunnel_that_charon_does_not_have_is_not_interrupted() -> None:
 def test_what_ends_a_tunnel_ends_it_whatever_its_link_does() -> None:
     told = {"paris": END, "rome": REKEY, "oslo": NONE}
     live = {"paris": (UP,), "rome": (UP,), "oslo": (IDLE,)}
-    assert with_links_anew(told, told, live) == {"paris": END, "rome": REESTABLISH, "oslo": NONE}
+    assert with_links(told, frozenset(), told, live) == {"paris": END, "rome": REESTABLISH, "oslo": NONE}
