@@ -27,6 +27,8 @@ def up(place: Place, _args: argparse.Namespace) -> None:
     """Make everything that is missing and wait until the gateways have booted."""
     place.folder.mkdir(parents=True, exist_ok=True)
     run(["modprobe", "-a", *MODULES], check=False)
+    if not place.prefix:
+        network.stamp_packets()
     network.make_bridge(place)
     network.make_lasting(place)
     for gateway in topology.GATEWAYS:
