@@ -28,7 +28,7 @@ def up(place: Place, _args: argparse.Namespace) -> None:
     place.folder.mkdir(parents=True, exist_ok=True)
     run(["modprobe", "-a", *MODULES], check=False)
     if not place.prefix:
-        network.stamp_packets()
+        network.hold_switches()
     network.make_bridge(place)
     network.make_lasting(place)
     for gateway in topology.GATEWAYS:

@@ -24,18 +24,21 @@ _STAMPED = (
     "one.setsockopt(socket.SOL_SOCKET, 29, 1)\n"
     "signal.pause()\n"
 )
+_HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
 
 
-def stamp_packets() -> None:
-    """Have the machine's kernel note the time of each packet, from now on.
+def hold_switches() -> None:
+    """Keep on what the machine's kernel otherwise switches on and off all the time: noting when packets came, and hooks.
 
-    Else each ping and each tcpdump switches that on and off, for which the kernel rewrites code that both processors run. An
-    emulated one was seen to go on with the breakpoint that stands there meanwhile, for ever: a soft lockup in
+    Each ping, each tcpdump and each ruleset does that, and the kernel then rewrites code that both processors run. An emulated
+    one was seen to go on for ever with the breakpoint that stands there meanwhile: a soft lockup in
     netif_receive_skb_list_internal.
     """
     unit = "lab-timestamps.service"
     if run(["systemctl", "is-active", unit], check=False).strip() != "active":
         run(["systemd-run", "--quiet", f"--unit={unit}", "python3", "-c", _STAMPED])
+    chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; }}\n" for hook in _HOOKS)
+    run(["nft", "-f", "-"], stdin=f"table inet lab {{\n{chains}}}\n")
 
 
 def remove_bridge(place: Place) -> None:
