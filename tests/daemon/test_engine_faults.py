@@ -174,7 +174,9 @@ def test_a_killed_engine_leaves_old_or_new_at_random_moments(
     assert old != new
     chance = random.Random(20260101)  # noqa: S311  # the same moments of a run each time
     seen: dict[str, int] = {"old": 0, "new": 0, "in the middle": 0}
-    for _number in range(KILLS):
+    # How long a run takes changes with what else the computer does, and so where in it a moment is.
+    while seen["old"] + seen["new"] < KILLS or seen["in the middle"] < KILLS // 4:
+        assert seen["old"] + seen["new"] < 4 * KILLS, f"the moments missed the run: {seen}"
         host = engine_host(tmp_path, own.uri)
         assert reset(host) == old
         Run(collections_path, tmp_path, own.uri).kill_after(chance.uniform(0, whole * 1.05))
@@ -190,4 +192,3 @@ def test_a_killed_engine_leaves_old_or_new_at_random_moments(
         assert state(host) == new
         assert not run(host, NEW).changed
         host.charon.close()
-    assert seen["in the middle"] >= KILLS // 4, f"the moments missed the run: {seen}"
