@@ -45,8 +45,8 @@ def check_parts(stage: Path) -> list[Part]:
     return [
         # These wait more than they compute, each for charons in namespaces of its own. The shortest lifetime of an IKE SA is
         # a minute.
-        _pytest("healing", *_daemon_tests("healing"), timeout=1200),
-        _pytest("agent", *_daemon_tests("agent"), timeout=1200),
+        _pytest("healing", *_daemon_tests("healing")),
+        _pytest("agent", *_daemon_tests("agent")),
         _pytest("daemon", "tests/contract", *_daemon_tests("")),
         _pytest("engine", *_daemon_tests("engine")),
         _pytest("modules", *_daemon_tests("modules")),
@@ -77,7 +77,7 @@ def _daemon_tests(part: str) -> list[str]:
     return found
 
 
-def _pytest(name: str, *paths: str, timeout: float = 600) -> Part:
+def _pytest(name: str, *paths: str, timeout: float = 1200) -> Part:
     argv = ("python", "-m", "pytest", "--color=no", "-q", "--durations=5", "--durations-min=2", *paths)
     # A cache for each: two runs at the same time in one checkout must not share a file.
     argv += ("-o", f"cache_dir={os.environ['SWANFLEET_CACHE']}/pytest-{name}")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import ROUTE_PROTOCOL
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici_session import DEFAULT_URI
 from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import missing
 from ansible_collections.swanfleet.ipsec.tests.daemon.releases import ENVIRONMENT, unprofiled
@@ -228,7 +230,10 @@ class Sandbox:
                 found.update(f"{path.relative_to(root)} {path.lstat().st_mode:o} {len(content)}\n".encode())
                 found.update(content)
         commands = [["ip", "-j", "address", "show"], ["ip", "-j", "route", "show", "table", "all"]]
-        commands += [["ip", "-j", "-4", "rule", "show"], ["ip", "-j", "-6", "rule", "show"]]
+        # charon's own rule comes and goes with it.
+        for family in ("-4", "-6"):
+            rules = json.loads(self.run(["ip", "-j", "-N", family, "rule", "show"]).stdout)
+            found.update(str([rule for rule in rules if rule.get("protocol") == str(ROUTE_PROTOCOL)]).encode())
         for argv in [["swanctl", "--list-conns"], *commands] if loaded else commands:
             found.update(self.run(argv).stdout.encode())
         return found.hexdigest()

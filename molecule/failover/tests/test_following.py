@@ -14,8 +14,8 @@ LINK = "ipsec-follow"
 # By phase 1: from a host of Berlin's to one of Paris'.
 FOLLOWERS = {"follow": ("10.1.0.162", "10.2.0.162"), "follow-2": ("10.1.0.178", "10.2.0.178")}
 NETWORKS = ["10.2.0.160/28", "10.2.0.176/28"]
-# Seconds.
-LONGEST = 5.0
+# Seconds: the full look that the program takes anyway may be half a minute away.
+LONGEST = 15.0
 
 proves = pytest.mark.proves("S11", option="xfrm_interface.link_state", releases=("12",))
 
@@ -114,7 +114,7 @@ def test_the_last_of_two_tunnels_takes_the_link_down(initiate, terminate, stream
         until("traffic before", traffic.steady, seconds=60)
         terminate("follow")
         # As long as the program may take to find out.
-        until("traffic by the other one goes on", traffic.goes_on(round(LONGEST / 0.05)), seconds=120)
+        until("traffic by the other one goes on", traffic.goes_on(100), seconds=120)
         assert up()
     assert traffic.answers()["follow-2"].lost == 0
     terminate("follow-2")
@@ -160,7 +160,7 @@ def test_a_restart_of_networkd_changes_nothing(lab, initiate, stream, until, tim
     with stream(way) as traffic:
         until("traffic before", traffic.steady, seconds=60)
         lab.run("berlin", ["systemctl", "restart", "systemd-networkd"], timeout=60)
-        until("some seconds of traffic", traffic.goes_on(round(LONGEST / 0.05)), seconds=120)
+        until("some seconds of traffic", traffic.goes_on(100), seconds=120)
     assert link() == before[0]
     assert before[1] <= spis("berlin")
 
