@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -20,6 +21,18 @@ WAYS = {
     "second": ("10.1.0.82", "10.2.0.82"),
     "cold": ("10.1.0.98", "10.2.0.98"),
 }
+
+LOOP = "import time; began = time.perf_counter(); sum(map(len, map(str, range(10**6)))); print(time.perf_counter() - began)"
+
+
+@pytest.fixture(scope="session")
+def slowness(lab, figures):
+    """Return how many times as long as here Python takes in the lab."""
+    there = [float(lab.run("machine", ["python3", "-c", LOOP]).stdout) for _ in range(3)]
+    argv = ["/usr/bin/python3", "-c", LOOP]
+    here = [float(subprocess.run(argv, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    figures(f"the lab: a loop that takes {min(here):.2f} s here", min(there))
+    return max(1.0, min(there) / min(here))
 
 
 @pytest.fixture(scope="session")

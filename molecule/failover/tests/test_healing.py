@@ -12,8 +12,8 @@ import time
 import pytest
 
 KILLS = int(os.environ.get("SWANFLEET_HARMS", "5"))
-# Seconds: the next full look, and what it does.
-LONGEST = 35.0
+# Seconds: the next full look, and what it does where a computer is not emulated.
+LOOK, DONE = 30.0, 5.0
 HARMS = {
     "agent killed": "systemctl kill --signal=KILL swanfleet-agent",
     "charon killed": "systemctl kill --signal=KILL strongswan",
@@ -52,13 +52,14 @@ def mended(until, consists_of, whole):
 
     def wait(what):
         began = time.monotonic()
-        until(what, lambda: consists_of("berlin") == whole, seconds=2 * LONGEST)
+        until(what, lambda: consists_of("berlin") == whole, seconds=4 * LOOK)
         return time.monotonic() - began
 
     return wait
 
 
-def test_what_is_killed_or_deleted_is_put_back(lab, settled, stream, until, spis, mended, figures):
+def test_what_is_killed_or_deleted_is_put_back(lab, settled, stream, until, spis, mended, slowness, figures):
+    longest = LOOK + max(DONE, slowness)
     with lab.capture(sites=("berlin",)) as capture, stream() as traffic:
         for harm in drawn(KILLS):
             before = spis("berlin")
@@ -66,7 +67,7 @@ def test_what_is_killed_or_deleted_is_put_back(lab, settled, stream, until, spis
             lab.run("berlin", ["sh", "-c", HARMS[harm]])
             took = mended(harm)
             figures(f"{harm}: all as before", took)
-            assert took <= LONGEST, harm
+            assert took <= longest, harm
             assert "charon" in harm or before <= spis("berlin"), harm
     settled()
     assert capture.report.faults() == []

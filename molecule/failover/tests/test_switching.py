@@ -11,7 +11,6 @@ how much longer than this one is measured.
 from __future__ import annotations
 
 import os
-import subprocess
 
 import pytest
 
@@ -33,19 +32,6 @@ def noise(settled, stream, until, figures):
     for name, each in found.items():
         figures(f"{name}: nothing happens, longest time between two answers", each)
     return found
-
-
-LOOP = "import time; began = time.perf_counter(); sum(map(len, map(str, range(10**6)))); print(time.perf_counter() - began)"
-
-
-@pytest.fixture(scope="module")
-def slowness(lab, figures):
-    """Return how many times as long as here Python takes in the lab."""
-    there = [float(lab.run("machine", ["python3", "-c", LOOP]).stdout) for _ in range(3)]
-    argv = ["/usr/bin/python3", "-c", LOOP]
-    here = [float(subprocess.run(argv, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
-    figures(f"the lab: a loop that takes {min(here):.2f} s here", min(there))
-    return max(1.0, min(there) / min(here))
 
 
 @pytest.fixture
