@@ -17,7 +17,7 @@ COLLECTION = Path("ansible_collections/swanfleet/ipsec")
 OF_THE_ENGINE = ("test_adopt", "test_prediction", "test_zero_flap")
 SECRETS = "test_modules_secrets.py"
 # make prove runs all that there are.
-SCENARIOS = () if os.environ.get("SWANFLEET_SCENARIOS") == "all" else ("default", "page", "failover", "ha")
+SCENARIOS = () if os.environ.get("SWANFLEET_SCENARIOS") == "all" else ("default", "page", "failover")
 
 
 @dataclass(frozen=True)
