@@ -29,7 +29,7 @@ class Uplink:
     interface: str = option(
         kinds.INTERFACE_NAME,
         "Interface by which packets leave that have one of its addresses as their source, or were bound to it: IKE, ESP, and"
-        " the checks of O(fallbacks). Its addresses may come and go; without one it has no rules.",
+        " the checks of C(fallbacks). Its addresses may come and go; without one it has no rules.",
         identifies=True,
     )
     gateways: tuple[str, ...] = option(
