@@ -92,7 +92,9 @@ def _part(chance: Chance, low: int, high: int) -> str:
 def _asked(primary: Mapping[str, Any]) -> list[str]:
     """Return the addresses among a phase 1's endpoints that an echo request can go to, of one family."""
     found = []
-    for each in primary.get("remote_endpoints") or ():
+    given = primary.get("remote_endpoints")
+    # It may be any wild value.
+    for each in given if isinstance(given, list) else ():
         try:
             address = ipaddress.ip_address(str(each))
         except ValueError:
