@@ -32,7 +32,7 @@ HARMS = {
 def drawn(number):
     """Return harms in random order, each as often as the others."""
     chance = random.Random(20)  # noqa: S311  # the same order every time
-    rounds = (chance.sample(sorted(HARMS), len(HARMS)) for _ in range(number // len(HARMS) + 1))
+    rounds = (chance.sample(sorted(HARMS), len(HARMS)) for _round in range(number // len(HARMS) + 1))
     return [name for each in rounds for name in each][:number]
 
 

@@ -109,7 +109,7 @@ def hardware(lab) -> Callable[[str], dict[str, list[str]]]:
     def of(node: str) -> dict[str, list[str]]:
         links = {each["ifname"]: each.get("address") for each in json.loads(lab.run(node, ["ip", "-j", "link"]).stdout)}
         return {
-            address: [links["lan0" if asker == "lan-berlin" else "wan0"]] for address, (asker, *_) in ASKERS.items()
+            address: [links["lan0" if asker == "lan-berlin" else "wan0"]] for address, (asker, *_more) in ASKERS.items()
         }
 
     return of

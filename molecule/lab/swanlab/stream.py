@@ -32,7 +32,7 @@ class Answers:
     def read(cls, text: str) -> Answers:
         """Read what `ping -n -D` has printed so far."""
         found = [(float(moment), int(number)) for moment, number in _ANSWER.findall(text)]
-        return cls(tuple(moment for moment, _ in found), tuple(number for _, number in found))
+        return cls(tuple(each[0] for each in found), tuple(each[1] for each in found))
 
     @property
     def gap(self) -> float:

@@ -26,13 +26,17 @@ KEPT_NAMES = "swanfleet-shunt-"
 # Each pair is three policies in the kernel, or four.
 MOST_PAIRS = 1024
 _ICMP = (1, 58)
+# Its connection and its child are named after it, and swanctl's path to the child, 63 characters and twice the name, has 255.
+_LONGEST_NAME = 90
 
 
 @dataclass(frozen=True)
 class Shunt:
     """Packets that pass without IPsec, or are dropped."""
 
-    name: str = option(kinds.NAME, "Name of the shunt; nothing refers to it.", identifies=True)
+    name: str = option(
+        kinds.NAME, "Name of the shunt, of 90 characters at most; nothing refers to it.", identifies=True
+    )
     type: str = option(
         kinds.choice((PASS, DROP)),
         "V(pass) lets packets pass in the clear, whatever tunnel or V(drop) they belong to as well, and leaves their way to"
@@ -86,6 +90,9 @@ class Shunt:
 
     def problems(self) -> Iterator[Problem]:
         """Yield what is wrong about this object by itself."""
+        if len(self.name) > _LONGEST_NAME:
+            wanted = f"at most {_LONGEST_NAME} characters are possible: of a longer one swanctl loads nothing when charon starts"
+            yield Problem(self.where, "name", self.name, wanted)
         for name, values in (("local_networks", self.local_networks), ("remote_networks", self.remote_networks)):
             if not values:
                 yield Problem(

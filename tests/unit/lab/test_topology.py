@@ -93,7 +93,7 @@ def test_what_is_plugged_in_can_be_unplugged() -> None:
 
 def test_gateways_do_not_reach_each_other_over_the_management_bridge() -> None:
     for site in topology.SITES.values():
-        (outside, *_) = topology.gateway_batches(site, prefix="", bridge_name="mgmt")
+        (outside, *_inside) = topology.gateway_batches(site, prefix="", bridge_name="mgmt")
         assert f"link set mgmt-{site.name} type bridge_slave isolated on" in outside.lines
 
 

@@ -270,3 +270,12 @@ def test_the_name_tells_one_shunt_from_another(changed: dict[str, Any]) -> None:
     )
     assert first == same != second
     assert len(max(first, second)) <= 200
+
+
+def test_a_name_that_swanctl_cannot_read_is_refused() -> None:
+    assert problems({"name": "x" * 90}) == []
+    [refused] = problems({"name": "x" * 91})
+    assert refused == (
+        f"shunt {'x' * 91}: name is '{'x' * 91}': at most 90 characters are possible: of a longer one swanctl loads nothing when "
+        "charon starts"
+    )
