@@ -28,9 +28,9 @@ LOOP = "import time; began = time.perf_counter(); sum(map(len, map(str, range(10
 @pytest.fixture(scope="session")
 def slowness(lab, figures):
     """Return how many times as long as here Python takes in the lab."""
-    there = [float(lab.run("machine", ["python3", "-c", LOOP]).stdout) for _ in range(3)]
+    there = [float(lab.run("machine", ["python3", "-c", LOOP]).stdout) for _turn in range(3)]
     argv = ["/usr/bin/python3", "-c", LOOP]
-    here = [float(subprocess.run(argv, capture_output=True, text=True, check=True).stdout) for _ in range(3)]
+    here = [float(subprocess.run(argv, capture_output=True, text=True, check=True).stdout) for _turn in range(3)]
     figures(f"the lab: a loop that takes {min(here):.2f} s here", min(there))
     return max(1.0, min(there) / min(here))
 
@@ -89,7 +89,7 @@ def consists_of(lab) -> Callable[[str], dict[str, list[str]]]:
     line = "\n".join(f"echo '== {name}'; {command}" for name, command in commands.items())
 
     def look(node: str) -> dict[str, list[str]]:
-        _, *parts = re.split(r"^== ", lab.run(node, ["sh", "-c", line], check=False).stdout, flags=re.MULTILINE)
+        _before, *parts = re.split(r"^== ", lab.run(node, ["sh", "-c", line], check=False).stdout, flags=re.MULTILINE)
         return {name: sorted(lines) for name, *lines in (part.splitlines() for part in parts)}
 
     return look
