@@ -183,7 +183,8 @@ def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, 
             for child in wanted["phase2"]:
                 child["plaintext_guard"] = False
             apply(gateway, state="overridden", config=wanted)
-            shell(gateway, f"systemctl stop strongswan && ip link delete {link}")
+            # The program would put the link back.
+            shell(gateway, f"systemctl stop swanfleet-agent strongswan && ip link delete {link}")
         with stream() as sent:
             for gateway in LINKS:
                 sent.goes_on(gateway)
@@ -192,6 +193,6 @@ def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, 
             assert {name: both for name, both in ways.items() if both[1] < 0.95 * both[0]} == {}
     finally:
         for gateway in LINKS:
-            shell(gateway, "systemctl start strongswan")
+            shell(gateway, "systemctl start strongswan swanfleet-agent")
             apply(gateway)
     bring_up()
