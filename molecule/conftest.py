@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,16 @@ def until() -> Callable[..., None]:
                 pytest.fail(f"{what}: not within {seconds:g} s; the last answer was {answer!r}")
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def spis(lab: Lab) -> Callable[[str], set[str]]:
+    """Return a function that lists the SPIs of all SAs in a gateway's kernel."""
+
+    def listed(gateway: str) -> set[str]:
+        return set(re.findall(r"spi (0x[0-9a-f]+)", lab.run(gateway, ["ip", "xfrm", "state"]).stdout))
+
+    return listed
 
 
 @pytest.fixture(scope="session")

@@ -78,6 +78,7 @@ def seen(host: AgentHost, kind: str) -> set[str]:
 def comes_by(host: AgentHost, family: int, *options: str) -> set[str]:
     """Return by which lines an echo request comes to the peer."""
     seen(host, PING)
+    # Whether it is answered is not asked; where it has no way, ping says so by its exit code.
     host.here.inside("sh", "-c", f"ping -{family} -n -c 1 -W 1 {' '.join(options)} {FAR[family]} || true")
     return seen(host, PING)
 
@@ -198,6 +199,7 @@ def test_protected_networks_stay_in_their_tunnels_whatever_the_source(host: Agen
     host.apply({**routed, **UPLINKS})
 
     def way(source: str) -> str:
+        # That there is no way is an answer too, in words and by the exit code.
         return host.here.inside("sh", "-c", f"ip route get 10.2.0.1 from {source} 2>&1 || true")
 
     for source in OWN[4].values():

@@ -66,16 +66,6 @@ def settled(until, in_use, stream) -> Callable[[], None]:
 
 
 @pytest.fixture(scope="session")
-def spis(lab) -> Callable[[str], set[str]]:
-    """Return a function that lists the SPIs of all SAs in a gateway's kernel."""
-
-    def listed(node: str) -> set[str]:
-        return set(re.findall(r"spi (0x[0-9a-f]+)", lab.run(node, ["ip", "xfrm", "state"]).stdout))
-
-    return listed
-
-
-@pytest.fixture(scope="session")
 def consists_of(lab) -> Callable[[str], dict[str, list[str]]]:
     """Return a function that tells what a gateway consists of, but for SPIs and counters: it differs only if something lacks."""
     commands = {

@@ -116,16 +116,6 @@ def hardware(lab) -> Callable[[str], dict[str, list[str]]]:
 
 
 @pytest.fixture(scope="session")
-def spis(lab) -> Callable[[str], set[str]]:
-    """Return a function that lists the SPIs of all SAs in a node's kernel."""
-
-    def listed(node: str) -> set[str]:
-        return set(re.findall(r"spi (0x[0-9a-f]+)", lab.run(node, ["ip", "xfrm", "state"]).stdout))
-
-    return listed
-
-
-@pytest.fixture(scope="session")
 def settled(lab, until, holder, others, spis, answering, hardware) -> Callable[[], str]:
     """Return a function that awaits that one node alone has the addresses, keepalived on both, traffic on all paths."""
 

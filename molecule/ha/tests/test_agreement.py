@@ -36,8 +36,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_RAW, 112) as sender:
     sender.bind((own, 0))
     for _ in range(50):
         sender.sendto(message, (target, 0))
-        # The pace of a master that is in a hurry.
-        time.sleep(0.1)
+        time.sleep(0.1)  # the pace of a master that is in a hurry
 """
 
 

@@ -12,6 +12,7 @@ from ipaddress import ip_interface
 from typing import Any
 
 from ..errors import Problem
+from .allotting import allot
 from .gateway import Gateway
 from .phase1 import Phase1, address_family
 from .shunt import Shunt
@@ -185,21 +186,8 @@ def allot_if_ids(gateway: Gateway, previous: Mapping[str, int], taken: Set[int])
 
     `taken` are the numbers of links on the host that are not ours.
     """
-    written = {name: item.if_id for name, item in gateway.xfrm_interfaces.items() if item.if_id is not None}
-    allotted: dict[str, int] = dict(written)
-    used = set(written.values()) | set(taken) | set(_by_hand(gateway))
-    for name in sorted(gateway.xfrm_interfaces.keys() - written.keys()):
-        before = previous.get(name)
-        if before is not None and before not in used:
-            allotted[name] = before
-            used.add(before)
-    candidate = FIRST_ALLOTTED_IF_ID
-    for name in sorted(gateway.xfrm_interfaces.keys() - allotted.keys()):
-        while candidate in used:
-            candidate += 1
-        allotted[name] = candidate
-        used.add(candidate)
-    return allotted
+    written = {name: item.if_id for name, item in gateway.xfrm_interfaces.items()}
+    return allot(written, previous, {*taken, *_by_hand(gateway)}, first=FIRST_ALLOTTED_IF_ID)
 
 
 def _by_hand(gateway: Gateway) -> Iterator[int]:

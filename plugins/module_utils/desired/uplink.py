@@ -11,6 +11,7 @@ from ipaddress import ip_address
 
 from ..errors import Problem
 from . import kinds
+from .allotting import allot
 from .options import list_of, option
 from .phase1 import address_family
 from .xfrm_interface import XfrmInterface
@@ -82,17 +83,5 @@ def allot_tables(
     uplinks: Mapping[str, Uplink], previous: Mapping[str, int], interfaces: Mapping[str, XfrmInterface]
 ) -> dict[str, int]:
     """Return the table of every uplink: as written, else as allotted before, else the lowest number of ours that is free."""
-    allotted = {name: each.table for name, each in uplinks.items() if each.table is not None}
-    used = {*allotted.values(), *(route.table for each in interfaces.values() for route in each.routes)}
-    for name in sorted(uplinks.keys() - allotted.keys()):
-        before = previous.get(name)
-        if before is not None and before not in used:
-            allotted[name] = before
-            used.add(before)
-    candidate = FIRST_ALLOTTED_TABLE
-    for name in sorted(uplinks.keys() - allotted.keys()):
-        while candidate in used:
-            candidate += 1
-        allotted[name] = candidate
-        used.add(candidate)
-    return allotted
+    taken = {route.table for each in interfaces.values() for route in each.routes}
+    return allot({name: each.table for name, each in uplinks.items()}, previous, taken, first=FIRST_ALLOTTED_TABLE)

@@ -56,7 +56,7 @@ def seen(life: FakeLife, *moments: float) -> dict[float, bool]:
     """Have the link looked at at some moments; returns what will be seen then."""
     found: dict[float, bool] = {}
     for moment in moments:
-        life.at(moment, lambda moment=moment: found.update({moment: is_up(life.host)}))  # type: ignore[misc]
+        life.at(moment, lambda moment=moment: found.update({moment: is_up(life.host)}))  # type: ignore[misc]  # mypy cannot infer a default
     return found
 
 
@@ -104,7 +104,7 @@ def test_news_that_move_no_link_cost_no_look_of_the_engine(life: FakeLife, monke
 
 def test_a_tunnel_that_flaps_has_the_engine_look_once_a_second(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(100):
-        life.at(5.0 + number / 5, lambda number=number: (goes if number % 2 else comes)(life))  # type: ignore[misc]
+        life.at(5.0 + number / 5, lambda number=number: (goes if number % 2 else comes)(life))  # type: ignore[misc]  # mypy cannot infer a default
     life.at(25.0, lambda: comes(life))
     count = looks(life, monkeypatch)
     found = seen(life, 25.0 + SPACED_S)
