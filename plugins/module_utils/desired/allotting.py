@@ -9,14 +9,14 @@ from collections.abc import Mapping, Set
 
 
 def allot(
-    written: Mapping[str, int | None], previous: Mapping[str, int], taken: Set[int], *, first: int
+    written: Mapping[str, int | None], previous: Mapping[str, int], taken: Set[int | None], *, first: int
 ) -> dict[str, int]:
     """Return the number of every object, by name: as written, else as allotted before, else the lowest free one from `first` on.
 
     `taken` are the numbers of others, which nobody is allotted.
     """
     allotted = {name: number for name, number in written.items() if number is not None}
-    used = {*allotted.values(), *taken}
+    used: set[int | None] = {*allotted.values(), *taken}
     for name in sorted(written.keys() - allotted.keys()):
         before = previous.get(name)
         if before is not None and before not in used:
