@@ -157,8 +157,8 @@ class FakeLife:
 class _Happened:
     life: FakeLife
 
-    def descriptor(self) -> int:
-        return 1
+    def descriptors(self, *, firewall: bool) -> list[int]:
+        return [1, 3] if firewall else [1]
 
     def happened(self) -> set[str]:
         found = set(self.life.kernel)

@@ -110,7 +110,7 @@ class Agent:
     def _descriptors(self) -> list[int]:
         found = [self._around.charon_news.descriptor()] if self._scene.listens else []
         try:
-            found.append(self._around.kernel_news.descriptor())
+            found += self._around.kernel_news.descriptors(firewall=self._scene.uses_firewall)
         except IpsecError as error:
             self._trouble("kernel", str(error))
         return [each for each in found if each is not None]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Set
 from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
-from ..desired.rules import followed_names
+from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.host import Host
@@ -56,6 +56,8 @@ class Scene:
         self.following = Following(charon)
         # The host names whose addresses matter, to those or to the firewall.
         self.hosts: Set[str] = frozenset()
+        # Whether anything in nftables matters.
+        self.uses_firewall = False
 
     def read_overrides(self) -> bool:
         """Read what people have decided; returns whether that is anything new."""
@@ -92,6 +94,7 @@ class Scene:
             self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.tunnels.values() if each.name}
             self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
             self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
+            self.uses_firewall = uses_firewall(stored.gateway)
             self.following.read(stored.gateway)
             self._find_ways()
         self.read_addresses()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from ..artifacts import firewall as wanted_firewall
 from ..artifacts import owned_secrets, references, settings, takeover, tokens
+from ..desired.firewall import OURS
 from ..desired.xfrm_interface import ROUTE_PROTOCOL
 from ..drivers.calendar import SystemdCalendar
 from ..drivers.charon import ViciCharon
@@ -43,7 +44,7 @@ def serve(host: Host) -> None:
         around = Surroundings(
             charon=ViciCharon(uri, timeout=_PATIENCE_S),
             charon_news=ViciNews(uri, timeout=_PATIENCE_S),
-            kernel_news=Netlink(frozenset({ROUTE_PROTOCOL})),
+            kernel_news=Netlink(frozenset({ROUTE_PROTOCOL}), OURS),
             echoes=RawEchoes(),
             waking=Signals(),
             notify=SystemdNotify(),
