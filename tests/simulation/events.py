@@ -26,6 +26,8 @@ PATHS = (Path("wan0", "192.0.2.254", "192.0.2.10"), Path("wan1", "198.51.100.254
 DELAYS = (0.0, 0.01, 0.3, 1.0, 7.0, 20.0, 150.0)
 LOSSES = (0.0, 0.4, 0.8, 1.0)
 
+# Tunnels in no group, which this end sets up.
+ALONE = ("alone", "named")
 _DEAD = DeadPeer(10.0, 30.0, "restart")
 
 
@@ -64,6 +66,8 @@ def mixed_wish() -> Wanted:
         )
         for index, name in enumerate(members)
     }
+    tunnels["alone"] = Tunnel(persists=True, restart_on_gateway_change=True)
+    tunnels["named"] = Tunnel(persists=True, starts=True, name="named.example.net", dead_peer=_DEAD)
     return Wanted({group.name: group for group in groups}, tunnels)
 
 
@@ -102,7 +106,7 @@ def _works(world: World, tunnel: str, _choice: int) -> None:
 def _all_work(world: World, _tunnel: str, _choice: int) -> None:
     world.overrides.clear()
     for name in world.lines:
-        world.change(name, works=True, peer=True, address=True, loss=0.0, round_trip=0.02)
+        world.change(name, works=True, peer=True, refuses=False, address=True, loss=0.0, round_trip=0.02)
 
 
 def _none_works(world: World, _tunnel: str, _choice: int) -> None:
@@ -122,6 +126,11 @@ def _peer(world: World, tunnel: str, _choice: int) -> None:
     world.change(tunnel, peer=not world.lines[tunnel].peer)
 
 
+def _refuses(world: World, _tunnel: str, choice: int) -> None:
+    tunnel = ALONE[choice % len(ALONE)]
+    world.change(tunnel, refuses=not world.lines[tunnel].refuses)
+
+
 def _address(world: World, tunnel: str, _choice: int) -> None:
     world.change(tunnel, address=not world.lines[tunnel].address)
 
@@ -134,6 +143,11 @@ def _pending(world: World, tunnel: str, _choice: int) -> None:
     sa = world.sas[tunnel]
     sa.check_pending = sa.up and not sa.check_pending
     world.look()
+
+
+def _begins(world: World, _tunnel: str, choice: int) -> None:
+    """charon sets a tunnel up by itself, as after it was loaded, or its peer found dead."""
+    world.begin(ALONE[choice % len(ALONE)])
 
 
 def _path(world: World, tunnel: str, choice: int) -> None:
@@ -164,6 +178,16 @@ def _name(world: World, _tunnel: str, choice: int) -> None:
     answer = ((), ADDRESSES[:1], ADDRESSES[1:2], ADDRESSES[:2])[choice // 3 % 4]
     for _time in range(1 + choice % 3):
         world.resolve(named[choice % len(named)], *answer)
+        world.run(1.0)
+
+
+def _moves(world: World, _tunnel: str, choice: int) -> None:
+    """A name whose peer is known leads elsewhere from now on."""
+    named = {each.name: name for name, each in world.wanted.tunnels.items() if each.name}
+    host = list(named)[choice % len(named)]
+    peer = world.sas[named[host]].peer
+    for answer in (ADDRESSES, *(2 + choice % 2) * ([each for each in ADDRESSES if each != peer],)):
+        world.resolve(host, *answer)
         world.run(1.0)
 
 
@@ -207,4 +231,8 @@ EVENTS: tuple[Callable[[World, str, int], None], ...] = (
     _renewed,
     _name,
     _name,
+    _moves,
+    _path,
+    _refuses,
+    _begins,
 )

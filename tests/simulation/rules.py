@@ -14,6 +14,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.dec
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import PATIENCE_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.lifetimes import AGAIN_AFTER_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import ACTIVE, READY, STANDBY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.timing import CONNECT_WITHIN_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import AUTO, Action, Observation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
     Group,
@@ -42,6 +43,8 @@ class Rules:
     switches: int = 0
     ends: int = 0
     moves: int = 0
+    again: dict[str, float] = dataclasses.field(default_factory=dict)
+    repeated: int = 0
     told: dict[str, list[values.Resolved]] = dataclasses.field(default_factory=dict)
 
     def __call__(self, world: World, seen: Observation, decided: Decided) -> None:
@@ -86,6 +89,18 @@ class Rules:
         assert decided.state.roles.get(action.tunnel) != STANDBY, f"is on standby: {action}"
         assert seen.view(action.tunnel).usable, f"has no address: {action}"
         self.initiated[action.tunnel] = world.now
+        if "has failed" in action.reason:
+            self._repetition(world, seen, action)
+
+    def _repetition(self, world: World, seen: Observation, action: Action) -> None:
+        view = seen.view(action.tunnel)
+        assert seen.wanted.tunnel(action.tunnel).persists, f"it has a trap, or others see to it: {action}"
+        assert view.tried, f"nobody was setting it up: {action}"
+        assert not view.up, f"it is up: {action}"
+        assert not view.connecting, f"it is being set up: {action}"
+        assert world.now - self.again.get(action.tunnel, 0.0) > CONNECT_WITHIN_S / 2, f"too soon: {action}"
+        self.again[action.tunnel] = world.now
+        self.repeated += 1
 
     def _switch(self, world: World, seen: Observation, action: Action) -> None:
         group = seen.wanted.groups[action.group]

@@ -50,6 +50,7 @@ class Line:
     round_trip: float = 0.02
     address: bool = True
     peer: bool = True
+    refuses: bool = False
     path: Path | None = None
 
 
@@ -65,6 +66,7 @@ class Sa:
     source: str = ""
     born: float | None = None
     peer: str = ""
+    tried: bool = False
 
 
 @dataclass
@@ -154,6 +156,11 @@ class World:
         self._come_up(tunnel)
         self.look()
 
+    def begin(self, tunnel: str) -> None:
+        """Let charon set a tunnel up by itself."""
+        self._initiate(tunnel)
+        self.look()
+
     def resolve(self, name: str, *addresses: str) -> None:
         """Let the agent hear what a name service tells of a name."""
         self.names[name] = Resolved(addresses, self.now)
@@ -229,6 +236,7 @@ class World:
             sa.source if sa.up else "",
             sa.peer if sa.up else "",
             line.path,
+            sa.tried,
             sa.born,
         )
 
@@ -281,9 +289,11 @@ class World:
             # charon cannot resolve it, and does not try again.
             return
         sa.made += 1
-        sa.connecting = True
+        sa.connecting = sa.tried = True
         made = sa.made
-        if line.works and line.peer:
+        if line.works and line.peer and line.refuses:
+            self.at(self.now + IKE_S, lambda: self._refused(tunnel, made))
+        elif line.works and line.peer:
             self.at(self.now + IKE_S, lambda: self._set_up(tunnel, made))
         else:
             self.at(self.now + GIVES_UP_AFTER_S, lambda: self._given_up(tunnel, made))
@@ -291,6 +301,13 @@ class World:
     def _set_up(self, tunnel: str, made: int) -> None:
         if self.sas[tunnel].made == made and self.sas[tunnel].connecting:
             self._come_up(tunnel)
+            self.look()
+
+    def _refused(self, tunnel: str, made: int) -> None:
+        if self.sas[tunnel].made == made and self.sas[tunnel].connecting:
+            self._gone(tunnel, dead=True)
+            # charon makes no other attempt.
+            self.sas[tunnel].tried = True
             self.look()
 
     def _come_up(self, tunnel: str) -> None:
@@ -327,7 +344,14 @@ class World:
         news = False
         for name, line in self.lines.items():
             sa = self.sas[name]
-            if not sa.up and line.works and line.peer and line.address and roles.get(name) != STANDBY:
+            if (
+                not sa.up
+                and line.works
+                and line.peer
+                and not line.refuses
+                and line.address
+                and roles.get(name) != STANDBY
+            ):
                 passive = self.wanted.tunnel(name).responder_only
                 if passive or roles.get(name) == "active":
                     self._come_up(name)

@@ -8,13 +8,14 @@ A look is idempotent, so that whatever wakes it can wake it too often. Killed at
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import traceback
 from collections.abc import Sequence
 from typing import Callable
 
 from ..drivers.charon import DaemonHung, DaemonUnavailable
-from ..drivers.charon_news import CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
+from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
@@ -43,6 +44,7 @@ _SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
 _SAVE_REST = 200.0
 # So many tunnels that are being set up are looked at each second, and more of them less often.
 _FEW, _MANY_EVERY_S = 32, 5.0
+_HAPPENED = {GAVE_UP: "given_up", BEGAN: "began"}
 # charon is not asked again for so long after it has let the time for an answer pass.
 _HUNG_S = 10.0
 
@@ -83,7 +85,7 @@ class Agent:
         """Do the agent's work until it is asked to stop; tunnels and guard stay as they are."""
         notify, waking = self._around.notify, self._around.waking
         sweep_temporaries(self._host.files, [self._host.paths.agent_memory.rpartition("/")[0]])
-        # What the one before was about to put in force. Without a memory, what is in force is what is known.
+        # What the one before was about to put in force, if anything is known of it.
         if self._state.groups:
             self._quietly("roles", self._keep_roles)
         pause = self._look()
@@ -119,7 +121,7 @@ class Agent:
         """Look once at all that has happened or is due; returns for how long nothing more is."""
         began = self._now()
         self._hear()
-        if self._glance_due(began):
+        if began >= self._glanced + _GLANCE_S:
             self._glance(began)
         if self._naming.look(began, self._scene.hosts, self._scene.awaited()):
             self._mending.wanted(began)
@@ -139,9 +141,6 @@ class Agent:
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
 
-    def _glance_due(self, now: float) -> bool:
-        return now >= self._glanced + _GLANCE_S
-
     # What is heard and seen.
 
     def _hear(self) -> None:
@@ -159,7 +158,9 @@ class Agent:
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)
         news = self._around.charon_news
-        if self._scene.listens and now >= self._hung_until and (news.descriptor() is not None or self._glance_due(now)):
+        # One that is not there is looked for with each glance.
+        silent = news.descriptor() is None and now < self._glanced + _GLANCE_S
+        if self._scene.listens and now >= self._hung_until and not silent:
             try:
                 for each in news.heard():
                     self._note(each.kind, each.connection, now)
@@ -174,11 +175,13 @@ class Agent:
             self._mending.wanted(self._now())
 
     def _note(self, kind: str, connection: str, now: float) -> None:
-        if kind in (CAME, WENT, CHANGED):
+        if kind in (CAME, WENT, CHANGED, BEGAN):
             self._scene.following.heard(connection)
         if kind in (CAME, WENT):
             self._touched = None
             self._mending.heard(now)
+            # Where it begins, it does so before anybody listens.
+            self._remember("began", *(self._scene.persisting if kind == CAME else ()))
         elif connection not in self._scene.names:
             return
         elif kind == CHECKED:
@@ -187,10 +190,15 @@ class Agent:
             self._checks.pop(connection, None)
             if connection in self._state.suspicions:
                 self._touch(connection)
-        elif kind in (CHANGED, GAVE_UP):
+        elif kind in (CHANGED, BEGAN, GAVE_UP):
             self._touch(connection)
-            if kind == GAVE_UP:
-                self._happened[connection] = Happened(given_up=True)
+            if kind in _HAPPENED:
+                self._remember(_HAPPENED[kind], connection)
+
+    def _remember(self, what: str, *names: str) -> None:
+        """Have the next look know what has happened to these tunnels, beside what has before."""
+        for name in names:
+            self._happened[name] = dataclasses.replace(self._happened.get(name, Happened()), **{what: True})
 
     def _touch(self, *names: str) -> None:
         """Have the next look read these tunnels; None is all of them already."""
@@ -317,7 +325,7 @@ class Agent:
             self._touch(action.tunnel)
             if action.kind in (TERMINATE, RESTART, TRAP, END):
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
-                self._happened[action.tunnel] = Happened(given_up=found_dead, ended=True)
+                self._happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
         self._save()
 
     def _mend(self) -> None:

@@ -52,6 +52,8 @@ class Scene:
         self.calendars: Mapping[str, str] = {}
         # The tunnels that the agent has anything to do with.
         self.names: Set[str] = frozenset()
+        # Those of them that only an attempt of this end's brings up.
+        self.persisting: Set[str] = frozenset()
         # The links that go up and down with their tunnels, be these among those or not.
         self.following = Following(charon)
         # The host names whose addresses matter, to those or to the firewall.
@@ -89,10 +91,18 @@ class Scene:
             self.stored = stored
             wanted = wanted_of(stored.gateway.fallbacks, stored.gateway.phase1, stored.gateway.phase2)
             self.gateway, self.wanted, self._number = stored.gateway, wanted, stored.number
+            known = self.names
             members = {member for group in wanted.groups.values() for member in group.members}
             self.names = members | wanted.tunnels.keys()
             self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.tunnels.values() if each.name}
-            self.views = {name: self.views.get(name, View()) for name in sorted(self.names)}
+            self.persisting = frozenset(name for name, each in wanted.tunnels.items() if each.persists)
+            # Of what is new here nobody has heard how its first attempt went.
+            self.views = {
+                name: dataclasses.replace(self.views.get(name, View()), tried=name in self.persisting)
+                if name not in known
+                else self.views[name]
+                for name in sorted(self.names)
+            }
             self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
             self.uses_firewall = uses_firewall(stored.gateway)
             self.following.read(stored.gateway)

@@ -76,10 +76,11 @@ def _received(tree: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Happened:
-    """What has happened to a tunnel since the last look: its peer was given up, or we have ended it ourselves."""
+    """What has happened to a tunnel since the last look: its peer was given up, we have ended it ourselves, this end began anew."""
 
     given_up: bool = False
     ended: bool = False
+    began: bool = False
 
 
 _NOTHING = Happened()
@@ -105,6 +106,11 @@ def view_of(
         down = None
     elif down is None and (life.trying or happened.given_up or starts):
         down = now
+    tried = before is not None and before.tried
+    if life.up or (happened.ended and not happened.began):
+        tried = False
+    elif life.trying or happened.began:
+        tried = True
     return View(
         up=life.up,
         connecting=life.connecting,
@@ -115,6 +121,7 @@ def view_of(
         source=life.source,
         peer=life.peer,
         path=path,
+        tried=tried,
         born=None if life.age is None else now - life.age,
     )
 

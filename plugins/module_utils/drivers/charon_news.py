@@ -20,6 +20,8 @@ from .vici_session import DEFAULT_URI, DaemonHung, DaemonRefused, DaemonUnavaila
 CHANGED = "changed"
 # charon has begun to check whether the peer is there; and has heard from it.
 CHECKED, HEARD = "checked", "heard"
+# This end has begun to set an IKE SA up.
+BEGAN = "began"
 # The peer has not answered for as long as charon asks.
 GAVE_UP = "gave up"
 # charon is there again, or for the first time: whatever was known is old.
@@ -35,7 +37,7 @@ _SAID = (
     ("giving up after ", GAVE_UP),
     ("establishing IKE_SA failed, peer not responding", GAVE_UP),
     ("retransmit ", CHECKED),
-    ("initiating ", CHANGED),
+    ("initiating ", BEGAN),
     ("received ", CHANGED),
     ("unable to ", CHANGED),
 )

@@ -15,6 +15,7 @@ from .lifetimes import Ended, expired
 from .names import Named, follow_names
 from .paths import Followed, follow_paths
 from .peers import Suspicion, dead_peers
+from .refused import Refused, try_again
 from .standing import STANDBY, Standing, adopted, fresh
 from .timing import Clock
 from .values import END, PROBE, RESTART, TERMINATE, Action, Answer, Decision, Observation
@@ -34,6 +35,7 @@ class State:
     followed: Mapping[str, Followed] = dataclasses.field(default_factory=dict)
     ended: Mapping[str, Ended] = dataclasses.field(default_factory=dict)
     named: Mapping[str, Named] = dataclasses.field(default_factory=dict)
+    refused: Mapping[str, Refused] = dataclasses.field(default_factory=dict)
     decisions: tuple[Decision, ...] = ()
     # What saves looking at a group of which nothing is new.
     last: Observation | None = None
@@ -80,6 +82,9 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
         state.named, observation, busy, lambda tunnel: _on_standby(tunnel, groups), state.seed, clock
     )
     actions += moved
+    busy.update(each.tunnel for each in moved)
+    refused, again = try_again(state.refused, observation, busy, state.seed, clock)
+    actions += again
     told = [Decision(now, action) for action in actions if action.kind != PROBE]
     decided = State(
         state.seed,
@@ -88,6 +93,7 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
         followed,
         over,
         named,
+        refused,
         (*state.decisions, *told)[-REMEMBERED:] if told else state.decisions,
         observation.later(),
         wakes,

@@ -19,6 +19,7 @@ from .lifetimes import Ended
 from .names import Named
 from .paths import Followed
 from .peers import Suspicion
+from .refused import Refused
 from .standing import Attempts, Standing, Trial
 from .values import Action, Decision, Path
 from .wanted import Check, Group
@@ -50,6 +51,7 @@ def _state(raw: Mapping[str, Any]) -> State:
         followed={name: _followed(each) for name, each in raw["followed"].items()},
         ended={name: Ended(**each) for name, each in raw["ended"].items()},
         named={name: Named(**{**each, "known": tuple(each["known"])}) for name, each in raw["named"].items()},
+        refused={name: Refused(**each) for name, each in raw["refused"].items()},
         decisions=tuple(Decision(each["at"], _action(each["action"])) for each in raw["decisions"]),
     )
 

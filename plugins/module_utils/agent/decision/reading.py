@@ -23,7 +23,8 @@ def wanted_of(
     groups = {
         name: _group(each, connections[each.primary], own[each.primary]) for name, each in sorted(fallbacks.items())
     }
-    tunnels = {name: _tunnel(each) for name, each in sorted(connections.items())}
+    members = {member for group in groups.values() for member in group.members}
+    tunnels = {name: _tunnel(each, alone=name not in members) for name, each in sorted(connections.items())}
     return Wanted(groups, {name: each for name, each in tunnels.items() if each != Tunnel()})
 
 
@@ -64,7 +65,7 @@ def _check(each: Fallback, *, inside: bool) -> Check:
     )
 
 
-def _tunnel(connection: Phase1) -> Tunnel:
+def _tunnel(connection: Phase1, *, alone: bool) -> Tunnel:
     dpd = connection.dpd
     # charon itself knows the time with IKEv1; without one its own repetitions are what is wanted.
     enforced = connection.ike_version == 2 and dpd.enabled and dpd.timeout
@@ -74,4 +75,8 @@ def _tunnel(connection: Phase1) -> Tunnel:
     first = connection.first_address() or ""
     name = first if not connection.responder_only and first and address_family(first) is None else ""
     starts = bool(lifetime or name) and "start" in connection.start_type.split("_")
-    return Tunnel(connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts, name)
+    # A trap's next packet is another attempt, a fallback sees to its tunnels, and a number of attempts that was asked for is kept.
+    persists = alone and connection.start_type == "start" and connection.keyingtries == 0
+    return Tunnel(
+        connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts, persists, name
+    )

@@ -50,6 +50,7 @@ class View:
     initiation. A tunnel that waits for traffic or for its peer has none. `usable` says whether its own address is there.
     `path` is where it would go if it were set up now, `source` the address that its IKE SA has and `peer` that of its peer;
     `received` counts packets.
+    `tried` says that this end has begun to set it up, and that it has not come up since, nor was it ended.
     `born` is when its oldest IKE SA was established, None without one.
     """
 
@@ -63,6 +64,7 @@ class View:
     source: str = ""
     peer: str = ""
     path: Path | None = None
+    tried: bool = False
     # charon tells whole seconds of its age, so that two looks differ.
     born: float | None = dataclasses.field(default=None, compare=False)
 

@@ -88,6 +88,7 @@ class Tunnel:
 
     `lifetime` is after how many seconds an IKE SA ends whose end charon does not know, None where it does. `starts` says that
     it is set up again at once, whoever ends it; it is only told where the agent may end it.
+    `persists` says that nothing but an attempt of this end's brings it up, so that one that was refused is repeated.
     `name` is the host name that this end initiates to, empty where that is an address, or where it only responds.
     """
 
@@ -96,6 +97,7 @@ class Tunnel:
     restart_on_gateway_change: bool = False
     lifetime: float | None = None
     starts: bool = False
+    persists: bool = False
     name: str = ""
 
 

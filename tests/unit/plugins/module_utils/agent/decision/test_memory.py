@@ -25,7 +25,7 @@ def test_it_is_the_same_at_any_moment_of_a_walk() -> None:
     chance = random.Random("memory")  # noqa: S311  # the same walk every time
     world = mixed_world("memory")
     seen: set[str] = set()
-    for _number in range(600):
+    for _number in range(1200):
         happen(world, Event(*(chance.randrange(100) for _field in range(4))))
         kept = dataclasses.replace(world.state, last=None, wakes={})
         text = dump_state(world.state)
@@ -35,11 +35,12 @@ def test_it_is_the_same_at_any_moment_of_a_walk() -> None:
         seen |= {
             name for each in standings for name in ("trial", "search", "attempts", "health") if getattr(each, name)
         }
-        seen |= {name for name in ("suspicions", "followed", "named", "decisions") if getattr(kept, name)}
+        seen |= {name for name in ("suspicions", "followed", "named", "refused", "decisions") if getattr(kept, name)}
         seen |= {"other" for each in kept.followed.values() if each.other}
     # All that can be remembered was there to be remembered.
     assert seen == {
-        "trial", "search", "attempts", "health", "suspicions", "followed", "named", "decisions", "other",
+        "trial", "search", "attempts", "health", "suspicions", "followed", "named", "refused", "decisions",
+        "other",
     }  # fmt: skip
 
 

@@ -39,12 +39,13 @@ def test_a_walk_keeps_the_rules() -> None:
     assert len(rules.initiated) >= 10
     assert rules.ends > EVENTS / 1000
     assert rules.moves >= 1
+    assert rules.repeated >= 1
 
 
 ANY_EVENT = st.builds(
     Event,
-    kind=st.integers(0, 22),
-    tunnel=st.integers(0, 13),
+    kind=st.integers(0, 25),
+    tunnel=st.integers(0, 15),
     choice=st.integers(0, 11),
     delay=st.integers(0, 6),
 )
