@@ -56,6 +56,7 @@ class Rules:
                 self.broken.add(name)
             elif seen.view(group.primary).up:
                 self.broken.discard(name)
+            self._used(world, seen, group, decided)
         for action in decided.actions:
             assert action.kind in KINDS
             assert action.reason.strip(), f"without a reason: {action}"
@@ -121,6 +122,17 @@ class Rules:
             assert group.returns
             held = world.now - self.left.get(group.name, world.now)
             assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
+
+    def _used(self, world: World, seen: Observation, group: Group, decided: Decided) -> None:
+        """Whatever is up is used where the tunnel in use has been down for a while: traffic comes before all checks."""
+        active = decided.state.groups[group.name].active
+        view = seen.view(active)
+        down = view.down_since if view.down_since is not None or active == group.primary else 0.0
+        gone = not view.usable or (not view.up and down is not None and world.now - down >= PATIENCE_S)
+        allowed = {values.PRIMARY: (group.primary,), values.FALLBACK: group.fallbacks}
+        others = allowed.get(seen.overrides.get(group.name, AUTO), group.members)
+        up = [each for each in others if seen.view(each).up and seen.view(each).usable]
+        assert not (gone and up), f"{active} is down, and {up} would work"
 
     def _end(self, world: World, action: Action) -> None:
         born = world.sas[action.tunnel].born

@@ -79,6 +79,10 @@ class _Turn:
         self._heed_override()
         active, primary = self.standing.active, self.group.primary
         trouble = self._trouble(active) if active in self._allowed() else f"override is {self.standing.override}"
+        if trouble and not self.standing.alarmed:
+            # However long ago the last attempt was, what is kept ready is needed now.
+            self._become(attempts={})
+        self._become(alarmed=bool(trouble))
         if trouble:
             self._search(trouble)
         elif self.standing.override != AUTO or active == primary or not self._may_return():
@@ -195,6 +199,9 @@ class _Turn:
         """Find another tunnel for the traffic, or bring back the one that is in use."""
         candidates = self._candidates()
         taking_over = next((each for each in candidates if self._takes_over(each)), None)
+        if taking_over is None and self._carries_nothing():
+            # What is up is better than nothing, whatever old rounds of its check say; new ones may say it again.
+            taking_over = next((each for each in candidates if self._view(each).up and self._view(each).usable), None)
         if taking_over is not None:
             self._switch(taking_over, trouble)
         else:
@@ -213,12 +220,19 @@ class _Turn:
         view = self._view(member)
         return view.up and (view.usable if self.standing.override != AUTO else not self._trouble(member))
 
+    def _carries_nothing(self) -> bool:
+        """Say whether the tunnel in use is down, and not just being set up anew."""
+        view = self._view(self.standing.active)
+        return not view.usable or (not view.up and (view.down_since is None or self._long_down(view)))
+
     def _cycle(self, candidates: Iterable[str]) -> Sequence[str]:
         """Return what is worth being set up, the one in use at last; who is kept ready anyway is not among them."""
         active, view = self.standing.active, self._view(self.standing.active)
         others = [each for each in candidates if self._view(each).usable and not self._view(each).up]
         found = [each for each in others if not self.standing.kept_ready(each)]
-        if active in self._allowed() and view.usable and (view.up or not self.group.hot):
+        # Who has chosen a tunnel by hand has looked at it: while it is up it stays as it is.
+        anew = self.standing.override == AUTO if view.up else not self.group.hot
+        if active in self._allowed() and view.usable and anew:
             found.append(active)
         return found
 
@@ -245,6 +259,8 @@ class _Turn:
         if to == primary:
             by_itself = self.standing.override == AUTO
             self._become(left=None, returned=self.clock.now if by_itself else None)
+            if self.standing.health is not None and self.standing.health.failed:
+                self._become(health=checking.anew(self.standing.health, self.clock.now))
         elif before == primary:
             self._become(hold=self._hold_from_now(), left=self.clock.now, returned=None)
         self._act(SWITCH, to, reason, instead_of=before)

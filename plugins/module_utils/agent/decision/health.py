@@ -65,6 +65,11 @@ def step(check: Check, health: Health, answers: Iterable[Answer], *, due: bool, 
     return health
 
 
+def anew(health: Health, now: float) -> Health:
+    """Return the health of a primary of which old rounds say nothing any more; unless a calendar decides, it is checked at once."""
+    return dataclasses.replace(health, first=now, sent=None, rounds=(), streak=0, failed=False, heard=None)
+
+
 def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
     index = next((at for at, each in enumerate(health.rounds) if each.sequence == answer.sequence), None)
     if index is None or answer.address not in check.addresses:

@@ -44,7 +44,7 @@ class Standing:
 
     `left` is when the primary lost its place, `returned` when it got it back by itself; `hold` is how long it must be good
     for that, and `good_since` since when it is. `search` counts the trials since nothing works, `attempts` those to keep a
-    tunnel ready. `told` is the last note, so that what lasts is told once.
+    tunnel ready. `alarmed` says that the tunnel in use is in trouble. `told` is the last note, so that what lasts is told once.
     """
 
     group: Group
@@ -58,6 +58,7 @@ class Standing:
     search: Attempts | None = None
     attempts: Mapping[str, Attempts] = dataclasses.field(default_factory=dict)
     override: str = AUTO
+    alarmed: bool = False
     told: str = ""
 
     @property

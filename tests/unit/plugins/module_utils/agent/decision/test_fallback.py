@@ -353,3 +353,54 @@ def test_a_primary_that_only_responds_returns_when_its_peer_has_set_it_up() -> N
     world.set_up_by_peer("p")
     assert world.active("g") == "p"
     assert all(action.tunnel != "p" for _moment, action in world.told(INITIATE))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(Check(("10.2.0.1",), inside=True), id="every 5 min, from inside"),
+        pytest.param(Check(("192.0.2.1",)), id="every 5 min"),
+        pytest.param(Check(("192.0.2.1",), interval=None, retry_interval=10.0), id="by a calendar"),
+    ],
+)
+def test_a_primary_that_is_up_again_carries_the_traffic_where_the_fallback_dies_whatever_old_rounds_say(
+    check: Check,
+) -> None:
+    world = one_group(check=check, returns=False)
+    world.run(1)
+    world.change("p", works=False)
+    world.calendar("g")
+    world.run(3600)
+    assert world.active("g") == "f"
+    world.change("p", works=True)
+    world.change("f", works=False)
+    world.lose_sa("f", dead=True)
+    world.run(8)
+    assert world.active("g") == "p"
+    assert world.sas["p"].up
+    # It was not set up anew for that, and new rounds may fail it again.
+    before = len(world.done)
+    world.run(3600)
+    assert world.story()[before:] == []
+    world.change("p", loss=1.0)
+    world.change("f", works=True)
+    world.calendar("g")
+    world.run(3600)
+    assert world.active("g") == "f"
+
+
+def test_a_fallback_that_is_set_up_anew_for_a_moment_keeps_its_place_before_a_primary_that_does_not_answer() -> None:
+    world = one_group(check=OUTSIDE, hot=True)
+    world.run(10)
+    world.change("p", loss=1.0)
+    world.run(10)
+    assert world.active("g") == "f"
+    world.sas["f"].up = False
+    world.sas["f"].connecting = True
+    world.sas["f"].down_since = world.now
+    world.look()
+    world.run(1)
+    world.set_up_by_peer("f")
+    world.run(30)
+    assert world.story().count("switch f") == 1
+    assert "switch p" not in world.story()

@@ -82,3 +82,14 @@ def test_an_override_that_ends_a_trial_ends_what_was_tried() -> None:
         "initiate f", "note p", "terminate f",
     ]  # fmt: skip
     assert not world.sas["f"].connecting
+
+
+def test_a_primary_that_was_chosen_by_hand_is_not_set_up_anew_as_its_check_is_silent() -> None:
+    """Whoever chose it may know that it works, and that what is asked does not."""
+    world = one_group(check=Check(("192.0.2.1",), interval=1.0))
+    world.run(10)
+    world.override("g", PRIMARY)
+    world.change("p", loss=1.0)
+    world.run(3600)
+    assert world.active("g") == "p"
+    assert not any(each.startswith(("restart", "terminate")) for each in world.story())
