@@ -9,14 +9,16 @@ Nothing here waits for a peer: charon is told what to do, and what comes of it i
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from ..apply.restore import Restored, restore
-from ..drivers.charon import Charon, DaemonRefused
+from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
+from ..errors import IpsecError
 from ..observed.values import Stored
-from .decision.values import END, INITIATE, RESTART, TERMINATE, TRAP, Action, Answer
+from .decision.values import END, INITIATE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
@@ -42,23 +44,16 @@ class Acting:
         self._echoes.ask(self._asked.requests(rounds, ways))
 
     def tell_charon(self, action: Action) -> str:
-        """Carry out one decision at charon; returns why it refused, or nothing. Raises `DaemonUnavailable`."""
+        """Carry out one decision at charon; returns why that has failed, or nothing. Raises `DaemonHung`."""
         try:
-            if action.older_than and self._ids(action.tunnel) and not self._over(action):
-                # Its peer has renewed it at the last moment.
-                return ""
-            if action.kind in (TERMINATE, RESTART, TRAP):
-                self._end(action.tunnel)
-            if action.kind == END:
-                self._end_over(action)
-            if action.kind in (INITIATE, RESTART):
-                for child in self._children(action.tunnel):
-                    self._charon.initiate(ike=action.tunnel, child=child, timeout_ms=-1)
-            elif action.kind == TRAP:
-                for child in self._children(action.tunnel):
-                    self._charon.install(ike=action.tunnel, child=child)
-        except DaemonRefused as refused:
-            return str(refused)
+            self._carry_out(action)
+        except DaemonHung:
+            raise
+        except DaemonUnavailable:
+            # It has gone, and its tunnels with it; what comes back with it is seen, and decided about, anew.
+            return ""
+        except IpsecError as error:
+            return str(error)
         return ""
 
     def mend(self, known: Stored | None, *, daemon_hangs: bool, names: Mapping[str, tuple[str, ...]]) -> Restored:
@@ -76,6 +71,21 @@ class Acting:
             known=known,
             names=names,
         )
+
+    def _carry_out(self, action: Action) -> None:
+        if action.older_than and self._ids(action.tunnel) and not self._over(action):
+            # Its peer has renewed it at the last moment.
+            return
+        if action.kind in (TERMINATE, RESTART, TRAP):
+            self._end(action.tunnel)
+        if action.kind == END:
+            self._end_over(action)
+        if action.kind in (INITIATE, RESTART):
+            for child in self._children(action.tunnel):
+                self._charon.initiate(ike=action.tunnel, child=child, timeout_ms=-1)
+        elif action.kind == TRAP:
+            for child in self._children(action.tunnel):
+                self._charon.install(ike=action.tunnel, child=child)
 
     def _children(self, tunnel: str) -> list[str]:
         return sorted(self._charon.connections([tunnel]).get(tunnel, {}).get("children", {}))
@@ -107,6 +117,18 @@ class Acting:
         return {str(tree.get("uniqueid", "")) for _name, tree in self._charon.sas([tunnel])}
 
 
-def at_charon(actions: Iterable[Action]) -> list[Action]:
-    """Return the decisions that charon is told of, in their order."""
-    return [each for each in actions if each.kind in (INITIATE, TERMINATE, RESTART, TRAP, END)]
+def still_to_do(pending: Sequence[Action], actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Return what charon is to be told of after these decisions, one thing for each tunnel: the last one counts.
+
+    charon may have been away, or another run may hold what must be done first, so that decisions wait for each other.
+    """
+    found = {each.tunnel: each for each in pending}
+    for action in actions:
+        if action.kind == SWITCH:
+            # It is in use again before it was ended.
+            found.pop(action.tunnel, None)
+        elif action.kind in (INITIATE, TERMINATE, RESTART, TRAP, END):
+            before = found.pop(action.tunnel, None)
+            anew = action.kind == INITIATE and before is not None and before.kind != INITIATE
+            found[action.tunnel] = dataclasses.replace(action, kind=RESTART) if anew else action
+    return tuple(found.values())

@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Callable
 
-from ..drivers.charon import DaemonHung, DaemonUnavailable
+from ..drivers.charon import DaemonHung
 from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
@@ -22,7 +22,7 @@ from ..drivers.host import Host
 from ..drivers.netlink import ADDRESS, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
-from .acting import Acting, at_charon
+from .acting import Acting, still_to_do
 from .agenda import Agenda
 from .decision.decide import decide
 from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
@@ -63,6 +63,8 @@ class Agent:
         self._state = memory.state
         self._roles = read_roles(host)
         self._pending: tuple[Action, ...] = memory.pending
+        # Whether traffic goes where it shall, as far as the engine can have it.
+        self._moved = False
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._naming = Naming(around.lookups)
@@ -290,38 +292,35 @@ class Agent:
             self._well("echoes")
 
     def _act(self, actions: Sequence[Action]) -> None:
-        self._pending = (*self._pending, *at_charon(actions))
+        self._pending = still_to_do(self._pending, actions)
         if actions:
             self._telling.decided(actions)
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
         self._quietly("roles", self._keep_roles)
         if any(each.kind == SWITCH for each in actions):
+            self._moved = False
             self._mending.wanted(self._now())
             self._mend()
-        if self._pending and self._now() >= self._hung_until:
-            self._tell_charon()
+        # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
+        due = [each for each in self._pending if self._moved or not each.carries]
+        if due and self._now() >= self._hung_until:
+            self._tell_charon(due)
 
     def _keep_roles(self) -> None:
         if write_roles(self._host, self._state):
             self._mending.wanted(self._now())
 
-    def _tell_charon(self) -> None:
-        while self._pending:
-            action = self._pending[0]
+    def _tell_charon(self, due: Sequence[Action]) -> None:
+        for action in due:
             try:
                 refused = self._acting.tell_charon(action)
             except DaemonHung as error:
                 self._hung(error)
                 return
-            except DaemonUnavailable:
-                # It has gone, and its tunnels with it; what comes back with it is seen, and decided about, anew.
-                refused = ""
-            except IpsecError as error:
-                refused = str(error)
             if refused:
                 self._telling.trouble(refused)
-            self._pending = self._pending[1:]
+            self._pending = tuple(each for each in self._pending if each is not action)
             self._touch(action.tunnel)
             if action.kind in (TERMINATE, RESTART, TRAP, END):
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
@@ -335,6 +334,7 @@ class Agent:
         try:
             hangs = now < self._hung_until
             done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=self._naming.held())
+            self._moved = True
             self._scene.adopt(done.stored)
             self._scene.following.acted(done.steps)
             changed, failures = bool(done.steps), list(done.failures)

@@ -254,6 +254,7 @@ class _Turn:
 
     def _switch(self, to: str, reason: str) -> None:
         before, primary = self.standing.active, self.group.primary
+        carries = not self._trouble(before)
         if self.standing.trial is not None and self.standing.trial.tunnel != to:
             self._end_trial(f"{to} takes over")
         if to == primary:
@@ -267,7 +268,7 @@ class _Turn:
         self._become(active=to, trial=None, search=None, told="", attempts={})
         if not self.standing.kept_ready(before) or (before == primary and not self.group.hot):
             # Where it is kept ready it is set up anew: what it was set up with has failed.
-            self._terminate(before, f"{to} has taken its place: {reason}")
+            self._terminate(before, f"{to} has taken its place: {reason}", carries=carries)
 
     def _hold_from_now(self) -> float:
         """Return how long the primary must be good to return: twice as long if it has just returned in vain."""
@@ -298,10 +299,10 @@ class _Turn:
             # Whatever is seen of it yet: what was begun must not come up later.
             self._act(TERMINATE, trial.tunnel, why)
 
-    def _terminate(self, tunnel: str, reason: str) -> None:
+    def _terminate(self, tunnel: str, reason: str, *, carries: bool) -> None:
         view = self._view(tunnel)
         if view.up or view.connecting:
-            self._act(TERMINATE, tunnel, reason)
+            self._act(TERMINATE, tunnel, reason, carries=carries)
 
     def _keep_ready(self) -> None:
         """Bring up what shall be up and is not, less and less often."""

@@ -1,15 +1,24 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What charon is told about IKE SAs whose time is over: those end, and no others."""
+"""What charon is told, once for each tunnel; and of IKE SAs whose time is over that those end, and no others."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting import Acting
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import END, RESTART, Action
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting import Acting, still_to_do
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
+    END,
+    INITIATE,
+    NOTE,
+    PROBE,
+    RESTART,
+    SWITCH,
+    TERMINATE,
+    Action,
+)
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost
@@ -69,3 +78,27 @@ def test_what_was_ended_before_a_kill_is_set_up_after_it(charon: Aged) -> None:
     assert told(charon, RESTART) == []
     charon.ages = (0,)
     assert len(charon.sas()) == 1
+
+
+def act(kind: str, tunnel: str = "rome", **more: Any) -> Action:
+    return Action(kind, tunnel, "because", **more)
+
+
+@pytest.mark.parametrize(
+    ("pending", "actions", "left"),
+    [
+        pytest.param(
+            [act(TERMINATE, "paris")], [act(INITIATE)], [act(TERMINATE, "paris"), act(INITIATE)], id="of others"
+        ),
+        pytest.param([act(INITIATE)], [act(INITIATE), act(INITIATE)], [act(INITIATE)], id="the same"),
+        pytest.param([act(INITIATE)], [act(TERMINATE)], [act(TERMINATE)], id="the last one counts"),
+        pytest.param([act(TERMINATE)], [act(INITIATE)], [act(RESTART)], id="ended, and set up anew"),
+        pytest.param([act(RESTART)], [act(INITIATE)], [act(RESTART)], id="anew stays anew"),
+        pytest.param([act(TERMINATE, carries=True)], [act(SWITCH)], [], id="in use again"),
+        pytest.param([act(TERMINATE)], [act(NOTE), act(PROBE)], [act(TERMINATE)], id="nothing to do"),
+    ],
+)
+def test_what_waits_is_one_thing_for_each_tunnel(
+    pending: list[Action], actions: list[Action], left: list[Action]
+) -> None:
+    assert still_to_do(pending, actions) == tuple(left)

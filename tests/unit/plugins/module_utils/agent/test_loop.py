@@ -46,6 +46,10 @@ def cut(life: FakeLife, *, at: float = CUT_AT, until: float = 1e9) -> None:
     life.at(until, lambda: setattr(life.echoes.ways["wan0"], "cut", False))
 
 
+def kill() -> None:
+    raise Killed
+
+
 def in_use(host: FakeHost) -> str:
     found = host.files.read(host.paths.roles)
     return "" if found is None else str(json.loads(found.content).get("site", ""))
@@ -94,6 +98,35 @@ def test_a_switch_is_made_when_a_run_has_let_go_of_the_lock(life: FakeLife) -> N
     assert in_use(life.host) == "rome"
     assert sorted(name for name, _tree in life.host.charon.sas()) == ["rome"]
     assert not any("lock" in text for text in life.said)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_the_fallback_that_works_ends_after_its_traffic_has_gone_elsewhere(life: FakeLife, locked: bool) -> None:
+    """The primary returns while a run holds the lock, so that the routes do not move yet."""
+    up: list[list[str]] = []
+    cut(life, until=20.0)
+    if locked:
+        life.at(22.0, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
+        life.at(50.0, lambda: setattr(life.host.files, "locked_by", None))
+    for moment in (21.0, 40.0, 55.0):
+        life.at(moment, lambda: up.append(sorted(name for name, _tree in life.host.charon.sas())))
+    life.run()
+    assert up == [["rome"], ["paris", "rome"] if locked else ["paris"], ["paris"]]
+    assert in_use(life.host) == "paris"
+
+
+def test_what_is_killed_while_a_run_holds_the_lock_ends_no_tunnel_that_carries_traffic(life: FakeLife) -> None:
+    cut(life, until=20.0)
+    life.at(22.0, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
+    life.at(40.0, kill)
+    with pytest.raises(Killed):
+        life.run()
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["paris", "rome"]
+    life.run()
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["paris", "rome"]
+    life.host.files.locked_by = None
+    life.run()
+    assert sorted(name for name, _tree in life.host.charon.sas()) == ["paris"]
 
 
 def test_what_fails_is_told_once_and_does_not_spin(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
