@@ -13,7 +13,7 @@ from ..desired.gateway import Gateway
 from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, allot_if_ids, differs, dump_situation
 from ..desired.uplink import allot_tables
-from ..desired.xfrm_interface import GUARD_PRIORITY, ROUTE_PROTOCOL
+from ..desired.xfrm_interface import GUARD_PRIORITY, GUARD_SOURCES, ROUTE_PROTOCOL
 from ..drivers.host import Host
 from ..errors import DependencyMissing
 from ..observed.following import observe_carrying
@@ -121,7 +121,7 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
         observed = dataclasses.replace(observed, uplinks=dataclasses.replace(observed.uplinks, rules=rules))
     blocks = wanted.guard.blocks or any(each.plaintext_guard for each in observed.stored.gateway.phase2.values())
     if blocks or observed.stored.unfinished:
-        found = frozenset(host.kernel.blocked(GUARD_PRIORITY))
+        found = frozenset(host.kernel.blocked(GUARD_PRIORITY, GUARD_SOURCES.values()))
         observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed
