@@ -265,3 +265,21 @@ def test_networks_that_the_host_is_in_are_not_cut_off_by_a_larger_one(uplink: Up
     put_up(config([parent], [child], links))
     assert not uplink.leaves("192.1.0.1")
     assert uplink.leaves("192.0.2.9")
+
+
+@pytest.mark.root
+def test_a_policy_based_guard_lets_through_what_is_routed_into_an_interface(uplink: Uplink) -> None:
+    for line in (
+        "link add ipsec-paris type bridge",
+        "link set ipsec-paris up",
+        "route add 10.2.0.0/24 dev ipsec-paris",
+    ):
+        subprocess.run(["ip", *line.split()], check=True, timeout=10)
+    rome = {**ROME_LAN, "remote_networks": ["10.2.0.0/16"], "plaintext_guard": True}
+    put_up(config([PARIS, ROME], [PARIS_LAN, rome], [INTERFACE]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"into the interface", ("10.2.0.7", 9))
+    assert not uplink.leaves("10.2.7.7")
+    # Without the interface what went there is stopped as well.
+    subprocess.run("ip link delete ipsec-paris".split(), check=True, timeout=10)
+    assert not uplink.leaves("10.2.0.7")
