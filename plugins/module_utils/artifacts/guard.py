@@ -81,6 +81,13 @@ def guard(gateway: Gateway, situation: Situation) -> Guard:
     return Guard(found.routes, blocks)
 
 
+def still_stopped(gateway: Gateway, situation: Situation) -> Callable[[Selector], list[Range]]:
+    """Return what tells which addresses of a guarded network are really stopped."""
+    found = guarded_by(gateway)
+    spared = {family: Spared(gateway, situation, found, family) for family in (4, 6)}
+    return lambda network: spared[network.family].left([(network.low, network.high)])
+
+
 class Spared:
     """What is never stopped, of one family: endpoints of peers, and networks of this end within larger guarded ones.
 

@@ -75,6 +75,26 @@ def test_a_guard_that_would_cut_off_who_manages_the_host_is_refused_before_anyth
     apply(host, STRICT)
 
 
+@pytest.mark.parametrize(
+    ("client", "refused"),
+    [
+        pytest.param("10.1.0.5", False, id="this end's network"),
+        pytest.param("10.1.1.5", True, id="beside it"),
+        # The host of this test is in it.
+        pytest.param("192.0.2.9", False, id="a network that the host is in"),
+    ],
+)
+def test_who_manages_the_host_from_what_a_guard_leaves_out_is_not_cut_off(client: str, refused: bool) -> None:
+    host = wan_host()
+    host.managers = (Session(client, 51234, "10.1.0.1", 22),)
+    child = {**ROME_LAN, **ON, "remote_networks": ["10.0.0.0/8", "192.0.0.0/16"]}
+    if not refused:
+        assert "add guard block 10.0.0.0/16" in steps(apply(host, config([ROME], [child])))
+        return
+    with pytest.raises(ValidationError, match=rf"managed from {client}, which lies in 10\.0\.0\.0/8"):
+        apply(host, config([ROME], [child]))
+
+
 def test_who_manages_the_host_can_be_told() -> None:
     host = wan_host()
     with pytest.raises(ValidationError, match=r"managed from 10\.3\.0\.0/28"):
