@@ -20,7 +20,10 @@ from .selectors import Selector, selector_of
 
 
 class Endpoints:
-    """The addresses of all peers of a gateway, to be asked whether one of them lies in a network; names have none."""
+    """The addresses of all peers of a gateway, to be asked whether one of them lies in a network.
+
+    Names have none here: nobody is asked for what they stand for before a run, see `followed_names`.
+    """
 
     def __init__(self, phase1: Mapping[str, Phase1]) -> None:
         listed = {
