@@ -156,6 +156,7 @@ def test_without_a_guard_that_was_asked_for_nothing_is_in_nftables() -> None:
 
 
 Part = tuple[int, int]
+BASE = 10 << 24
 
 
 def _drawn(chance: random.Random) -> list[Part]:
@@ -169,9 +170,6 @@ def _written(parts: list[Part]) -> list[str]:
 
 def _holds(whole: Part, part: Part) -> bool:
     return whole[0] <= part[0] and part[1] <= whole[1]
-
-
-BASE = 10 << 24
 
 
 @dataclass(frozen=True)
@@ -220,8 +218,9 @@ class Drawn:
 def test_what_is_stopped_is_what_trying_each_address_leaves() -> None:
     chance = random.Random(7)  # noqa: S311  # the same examples every time
     for _each in range(500):
-        drawn = Drawn(*(_drawn(chance) for _kind in range(5)), chance.randrange(64))
-        for networks, routed in zip(drawn.found(), ([], drawn.routed), strict=True):
+        guarded, local, remote, routed, connected = (_drawn(chance) for _kind in range(5))
+        drawn = Drawn(guarded, local, remote, routed, connected, chance.randrange(64))
+        for networks, ways in zip(drawn.found(), ([], routed), strict=True):
             addresses = [int(address) - BASE for network in networks for address in ip_network(network)]
             assert len(addresses) == len(set(addresses))
-            assert set(addresses) == drawn.expected(routed), drawn
+            assert set(addresses) == drawn.expected(ways), drawn
