@@ -26,7 +26,10 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
     parse_gateway,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import GUARD_PRIORITY
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import (
+    GUARD_PRIORITY,
+    GUARD_SOURCES,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import IpRoute2, Kernel, KernelRefused
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.kernel import parse_connected, parse_guard_routes
@@ -71,7 +74,8 @@ def kernel(request: pytest.FixtureRequest) -> Kernel:
 
 
 def seen(kernel: Kernel) -> ObservedGuard:
-    return ObservedGuard(parse_guard_routes(kernel.routes(83)), frozenset(kernel.blocked(GUARD_PRIORITY)))
+    blocks = kernel.blocked(GUARD_PRIORITY, GUARD_SOURCES.values())
+    return ObservedGuard(parse_guard_routes(kernel.routes(83)), frozenset(blocks))
 
 
 def carry_out(kernel: Kernel, *steps: Step) -> None:
@@ -93,6 +97,18 @@ def test_what_is_there_already_is_refused(kernel: Kernel) -> None:
         carry_out(kernel, step)
         with pytest.raises(KernelRefused, match="File exists"):
             carry_out(kernel, step)
+
+
+def test_a_policy_for_any_source_of_somebody_elses_is_neither_ours_nor_in_our_way(kernel: Kernel) -> None:
+    selectors = [("10.2.0.0/24", "0.0.0.0/0"), ("10.4.0.1/32", "0.0.0.0/0"), ("2001:db8:2::/48", "::/0")]
+    theirs = [("dir", "out", "src", source, "dst", network) for network, source in selectors]
+    action = ("action", "block", "priority", str(GUARD_PRIORITY))
+    kernel.run([("xfrm", "policy", "add", *each, *action) for each in theirs])
+    assert seen(kernel) == ObservedGuard(blocks=frozenset())
+    first, _last = plan_guard(Guard(blocks=NETWORKS), seen(kernel))
+    carry_out(kernel, *first)
+    kernel.run([("xfrm", "policy", "delete", *each) for each in theirs])
+    assert seen(kernel) == ObservedGuard(blocks=NETWORKS)
 
 
 class Uplink:
@@ -249,3 +265,21 @@ def test_networks_that_the_host_is_in_are_not_cut_off_by_a_larger_one(uplink: Up
     put_up(config([parent], [child], links))
     assert not uplink.leaves("192.1.0.1")
     assert uplink.leaves("192.0.2.9")
+
+
+@pytest.mark.root
+def test_a_policy_based_guard_lets_through_what_is_routed_into_an_interface(uplink: Uplink) -> None:
+    for line in (
+        "link add ipsec-paris type bridge",
+        "link set ipsec-paris up",
+        "route add 10.2.0.0/24 dev ipsec-paris",
+    ):
+        subprocess.run(["ip", *line.split()], check=True, timeout=10)
+    rome = {**ROME_LAN, "remote_networks": ["10.2.0.0/16"], "plaintext_guard": True}
+    put_up(config([PARIS, ROME], [PARIS_LAN, rome], [INTERFACE]))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"into the interface", ("10.2.0.7", 9))
+    assert not uplink.leaves("10.2.7.7")
+    # Without the interface what went there is stopped as well.
+    subprocess.run("ip link delete ipsec-paris".split(), check=True, timeout=10)
+    assert not uplink.leaves("10.2.0.7")

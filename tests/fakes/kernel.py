@@ -10,7 +10,7 @@ the words of a refusal.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -91,9 +91,9 @@ class FakeKernel:
     def __init__(self, links: Mapping[str, FakeLink] | None = None) -> None:
         self.links = {"lo": FakeLink("", mtu=65536, up=True, addresses=["127.0.0.1/8", "::1/128"]), **(links or {})}
         self.batches: list[list[str]] = []
-        # Routes of ours that lead nowhere, by network, metric and protocol; and policies by network and priority.
+        # Routes of ours that lead nowhere, by network, metric and protocol; and policies by source, network and priority.
         self.unreachable: set[tuple[str, int, int]] = set()
-        self.blocks: set[tuple[str, int]] = set()
+        self.blocks: set[tuple[str, str, int]] = set()
         # The same in tables of their own, by network, metric, protocol and table.
         self.dead_ends: set[tuple[str, int, int, int]] = set()
         self.rules_there = FakeRules()
@@ -117,8 +117,8 @@ class FakeKernel:
     def rules(self, protocol: int) -> list[dict[str, Any]]:
         return self.rules_there.shown(protocol)
 
-    def blocked(self, priority: int) -> list[str]:
-        return sorted(network for network, of in self.blocks if of == priority)
+    def blocked(self, priority: int, sources: Collection[str]) -> list[str]:
+        return sorted(network for source, network, of in self.blocks if of == priority and source in sources)
 
     def default_routes(self) -> list[dict[str, Any]]:
         return [
@@ -175,10 +175,11 @@ class FakeKernel:
         self.unreachable ^= {entry}
 
     def _run_policy(self, verb: str, options: dict[str, str]) -> None:
-        there = [entry for entry in self.blocks if entry[0] == options["dst"]]
+        selector = (options["src"], options["dst"])
+        there = [entry for entry in self.blocks if entry[:2] == selector]
         if bool(there) == (verb == "add"):
             raise _Refusal(f"RTNETLINK answers: {'File exists' if verb == 'add' else 'No such file or directory'}")
-        self.blocks ^= {(options["dst"], int(options["priority"]))} if verb == "add" else set(there)
+        self.blocks ^= {(*selector, int(options["priority"]))} if verb == "add" else set(there)
 
     def _run_link(self, verb: str, name: str, rest: list[str]) -> None:
         if verb == "add":

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 
 from ..artifacts.values import Artifacts
 from ..desired.gateway import Gateway
-from ..desired.rules import followed_names, uses_firewall
+from ..desired.rules import followed_names, let_in_names, uses_firewall
 from ..desired.situation import Situation, allot_if_ids, differs, dump_situation
 from ..desired.uplink import allot_tables
-from ..desired.xfrm_interface import GUARD_PRIORITY, ROUTE_PROTOCOL
+from ..desired.xfrm_interface import GUARD_PRIORITY, GUARD_SOURCES, ROUTE_PROTOCOL
 from ..drivers.host import Host
 from ..errors import DependencyMissing
 from ..observed.following import observe_carrying
@@ -41,13 +41,14 @@ def situation_of(host: Host, observed: Observed, gateway: Gateway) -> Situation:
 def with_names(situation: Situation, gateway: Gateway, told: Mapping[str, tuple[str, ...]]) -> Situation:
     """Return the situation with the addresses of names that somebody has looked up, and keeps looking up.
 
-    Where all of them are told, the firewall lets in those and nobody else; else whoever was let in before as well.
+    Where all that it lets in are told, the firewall lets in those and nobody else; else whoever was let in before as well.
     """
     names = followed_names(gateway)
     if not told or not names:
         return situation
     known = {name: told.get(name) or situation.names.get(name, ()) for name in names}
-    return dataclasses.replace(situation, names=known, names_complete=all(told.get(name) for name in names))
+    complete = all(told.get(name) for name in let_in_names(gateway))
+    return dataclasses.replace(situation, names=known, names_complete=complete)
 
 
 def to_remember(gateway: Gateway, before: Situation, now: Situation) -> bool:
@@ -121,7 +122,7 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
         observed = dataclasses.replace(observed, uplinks=dataclasses.replace(observed.uplinks, rules=rules))
     blocks = wanted.guard.blocks or any(each.plaintext_guard for each in observed.stored.gateway.phase2.values())
     if blocks or observed.stored.unfinished:
-        found = frozenset(host.kernel.blocked(GUARD_PRIORITY))
+        found = frozenset(host.kernel.blocked(GUARD_PRIORITY, GUARD_SOURCES.values()))
         observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed

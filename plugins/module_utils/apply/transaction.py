@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 from ..artifacts.compute import artifacts
+from ..artifacts.guard import still_stopped
 from ..artifacts.releases import too_new, unmet, unmet_by_authorities, unmet_by_keys
 from ..artifacts.values import CONNECTIONS_FILE, Artifacts, TakenOver
 from ..desired.changes import changed_options
@@ -148,7 +149,7 @@ def _planned(
     observed = with_rules(host, wanted, observed)
     _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
-    _refuse_cut(host, complete, steps, demands)
+    _refuse_cut(host, complete, situation, steps, demands)
     _refuse_unmet(steps, wanted, observed)
     if not found:
         # What is taken over is in force already.
@@ -173,7 +174,7 @@ def _refuse_closed(wanted: Artifacts, observed: Observed) -> None:
         raise ValidationError(problems)
 
 
-def _refuse_cut(host: Host, gateway: Gateway, steps: Plan, demands: RunOptions) -> None:
+def _refuse_cut(host: Host, gateway: Gateway, situation: Situation, steps: Plan, demands: RunOptions) -> None:
     """Raise `ValidationError` where a guard that comes would stop answers to whoever manages the host."""
     if not any(step.layer in (GUARD, FIREWALL) and step.verb != "remove" for step in steps.steps):
         return
@@ -181,7 +182,8 @@ def _refuse_cut(host: Host, gateway: Gateway, steps: Plan, demands: RunOptions) 
         known = demands.management
         seen = () if known is not None else host.management.sessions()
         addresses = known if known is not None else tuple(sorted({each.client for each in seen}))
-        problems = list(managed_from(addresses, gateway.phase1, gateway.phase2))
+        stopped = still_stopped(gateway, situation)
+        problems = list(managed_from(addresses, gateway.phase1, gateway.phase2, stopped))
         if problems:
             raise ValidationError(problems)
 

@@ -16,8 +16,8 @@ from ..desired.gateway import Gateway
 from ..desired.selectors import ANY_PORT, Selector, selector_of
 from ..desired.shunt import PASS
 from ..desired.situation import Situation
-from .boxes import Box, disjoint, taken_out
-from .guard import guarded_by, spared
+from .boxes import Box, disjoint
+from .guard import Spared, guarded_by
 from .nft import ADDRESS, IFNAME, PORT, PROTOCOL, NftChain, NftRule, NftSet, NftTable, rule
 
 # Behind the host's own translation ("srcnat", at 100), which may choose another policy.
@@ -28,12 +28,14 @@ _WIDTH = {4: 32, 6: 128}
 
 def guard_table(gateway: Gateway, situation: Situation) -> NftTable:
     """Return the guard's part of our table."""
-    strict = guarded_by(gateway).strict
+    found = guarded_by(gateway)
+    strict = found.strict
     sets: dict[str, NftSet] = {}
     rules: list[NftRule] = []
     links = tuple((name,) for name in sorted(gateway.xfrm_interfaces))
     for family, ip in ((4, "ip"), (6, "ip6")):
-        ranges = taken_out([*strict[True][family], *strict[False][family]], spared(gateway, situation, family))
+        guarded = [*strict[True][family], *strict[False][family]]
+        ranges = Spared(gateway, situation, found, family).left(guarded) if guarded else []
         if not ranges:
             continue
         sets[f"guard{family}"] = NftSet((ADDRESS[family],), tuple((each,) for each in ranges))

@@ -10,7 +10,8 @@ nothing to do with tunnels.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Callable
 
 from ..errors import Problem
 from .phase1 import ANYONE, Phase1, address_family
@@ -19,7 +20,10 @@ from .selectors import Selector, selector_of
 
 
 class Endpoints:
-    """The addresses of all peers of a gateway, to be asked whether one of them lies in a network; names have none."""
+    """The addresses of all peers of a gateway, to be asked whether one of them lies in a network.
+
+    Names have none here: nobody is asked for what they stand for before a run, see `followed_names`.
+    """
 
     def __init__(self, phase1: Mapping[str, Phase1]) -> None:
         listed = {
@@ -87,17 +91,22 @@ def guard_problems(phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]) -
 
 
 def managed_from(
-    addresses: tuple[str, ...], phase1: Mapping[str, Phase1], phase2: Mapping[str, Phase2]
+    addresses: tuple[str, ...],
+    phase1: Mapping[str, Phase1],
+    phase2: Mapping[str, Phase2],
+    stopped: Callable[[Selector], Iterable[tuple[int, int]]],
 ) -> Iterator[Problem]:
-    """Yield the guards that would stop answers to those who manage the host."""
+    """Yield the guards that would stop answers to those who manage the host; `stopped` tells what is, of a guarded network."""
     spots = [selector_of(each) for each in addresses]
     endpoints = Endpoints(phase1)
     for _key, child in sorted(phase2.items()):
         if not child.plaintext_guard:
             continue
         for network in guarded_networks(child, phase1[child.phase1], endpoints):
-            for address, spot in zip(addresses, spots):
-                if spot.overlaps(network):
+            inside = [(address, spot) for address, spot in zip(addresses, spots) if spot.overlaps(network)]
+            left = list(stopped(network)) if inside else []
+            for address, spot in inside:
+                if any(low <= spot.high and spot.low <= high for low, high in left):
                     yield Problem(
                         child.where,
                         "plaintext_guard",

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .gateway import Gateway
-from .phase1 import address_family
+from .phase1 import Phase1, address_family
 
 
 def uses_firewall(gateway: Gateway) -> bool:
@@ -19,12 +21,19 @@ def uses_firewall(gateway: Gateway) -> bool:
     return any(each.firewall_rule for each in gateway.phase1.values()) or any(children) or any(allowed)
 
 
-def followed_names(gateway: Gateway) -> frozenset[str]:
+def let_in_names(gateway: Gateway) -> frozenset[str]:
     """Return the host names whose addresses the firewall lets in."""
+    return _names(each for each in gateway.phase1.values() if each.firewall_rule)
+
+
+def followed_names(gateway: Gateway) -> frozenset[str]:
+    """Return the host names whose addresses matter to rules and policies: the firewall lets them in, or no guard may stop them."""
+    if any(each.plaintext_guard for each in gateway.phase2.values()):
+        return _names(gateway.phase1.values())
+    return let_in_names(gateway)
+
+
+def _names(connections: Iterable[Phase1]) -> frozenset[str]:
     return frozenset(
-        endpoint
-        for each in gateway.phase1.values()
-        if each.firewall_rule
-        for endpoint in each.remote_endpoints
-        if address_family(endpoint) is None
+        endpoint for each in connections for endpoint in each.remote_endpoints if address_family(endpoint) is None
     )

@@ -28,13 +28,13 @@ class Situation:
     `addresses`: usable addresses by interface name (global scope; no tentative or failed ones), in the kernel's order; an
     interface that has none now keeps those that it had, see `after`. `default_interface`: name of the default route's
     interface by family (4, 6). `connected`: networks that the host itself is in. `mtus`: of interfaces by name. `names`:
-    addresses of the host names that the firewall lets in, as they were last told; `names_complete`: somebody keeps looking,
-    so that they have no others. `if_ids`: allotted numbers by XFRM interface name, `tables` by uplink. `own`: every address
-    by interface that the host can send from now, none of one link alone. `host_key`: this host's own key for hashes of
-    secrets. `interfaces`: those that the host has at this moment; None where nobody has looked. `present`: every
-    address that the host can send from now, of interfaces that are up; None the same. `in_use`: the phase 1 that carries
-    the traffic of a fallback, by the fallback's name, as the agent says; where it says nothing, that is the primary
-    (desired/roles.py).
+    addresses of the host names that the firewall lets in or a guard leaves alone, as they were last told; `names_complete`:
+    somebody keeps looking, so that those which it lets in have no others. `if_ids`: allotted numbers by XFRM interface name,
+    `tables` by uplink. `own`: every address by interface that the host can send from now, none of one link alone.
+    `host_key`: this host's own key for hashes of secrets. `interfaces`: those that the host has at this moment; None where
+    nobody has looked. `present`: every address that the host can send from now, of interfaces that are up; None the same.
+    `in_use`: the phase 1 that carries the traffic of a fallback, by the fallback's name, as the agent says; where it says
+    nothing, that is the primary (desired/roles.py).
     """
 
     host_key: bytes

@@ -26,6 +26,9 @@ ROUTE_PROTOCOL = 83
 # is behind all other routes and policies.
 GUARD_METRIC = 0xFFFFFFFF
 GUARD_PRIORITY = 4294967290
+# Any source, by family, in a way in which nobody else writes it. The kernel has one policy for each selector, and compares
+# what is behind a prefix too: charon, which writes 0.0.0.0/0, would take ours for its own, and with it away.
+GUARD_SOURCES = {4: "0.0.0.1/0", 6: "::1/0"}
 # What decides whether a link is up: nothing (`UP`), its connections with their traps (`FOLLOW`), their CHILD_SAs (`SA`).
 UP, FOLLOW, SA, DOWN = "up", "follow", "sa", "down"
 # Those by which a link goes up and down while nobody runs a playbook.

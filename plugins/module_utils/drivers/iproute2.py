@@ -9,13 +9,13 @@ import itertools
 import json
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from ..errors import DependencyMissing, IpsecError
 
 _TIMEOUT_S = 60.0
-_POLICY = re.compile(r"src \S+ dst (\S+) *")
+_POLICY = re.compile(r"src (\S+) dst (\S+) *")
 _SPECIAL = frozenset(" \t\n\r\"'#\\")
 _SIX = "-6"
 # What the kernel says where it has no rules of a family (EAFNOSUPPORT and EOPNOTSUPP: net/core/fib_rules.c, fib_nl_dumprule).
@@ -52,8 +52,11 @@ class Kernel(Protocol):
     def rules(self, protocol: int) -> list[dict[str, Any]]:
         """Return the rules with one protocol number, as `ip -j -N rule show` prints them; each with its family added."""
 
-    def blocked(self, priority: int) -> list[str]:
-        """Return the destinations of policies that block what goes out, of one priority; this kernel may have no policies."""
+    def blocked(self, priority: int, sources: Collection[str]) -> list[str]:
+        """Return the destinations of policies that block what goes out, of one priority and with one of these sources.
+
+        This kernel may have no policies.
+        """
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Carry out commands of ip(8) in order; stops at the first that fails and names it.
@@ -91,14 +94,14 @@ class IpRoute2:
             found += [{**rule, "family": family} for rule in shown if rule.get("protocol") == str(protocol)]
         return found
 
-    def blocked(self, priority: int) -> list[str]:
+    def blocked(self, priority: int, sources: Collection[str]) -> list[str]:
         """Return the destinations of policies that block what goes out; ip(8) has no JSON of them."""
         arguments = ["xfrm", "policy", "list", "dir", "out", "action", "block", "priority", str(priority)]
         done = _ip(arguments, "")
         if done.returncode != 0:
             raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
         found = (_POLICY.fullmatch(line) for line in done.stdout.splitlines())
-        return sorted(match.group(1) for match in found if match)
+        return sorted(match.group(2) for match in found if match and match.group(1) in sources)
 
     def run(self, commands: Sequence[Sequence[str]]) -> None:
         """Carry out commands in one `ip -batch`, or one for each of the parts that are about one family alone."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from ..artifacts.links import MAIN_TABLE
 from ..artifacts.values import Guard
-from ..desired.xfrm_interface import GUARD_METRIC, GUARD_PRIORITY, ROUTE_PROTOCOL
+from ..desired.xfrm_interface import GUARD_METRIC, GUARD_PRIORITY, GUARD_SOURCES, ROUTE_PROTOCOL
 from ..observed.values import ObservedGuard
 from .steps import GUARD, Step
 
@@ -34,7 +34,7 @@ def _route(verb: str, network: str) -> Step:
 
 
 def _block(verb: str, network: str) -> Step:
-    selector = ("dir", "out", "src", "::/0" if ":" in network else "0.0.0.0/0", "dst", network)
+    selector = ("dir", "out", "src", GUARD_SOURCES[6 if ":" in network else 4], "dst", network)
     more = ("action", "block", "priority", str(GUARD_PRIORITY)) if verb == "add" else ()
     return _step(verb, f"block {network}", ("xfrm", "policy", verb, *selector, *more))
 

@@ -256,6 +256,18 @@ def test_a_name_that_gets_an_address_has_its_tunnel_initiated_at_once(named: Fak
     assert "198.51.100.9" in repr(named.host.firewall.ruleset())
 
 
+def test_a_guard_leaves_alone_what_a_name_has_moved_to() -> None:
+    host = with_program(wan_host())
+    host.names.known = {NAME: ("10.3.0.0",)}
+    rome = {**ROME, "remote_endpoints": [NAME]}
+    apply(host, config([rome], [{**ROME_LAN, "plaintext_guard": True}]))
+    life = FakeLife(host, until=400.0)
+    life.lookups.known[NAME] = ("10.3.0.255",)
+    life.run()
+    blocked = sorted(network for _source, network, _priority in host.kernel.blocks)
+    assert (blocked[0], blocked[-1]) == ("10.3.0.0/25", "10.3.0.254/32")
+
+
 def test_a_silent_name_server_holds_nothing_up(named: FakeLife) -> None:
     named.lookups.silent.add(NAME)
     named.run()

@@ -16,7 +16,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.guarding i
     guarded_networks,
     managed_from,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.selectors import selector_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.selectors import Selector, selector_of
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import ValidationError
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
@@ -104,14 +104,36 @@ def test_endpoints_are_found_as_by_trying_each() -> None:
 
 def test_who_manages_the_host_from_a_guarded_network_is_told() -> None:
     gateway = parse_gateway(config([ROME], [{**ROME_LAN, **ON}]))
-    assert list(managed_from(("203.0.113.9", "2001:db8::5"), gateway.phase1, gateway.phase2)) == []
-    (told,) = [str(each) for each in managed_from(("10.3.0.77",), gateway.phase1, gateway.phase2)]
+    assert list(managed_from(("203.0.113.9", "2001:db8::5"), gateway.phase1, gateway.phase2, _all_of_it)) == []
+    (told,) = [str(each) for each in managed_from(("10.3.0.77",), gateway.phase1, gateway.phase2, _all_of_it)]
     assert told == (
         "phase2 rome/lan: plaintext_guard is True: this host is managed from 10.3.0.77, which lies in 10.3.0.0/24: without the "
         "tunnel its answers would be stopped. Manage it from elsewhere, set plaintext_guard: false, or say with management: [] "
         "that it is reached in another way"
     )
-    assert not list(managed_from(("10.2.0.7",), *_default()))
+    assert not list(managed_from(("10.2.0.7",), *_default(), _all_of_it))
+
+
+def _all_of_it(network: Selector) -> list[tuple[int, int]]:
+    return [(network.low, network.high)]
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("10.3.0.6", False),
+        ("10.3.0.7", True),
+        ("10.3.0.9", True),
+        ("10.3.0.10", False),
+        ("10.3.0.0/29", True),
+        ("10.3.0.0/30", False),
+    ],
+)
+def test_only_what_is_really_stopped_of_a_guarded_network_counts(address: str, told: bool) -> None:
+    gateway = parse_gateway(config([ROME], [{**ROME_LAN, **ON}]))
+    low = selector_of("10.3.0.7").low
+    found = managed_from((address,), gateway.phase1, gateway.phase2, lambda network: [(low, network.low + 9)])
+    assert bool(list(found)) == told
 
 
 def _default() -> tuple[Any, Any]:

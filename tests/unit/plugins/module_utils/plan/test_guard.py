@@ -31,10 +31,10 @@ def told(*steps: Step) -> list[tuple[str, str]]:
                      [("remove guard unreachable 10.2.0.0/24", ROUTE.format("delete"))], id="a route goes"),
         pytest.param(Guard(blocks=frozenset({V4})), ObservedGuard(blocks=frozenset()), [
             ("add guard block 10.2.0.0/24",
-             "xfrm policy add dir out src 0.0.0.0/0 dst 10.2.0.0/24 action block priority 4294967290"),
+             "xfrm policy add dir out src 0.0.0.1/0 dst 10.2.0.0/24 action block priority 4294967290"),
         ], [], id="a policy comes"),
         pytest.param(Guard(), ObservedGuard(blocks=frozenset({V6})), [], [
-            ("remove guard block 2001:db8:2::/64", "xfrm policy delete dir out src ::/0 dst 2001:db8:2::/64"),
+            ("remove guard block 2001:db8:2::/64", "xfrm policy delete dir out src ::1/0 dst 2001:db8:2::/64"),
         ], id="a policy goes"),
         pytest.param(Guard(blocks=frozenset({V4})), ObservedGuard(), [], [], id="nobody looked for policies"),
     ],
