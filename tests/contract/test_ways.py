@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.calendar import SystemdCalendar
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.calendar import NEVER, SystemdCalendar
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.ways import KernelWays, Way
 from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
 
@@ -47,7 +47,23 @@ def test_the_way_is_that_of_routes_and_rules() -> None:
 def test_a_calendar_comes_round_as_systemd_says() -> None:
     now = time.time()
     moments = SystemdCalendar().next(["*:*:00 UTC", "hourly", "2001-01-01", "hourly"])
-    assert moments.keys() == {"*:*:00 UTC", "hourly"}
+    assert moments.keys() == {"*:*:00 UTC", "hourly", "2001-01-01"}
+    assert moments["2001-01-01"] == NEVER
     assert 0 < moments["*:*:00 UTC"] - now <= 61
     assert dt.datetime.fromtimestamp(moments["hourly"]).minute == 0
     assert SystemdCalendar().next([]) == {}
+
+
+def test_one_that_is_not_understood_takes_no_answer_from_the_others() -> None:
+    moments = SystemdCalendar().next(["*-*-* *:00:00", "hourly", "each hour", "*:0/7"])
+    assert moments.keys() == {"*-*-* *:00:00", "hourly", "*:0/7"}
+    assert moments["hourly"] == moments["*-*-* *:00:00"]
+    assert dt.datetime.fromtimestamp(moments["*:0/7"]).minute % 7 == 0
+
+
+def test_without_systemd_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_argv: object, *, timeout: float) -> None:
+        assert timeout > 0
+
+    monkeypatch.setattr("ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.calendar.ask", absent)
+    assert SystemdCalendar().next(["hourly"]) == {}

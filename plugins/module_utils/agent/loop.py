@@ -31,7 +31,7 @@ from .mending import EVERY_S, Mending
 from .naming import Naming
 from .scene import Scene
 from .surroundings import Surroundings
-from .telling import Telling
+from .telling import Telling, summary
 from .views import Happened, known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
@@ -216,14 +216,15 @@ class Agent:
             self._quietly("generation", self._read)
             self._mending.heard(now)
             self._hastened = True
-        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch())
+        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch(), now)
+        self._quietly("calendar", lambda: self._agenda.reckon(now))
         self._touch(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
         if len(waiting) <= _FEW or now >= self._all_waiting + _MANY_EVERY_S:
             self._touch(*waiting)
             self._all_waiting = now
-        self._around.notify.status(self._status())
+        self._around.notify.status(summary(self._scene.names, self._state, self._troubles))
 
     def _read(self) -> None:
         self._scene.read()
@@ -373,14 +374,6 @@ class Agent:
             # Somebody has made the directory anew, and this service may write to the old one only; the next one may.
             self._ending |= isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EROFS
             raise
-
-    def _status(self) -> str:
-        groups = self._state.groups.values()
-        away = sum(each.active != each.group.primary for each in groups)
-        told = [f"{len(self._scene.names)} tunnels", f"{len(groups)} fallbacks"]
-        told += [f"{away} of these away from their primary"] if away else []
-        told += [f"trouble with {', '.join(sorted(self._troubles))}"] if self._troubles else []
-        return ", ".join(told)
 
     def _quietly(self, what: str, work: Callable[[], object]) -> None:
         """Do something whose failure is told once, and tried again with a later look."""
