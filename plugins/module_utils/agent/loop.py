@@ -153,10 +153,10 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
-        if kinds & {ADDRESS, ROUTE, RULE}:
-            self._scene.read_paths()
         if ADDRESS in kinds and self._scene.gateway.phase1:
             self._quietly("addresses", self._follow_addresses)
+        if kinds & {ADDRESS, ROUTE, RULE}:
+            self._scene.read_paths()
         news = self._around.charon_news
         # One that is not there is looked for with each glance.
         silent = news.descriptor() is None and now < self._glanced + _GLANCE_S

@@ -15,7 +15,8 @@ from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.host import Host
-from ..drivers.ways import Ways
+from ..drivers.ways import Asked, Ways
+from ..drivers.ways import Way as OutWay
 from ..observed.kernel import parse_addresses, parse_own
 from ..observed.read import read_stored
 from ..observed.values import Stored
@@ -139,20 +140,20 @@ class Scene:
     def read_paths(self) -> None:
         """Find out which way those tunnels would take that follow it."""
         followed = [name for name, each in self.wanted.tunnels.items() if each.restart_on_gateway_change]
-        self._paths = {name: self._path(self.gateway.phase1[name]) for name in followed}
+        asked = {name: self._asked(self.gateway.phase1[name]) for name in followed}
+        ways = self._routing.to({each for each in asked.values() if each[0]}) if asked else {}
+        self._paths = {name: _path(ways.get(each)) for name, each in asked.items()}
         for name, path in self._paths.items():
             if self.views[name].path != path:
                 self.views[name] = dataclasses.replace(self.views[name], path=path)
 
-    def _path(self, connection: Phase1) -> Path | None:
+    def _asked(self, connection: Phase1) -> Asked:
+        """Return where a tunnel goes and from which address of ours, if it is bound to one; empty is what nobody knows."""
         peer = connection.first_address() or ""
         # A name is looked up by charon, for each attempt; until then nobody knows which way to go.
         address = peer if address_family(peer) is not None else self._peers.get(connection.name, "")
-        if not address:
-            return None
         written = [entry for entry in connection.interfaces if address_family(entry) is not None]
-        found = self._routing.to(address, written[0] if len(written) == len(connection.interfaces) == 1 else "")
-        return None if found is None else Path(found.interface, found.gateway, found.source)
+        return address, written[0] if len(written) == len(connection.interfaces) == 1 else ""
 
     def refresh(
         self, names: Iterable[str] | None, state: State, now: float, happened: Mapping[str, Happened] | None = None
@@ -188,3 +189,7 @@ class Scene:
     def _find_ways(self) -> None:
         sources = {name: view.source for name, view in self.views.items()}
         self.ways = ways_of(self.gateway, self.gateway.fallbacks, sources) if self.wanted.groups else {}
+
+
+def _path(way: OutWay | None) -> Path | None:
+    return None if way is None else Path(way.interface, way.gateway, way.source)

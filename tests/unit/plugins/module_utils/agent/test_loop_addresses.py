@@ -1,0 +1,61 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The agent's loop in simulated time: addresses and ways are looked at when the kernel tells of them, and at little cost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, ROUTE
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
+from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife
+
+# Between two full looks, of which each reads everything.
+QUIET_AT = 40.0
+
+
+@pytest.fixture
+def life() -> FakeLife:
+    """Return a gateway with two tunnels that follow the way to their peers."""
+    host = with_program(wan_host())
+    both = [{**each, "restart_on_gateway_change": True} for each in (PARIS, ROME)]
+    apply(host, config(both, [PARIS_LAN, ROME_LAN], [{"name": "ipsec-paris"}]))
+    return FakeLife(host)
+
+
+def reads(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what is read of the kernel from now on, as it is read."""
+    found: list[str] = []
+    interfaces, to = life.host.kernel.interfaces, life.to
+
+    def noted(what: str, call: Any) -> Any:
+        def read(*arguments: Any) -> Any:
+            found.append(what)
+            return call(*arguments)
+
+        return read
+
+    monkeypatch.setattr(life.host.kernel, "interfaces", noted("addresses", interfaces))
+    monkeypatch.setattr(life, "to", noted("ways", to))
+    return found
+
+
+def test_all_ways_are_asked_for_at_once(life: FakeLife) -> None:
+    before: list[int] = []
+    life.at(QUIET_AT, lambda: before.append(len(life.routed)))
+    life.at(QUIET_AT, lambda: life.kernel.add(ROUTE))
+    life.at(QUIET_AT + 0.05, lambda: setattr(life, "until", 0.0))
+    life.run()
+    assert life.routed[before[0] :] == [frozenset({("198.51.100.2", ""), ("198.51.100.3", "")})]
+
+
+def test_addresses_come_before_ways(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = reads(life, monkeypatch)
+    life.at(QUIET_AT, found.clear)
+    life.at(QUIET_AT, lambda: life.kernel.add(ADDRESS))
+    life.at(QUIET_AT + 0.05, lambda: setattr(life, "until", 0.0))
+    life.run()
+    assert found == ["addresses", "ways"]
