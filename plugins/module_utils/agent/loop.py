@@ -19,7 +19,7 @@ from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD,
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
-from ..drivers.netlink import ADDRESS, ROUTE, RULE
+from ..drivers.netlink import ADDRESS, LINK, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, at_charon
@@ -31,6 +31,7 @@ from .mending import EVERY_S, Mending
 from .naming import Naming
 from .scene import Scene
 from .surroundings import Surroundings
+from .survey import Survey
 from .telling import Telling, summary
 from .views import Happened, known_down, remembered
 
@@ -65,6 +66,7 @@ class Agent:
         self._pending: tuple[Action, ...] = memory.pending
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
+        self._survey = Survey()
         self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
@@ -136,7 +138,7 @@ class Agent:
         rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
         # Whatever happens meanwhile is not lost: it is read after the rest.
         self._clock.pause(rest)
-        moments = [self._glanced + _GLANCE_S, self._mending.due, *self._checks.values()]
+        moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, *self._checks.values()]
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
@@ -153,10 +155,14 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
-        if ADDRESS in kinds and self._scene.gateway.phase1:
+        if ADDRESS in kinds:
+            self._survey.wanted(now)
+        elif kinds & {LINK, ROUTE, RULE}:
+            self._survey.heard(now)
+        if now >= self._survey.due:
             self._quietly("addresses", self._follow_addresses)
-        if kinds & {ADDRESS, ROUTE, RULE}:
             self._scene.read_paths()
+            self._survey.done(self._now())
         news = self._around.charon_news
         # One that is not there is looked for with each glance.
         silent = news.descriptor() is None and now < self._glanced + _GLANCE_S

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, ROUTE
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, LINK, ROUTE
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
 from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife
@@ -59,3 +59,34 @@ def test_addresses_come_before_ways(life: FakeLife, monkeypatch: pytest.MonkeyPa
     life.at(QUIET_AT + 0.05, lambda: setattr(life, "until", 0.0))
     life.run()
     assert found == ["addresses", "ways"]
+
+
+def test_an_interface_that_goes_down_puts_tunnels_on_standby_soon_where_links_change_all_the_time(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bound = {**PARIS, "interfaces": ["192.0.2.1"], "restart_on_gateway_change": True}
+    apply(life.host, config([bound], [PARIS_LAN], [{"name": "ipsec-paris"}]))
+    # News that come to nothing space full looks out, up to half a minute.
+    for tenth in range(100, int(10 * QUIET_AT)):
+        life.at(tenth / 10, lambda: life.kernel.add(LINK))
+    found = reads(life, monkeypatch)
+    spaced: list[int] = []
+    life.at(20.0, found.clear)
+    life.at(QUIET_AT, lambda: spaced.append(found.count("ways")))
+    up: list[list[str]] = []
+
+    def look() -> None:
+        up.append([name for name, _tree in life.host.charon.sas()])
+
+    def down() -> None:
+        look()
+        life.host.kernel.links["wan0"].up = False
+        life.kernel.add(LINK)
+
+    life.at(QUIET_AT + 0.5, down)
+    life.at(QUIET_AT + 1.7, look)
+    life.until = QUIET_AT + 2
+    life.run()
+    assert up == [["paris"], []]
+    # One a second, and those of full looks.
+    assert spaced[0] <= 24
