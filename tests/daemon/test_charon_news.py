@@ -94,6 +94,21 @@ def test_it_tells_what_becomes_of_a_tunnel(ends: tuple[CharonProcess, CharonProc
     news.stop()
 
 
+@pytest.mark.parametrize("what", [{"ike": "t"}, {"child": "lan"}])
+def test_any_request_is_told_as_a_check_is(ends: tuple[CharonProcess, CharonProcess], what: dict[str, str]) -> None:
+    _one, two = ends
+    news = ViciNews(two.uri)
+    # This end sends no checks.
+    with two.client() as charon:
+        charon.initiate(ike="t", child="lan", timeout_ms=5000)
+        news.heard()
+        charon.rekey(**what)
+        checked = told(news, News(CHECKED, "t"))
+        if News(HEARD, "t") not in checked[checked.index(News(CHECKED, "t")) :]:
+            told(news, News(HEARD, "t"))
+    news.stop()
+
+
 def test_it_tells_that_a_peer_is_dead_with_ikev1_too(ends: tuple[CharonProcess, CharonProcess]) -> None:
     one, two = ends
     for number, process in enumerate(ends, start=1):

@@ -29,6 +29,7 @@ from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Actio
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
+from .owed import Owed
 from .scene import Scene
 from .surroundings import Surroundings
 from .survey import Survey
@@ -37,8 +38,6 @@ from .views import Happened, known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
 _GLANCE_S = 1.0
-# A peer that is there answers a check of charon's within this time.
-_CHECK_ANSWERED_S = 1.0
 # After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
 _REST = 20.0
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
@@ -72,8 +71,7 @@ class Agent:
         self._due: frozenset[str] = frozenset()
         self._touched: set[str] | None = None
         self._happened: dict[str, Happened] = {}
-        # When to look at a tunnel whose peer is being checked.
-        self._checks: dict[str, float] = {}
+        self._owed = Owed()
         self._glanced = -_GLANCE_S
         self._all_waiting = 0.0
         self._save_again = 0.0
@@ -138,7 +136,7 @@ class Agent:
         rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
         # Whatever happens meanwhile is not lost: it is read after the rest.
         self._clock.pause(rest)
-        moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, *self._checks.values()]
+        moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, self._owed.next]
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
@@ -191,10 +189,12 @@ class Agent:
         elif connection not in self._scene.names:
             return
         elif kind == CHECKED:
-            self._checks.setdefault(connection, now + _CHECK_ANSWERED_S)
+            self._owed.asked(connection, now)
         elif kind == HEARD:
-            self._checks.pop(connection, None)
-            if connection in self._state.suspicions:
+            suspected = connection in self._state.suspicions
+            self._owed.heard(connection, now, again=suspected)
+            if suspected:
+                self._remember("heard", connection)
                 self._touch(connection)
         elif kind in (CHANGED, BEGAN, GAVE_UP):
             self._touch(connection)
@@ -239,10 +239,7 @@ class Agent:
 
     def _refresh(self) -> None:
         now = self._now()
-        due = [name for name, at in self._checks.items() if at <= now]
-        for name in due:
-            del self._checks[name]
-        self._touch(*due)
+        self._touch(*self._owed.due(now))
         if now < self._hung_until or self._touched == set():
             return
         try:

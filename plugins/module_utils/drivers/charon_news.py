@@ -18,7 +18,7 @@ from .vici_session import DEFAULT_URI, DaemonHung, DaemonRefused, DaemonUnavaila
 
 # Something about a tunnel is another than before.
 CHANGED = "changed"
-# charon has begun to check whether the peer is there; and has heard from it.
+# charon has sent the peer a request that it must answer, be it only to see whether it is there; and has heard from it.
 CHECKED, HEARD = "checked", "heard"
 # This end has begun to set an IKE SA up.
 BEGAN = "began"
@@ -33,6 +33,10 @@ _EVENTS = ("ike-updown", "ike-rekey", "ike-update", "child-updown", "child-rekey
 _LOG = "log"
 _SAID = (
     ("sending DPD request", CHECKED),
+    # Another request in its place, during which charon sends none.
+    ("generating CREATE_CHILD_SA request", CHECKED),
+    ("generating INFORMATIONAL request", CHECKED),
+    ("generating IKE_FOLLOWUP_KE request", CHECKED),
     ("parsed ", HEARD),
     ("giving up after ", GAVE_UP),
     ("establishing IKE_SA failed, peer not responding", GAVE_UP),
