@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
@@ -112,7 +113,7 @@ def test_a_silent_peer_is_dead_within_delay_and_timeout_with_ikev2(release: str,
 
 @each_release.EACH
 @pytest.mark.parametrize("what", [{"ike": "paris"}, {"child": "lan"}])
-def test_a_peer_that_falls_silent_while_keys_are_renewed_is_dead_as_soon(release: str, what: dict[str, str]) -> None:
+def test_a_peer_that_falls_silent_while_keys_are_renewed_is_dead_as_soon(release: str, what: dict[str, Any]) -> None:
     """charon repeats that request for 165 s, and sends no check meanwhile."""
     delay, timeout = 3, 5
     dpd = {"enabled": True, "delay": delay, "timeout": timeout, "action": "none"}

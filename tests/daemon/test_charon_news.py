@@ -95,7 +95,7 @@ def test_it_tells_what_becomes_of_a_tunnel(ends: tuple[CharonProcess, CharonProc
 
 
 @pytest.mark.parametrize("what", [{"ike": "t"}, {"child": "lan"}])
-def test_any_request_is_told_as_a_check_is(ends: tuple[CharonProcess, CharonProcess], what: dict[str, str]) -> None:
+def test_any_request_is_told_as_a_check_is(ends: tuple[CharonProcess, CharonProcess], what: dict[str, Any]) -> None:
     _one, two = ends
     news = ViciNews(two.uri)
     # This end sends no checks.
