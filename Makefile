@@ -35,6 +35,7 @@ prove:
 		tests/contract/test_firewall_generated.py
 	@SWANFLEET_SIMULATED=1000000 $$(dev/venv test)/bin/python -m pytest -q --durations=5 \
 		tests/unit/plugins/module_utils/agent/decision/test_walk.py
+	@dev/run daemon -- bench/agent hot-100ms hot-1s cold-1s many idle
 	@dev/mutate --sample 400
 
 roundtrip:

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,16 @@ CHECK = {
     # One cut follows the other, so that each return is in vain.
     "hold_down": 1, "hold_down_max": 1,
 }  # fmt: skip
+
+
+# What no figure may be beyond: the longest of the times, in seconds, and what an agent costs.
+BOUNDS: dict[str, dict[str, float]] = {
+    "hot-100ms": {"cut to route": 1.0},
+    "hot-1s": {"cut to route": 4.5},
+    "cold-1s": {"cut to tunnel up": 6.5},
+    "many": {"percent of a core": 10.0, "resident MB": 50.0},
+    "idle": {"percent of a core": 0.5},
+}
 
 
 class Watch:
@@ -189,17 +199,19 @@ def _summaries(interval: str, *, hot: bool) -> dict[str, Any]:
     return {name: summary(times) for name, times in switches(interval, hot=hot).items()}
 
 
-def main(arguments: Sequence[str], results: Path) -> int:
-    """Measure what is named, or all; print it and write agent.json."""
-    known: dict[str, Callable[[], dict[str, Any]]] = {
-        "hot-100ms": lambda: _summaries("100ms", hot=True),
-        "hot-1s": lambda: _summaries("1s", hot=True),
-        "cold-100ms": lambda: _summaries("100ms", hot=False),
-        "cold-1s": lambda: _summaries("1s", hot=False),
-        "many": lambda: load(MANY, "1s"),
-        "idle": lambda: load(10, "5m"),
-        "noise": lambda: {"10 ms late by": summary(noise())},
-    }
+def beyond(name: str, figures: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each figure of a measurement that is beyond its bound; of several times the longest counts."""
+    for what, bound in BOUNDS.get(name, {}).items():
+        figure = figures[what]["max"] if isinstance(figures[what], dict) else figures[what]
+        if figure > bound:
+            yield f"{name}: {what} is {figure:.3g}, and {bound:g} is the bound"
+
+
+def main(
+    arguments: Sequence[str], results: Path, measurements: Mapping[str, Callable[[], dict[str, Any]]] | None = None
+) -> int:
+    """Measure what is named, or all; print it and write agent.json. Returns 1 where a figure is beyond its bound."""
+    known = measurements if measurements is not None else _measurements()
     wanted = list(arguments) or list(known)
     if not known.keys() >= set(wanted):
         sys.stderr.write(f"what can be measured: {' '.join(known)}\n")
@@ -210,4 +222,18 @@ def main(arguments: Sequence[str], results: Path) -> int:
         found[name] = known[name]()
         (results / "agent.json").write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
         print(json.dumps({name: found[name]}, indent=2), flush=True)
-    return 0
+    told = [each for name, figures in found.items() for each in beyond(name, figures)]
+    sys.stderr.writelines(f"{each}\n" for each in told)
+    return 1 if told else 0
+
+
+def _measurements() -> Mapping[str, Callable[[], dict[str, Any]]]:
+    return {
+        "hot-100ms": lambda: _summaries("100ms", hot=True),
+        "hot-1s": lambda: _summaries("1s", hot=True),
+        "cold-100ms": lambda: _summaries("100ms", hot=False),
+        "cold-1s": lambda: _summaries("1s", hot=False),
+        "many": lambda: load(MANY, "1s"),
+        "idle": lambda: load(10, "5m"),
+        "noise": lambda: {"10 ms late by": summary(noise())},
+    }

@@ -79,6 +79,26 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
     assert {each["kind"] for each in host.explained("site")} == {"switch"}
 
 
+@each_release.EACH
+@pytest.mark.proves("S33", option="fallback.ping_address")
+def test_a_check_from_inside_goes_from_an_address_that_the_tunnel_takes(host: AgentHost) -> None:
+    host.here.inside("ip", "address", "delete", "10.1.0.1/32", "dev", "lo")
+    host.here.inside("ip", "link", "add", "lan", "type", "bridge")
+    host.here.inside("ip", "address", "add", "10.1.0.1/24", "dev", "lan")
+    host.here.inside("ip", "link", "set", "lan", "up")
+    # As by an XFRM interface, a route that names no source: the kernel would take the line's address, of which no policy is.
+    host.here.inside("ip", "route", "add", "10.2.0.0/16", "dev", "ipsec0", "table", "99")
+    host.here.inside("ip", "rule", "add", "pref", "99", "lookup", "99")
+    assert " src 192.0.2.1 " in host.here.inside("ip", "route", "get", "10.2.0.1")
+    cold(host, {**CHECKED, "ping_address": ["10.2.0.1"], "ping_fallback": False})
+    host.awaits(lambda: host.status()["fallbacks"][0]["check"] == "answered")
+    # Nothing to await: as many checks as would fail it.
+    time.sleep(1.5)
+    assert (host.status()["fallbacks"][0]["check"], host.in_use()) == ("answered", "paris")
+    host.cut("paris")
+    host.awaits(lambda: host.in_use() == "lyon" and host.up() == ["lyon"])
+
+
 def test_a_peer_that_is_dead_counts_without_any_check(host: AgentHost) -> None:
     dpd = {"enabled": True, "delay": 1, "timeout": 3, "action": "restart"}
     cold(host, UNCHECKED, dpd=dpd, init_type="start")

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
@@ -108,6 +109,26 @@ def test_a_silent_peer_is_dead_within_delay_and_timeout_with_ikev2(release: str,
             host.there.thaw()
         if action == "restart":
             host.awaits(lambda: "paris" in host.up())
+
+
+@each_release.EACH
+@pytest.mark.parametrize("what", [{"ike": "paris"}, {"child": "lan"}])
+def test_a_peer_that_falls_silent_while_keys_are_renewed_is_dead_as_soon(release: str, what: dict[str, Any]) -> None:
+    """charon repeats that request for 165 s, and sends no check meanwhile."""
+    delay, timeout = 3, 5
+    dpd = {"enabled": True, "delay": delay, "timeout": timeout, "action": "none"}
+    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root, two_lines(Path(root), release=release) as host:
+        answer(host.there)
+        host.apply(gateway(None, dpd=dpd, init_type="start"))
+        host.start()
+        host.awaits(lambda: "paris" in host.up())
+        host.cut("paris")
+        began = time.monotonic()
+        with host.here.client() as charon:
+            charon.rekey(**what)
+        host.awaits(lambda: [each["kind"] for each in host.explained("paris")] == ["terminate"], timeout=40)
+        assert timeout - 1 < time.monotonic() - began < delay + timeout + 2
+        assert "has not answered a request for 5 s" in host.explained("paris")[0]["reason"]
 
 
 def test_a_generation_that_cannot_be_read_forgets_nothing(host: AgentHost) -> None:

@@ -41,7 +41,7 @@ def ends(release: str) -> Iterator[tuple[CharonProcess, CharonProcess]]:
         yield pair
 
 
-def connection(number: int) -> dict[str, Any]:
+def connection(number: int, **more: Any) -> dict[str, Any]:
     child = {
         "local_ts": [f"10.{number}.0.0/24"],
         "remote_ts": [f"10.{3 - number}.0.0/24"],
@@ -50,7 +50,7 @@ def connection(number: int) -> dict[str, Any]:
     return {
         "version": "2", "local_addrs": [f"192.0.2.{number}"], "remote_addrs": [f"192.0.2.{3 - number}"], "mobike": "no",
         "proposals": ["aes256-sha256-curve25519"], "local": {"auth": "psk"}, "remote": {"auth": "psk"},
-        "dpd_delay": "1s" if number == 1 else "0s", "children": {"lan": child},
+        "dpd_delay": "1s" if number == 1 else "0s", "children": {"lan": child}, **more,
     }  # fmt: skip
 
 
@@ -92,6 +92,42 @@ def test_it_tells_what_becomes_of_a_tunnel(ends: tuple[CharonProcess, CharonProc
         charon.initiate(ike="t", child="lan", timeout_ms=-1)
         told(news, News(CHANGED, "t"))
     news.stop()
+
+
+@pytest.mark.parametrize("what", [{"ike": "t"}, {"child": "lan"}])
+def test_any_request_is_told_as_a_check_is(ends: tuple[CharonProcess, CharonProcess], what: dict[str, Any]) -> None:
+    _one, two = ends
+    news = ViciNews(two.uri)
+    # This end sends no checks.
+    with two.client() as charon:
+        news.heard()
+        charon.initiate(ike="t", child="lan", timeout_ms=5000)
+        told(news, News(CHANGED, "t"))
+        news.heard()
+        charon.rekey(**what)
+        # The request for new keys, before its answer; then comes another one, to delete what is old.
+        found = told(news, News(HEARD, "t"))
+        assert News(CHECKED, "t") in found[: found.index(News(HEARD, "t"))]
+    news.stop()
+
+
+def test_it_tells_that_a_peer_is_dead_with_ikev1_too(ends: tuple[CharonProcess, CharonProcess]) -> None:
+    one, two = ends
+    for number, process in enumerate(ends, start=1):
+        with process.client() as charon:
+            charon.load_connection("old", connection(number, version="1", dpd_timeout="2s"))
+            charon.unload_connection("t")
+    news = ViciNews(one.uri)
+    news.heard()
+    with one.client() as charon:
+        charon.initiate(ike="old", child="lan", timeout_ms=5000)
+    told(news, News(CHECKED, "old"))
+    two.freeze()
+    try:
+        told(news, News(GAVE_UP, "old"))
+    finally:
+        two.thaw()
+        news.stop()
 
 
 def test_it_tells_that_it_went_and_that_it_is_back(ends: tuple[CharonProcess, CharonProcess]) -> None:

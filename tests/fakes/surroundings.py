@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.loop import Agent
@@ -13,7 +13,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.surroundings
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.journal import INFO
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import STOP
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.ways import Way
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.ways import Asked, Way
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, FakeWay
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost
 
@@ -70,6 +70,7 @@ class FakeLife:
     newer: bool = False
     lookups: FakeLookups = field(default_factory=FakeLookups)
     way: Way | None = None
+    routed: list[frozenset[Asked]] = field(default_factory=list)
     waits: int = 0
     watchdog_s: float | None = None
 
@@ -148,9 +149,10 @@ class FakeLife:
         """Return nothing: no calendar comes round."""
         return dict.fromkeys(expressions, 1e12)
 
-    def to(self, address: str, source: str = "") -> Way | None:  # noqa: ARG002  # one way to all
-        """Return the way that there is."""
-        return self.way
+    def to(self, asked: Collection[Asked]) -> dict[Asked, Way]:
+        """Return the one way that there is, to all."""
+        self.routed.append(frozenset(asked))
+        return {} if self.way is None else dict.fromkeys(asked, self.way)
 
 
 @dataclass

@@ -19,7 +19,7 @@ from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD,
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
-from ..drivers.netlink import ADDRESS, ROUTE, RULE
+from ..drivers.netlink import ADDRESS, LINK, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, still_to_do
@@ -29,15 +29,15 @@ from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Actio
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
+from .owed import Owed
 from .scene import Scene
 from .surroundings import Surroundings
-from .telling import Telling
+from .survey import Survey
+from .telling import Telling, summary
 from .views import Happened, known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
 _GLANCE_S = 1.0
-# A peer that is there answers a check of charon's within this time.
-_CHECK_ANSWERED_S = 1.0
 # After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
 _REST = 20.0
 _SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
@@ -67,13 +67,13 @@ class Agent:
         self._moved = False
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
+        self._survey = Survey()
         self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
         self._touched: set[str] | None = None
         self._happened: dict[str, Happened] = {}
-        # When to look at a tunnel whose peer is being checked.
-        self._checks: dict[str, float] = {}
+        self._owed = Owed()
         self._glanced = -_GLANCE_S
         self._all_waiting = 0.0
         self._save_again = 0.0
@@ -138,7 +138,7 @@ class Agent:
         rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
         # Whatever happens meanwhile is not lost: it is read after the rest.
         self._clock.pause(rest)
-        moments = [self._glanced + _GLANCE_S, self._mending.due, *self._checks.values()]
+        moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, self._owed.next]
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
@@ -155,10 +155,14 @@ class Agent:
         if kinds:
             self._mending.heard(now)
             self._hastened = True
-        if kinds & {ADDRESS, ROUTE, RULE}:
-            self._scene.read_paths()
-        if ADDRESS in kinds and self._scene.gateway.phase1:
+        if ADDRESS in kinds:
+            self._survey.wanted(now)
+        elif kinds & {LINK, ROUTE, RULE}:
+            self._survey.heard(now)
+        if now >= self._survey.due:
             self._quietly("addresses", self._follow_addresses)
+            self._scene.read_paths()
+            self._survey.done(self._now())
         news = self._around.charon_news
         # One that is not there is looked for with each glance.
         silent = news.descriptor() is None and now < self._glanced + _GLANCE_S
@@ -187,10 +191,12 @@ class Agent:
         elif connection not in self._scene.names:
             return
         elif kind == CHECKED:
-            self._checks.setdefault(connection, now + _CHECK_ANSWERED_S)
+            self._owed.asked(connection, now)
         elif kind == HEARD:
-            self._checks.pop(connection, None)
-            if connection in self._state.suspicions:
+            suspected = connection in self._state.suspicions
+            self._owed.heard(connection, now, again=suspected)
+            if suspected:
+                self._remember("heard", connection)
                 self._touch(connection)
         elif kind in (CHANGED, BEGAN, GAVE_UP):
             self._touch(connection)
@@ -218,14 +224,15 @@ class Agent:
             self._quietly("generation", self._read)
             self._mending.heard(now)
             self._hastened = True
-        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch())
+        self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch(), now)
+        self._quietly("calendar", lambda: self._agenda.reckon(now))
         self._touch(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
         if len(waiting) <= _FEW or now >= self._all_waiting + _MANY_EVERY_S:
             self._touch(*waiting)
             self._all_waiting = now
-        self._around.notify.status(self._status())
+        self._around.notify.status(summary(self._scene.names, self._state, self._troubles))
 
     def _read(self) -> None:
         self._scene.read()
@@ -234,10 +241,7 @@ class Agent:
 
     def _refresh(self) -> None:
         now = self._now()
-        due = [name for name, at in self._checks.items() if at <= now]
-        for name in due:
-            del self._checks[name]
-        self._touch(*due)
+        self._touch(*self._owed.due(now))
         if now < self._hung_until or self._touched == set():
             return
         try:
@@ -373,14 +377,6 @@ class Agent:
             # Somebody has made the directory anew, and this service may write to the old one only; the next one may.
             self._ending |= isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EROFS
             raise
-
-    def _status(self) -> str:
-        groups = self._state.groups.values()
-        away = sum(each.active != each.group.primary for each in groups)
-        told = [f"{len(self._scene.names)} tunnels", f"{len(groups)} fallbacks"]
-        told += [f"{away} of these away from their primary"] if away else []
-        told += [f"trouble with {', '.join(sorted(self._troubles))}"] if self._troubles else []
-        return ", ".join(told)
 
     def _quietly(self, what: str, work: Callable[[], object]) -> None:
         """Do something whose failure is told once, and tried again with a later look."""

@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 
+from ..desired.check_sources import chooses_sources
 from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
@@ -15,9 +16,11 @@ from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
 from ..drivers.host import Host
-from ..drivers.ways import Ways
+from ..drivers.ways import Asked, Ways
+from ..drivers.ways import Way as OutWay
 from ..observed.kernel import parse_addresses, parse_own
 from ..observed.read import read_stored
+from ..observed.uplinks import parse_sources
 from ..observed.values import Stored
 from .decision.decide import State
 from .decision.reading import wanted_of
@@ -43,12 +46,14 @@ class Scene:
         self._charon = charon
         self._number: int | None = None
         self._usable: Mapping[str, bool] = {}
+        self._own: Mapping[str, tuple[str, ...]] = {}
+        self._chooses = False
         self.gateway = Gateway()
         self.stored: Stored | None = None
         self.wanted = Wanted()
         self.overrides: Mapping[str, str] = {}
         self.views: dict[str, View] = dict(views)
-        self.ways: Mapping[str, Way] = {}
+        self.ways: dict[str, Way] = {}
         self.calendars: Mapping[str, str] = {}
         # The tunnels that the agent has anything to do with.
         self.names: Set[str] = frozenset()
@@ -106,6 +111,8 @@ class Scene:
             self.calendars = calendars(stored.gateway.fallbacks, stored.gateway.schedules)
             self.uses_firewall = uses_firewall(stored.gateway)
             self.following.read(stored.gateway)
+            self._chooses = chooses_sources(stored.gateway)
+            self.ways = {}
             self._find_ways()
         self.read_addresses()
         self.read_paths()
@@ -119,13 +126,16 @@ class Scene:
     def read_addresses(self) -> bool:
         """Find out which tunnels have an address of their own on this host now; returns whether that has changed.
 
-        Raises `IpsecError`.
+        Checks go from other addresses then. Raises `IpsecError`.
         """
         before = self._usable
         bound = [name for name, each in self.gateway.phase1.items() if "any" not in each.interfaces]
         usable = dict.fromkeys(self.gateway.phase1, True)
-        if bound:
+        if bound or self._chooses:
             interfaces = self._host.kernel.interfaces()
+            own_before, self._own = self._own, parse_sources(interfaces)
+            if self._own != own_before:
+                self._find_ways()
             situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
             own = parse_own(interfaces)
             for name in bound:
@@ -139,20 +149,20 @@ class Scene:
     def read_paths(self) -> None:
         """Find out which way those tunnels would take that follow it."""
         followed = [name for name, each in self.wanted.tunnels.items() if each.restart_on_gateway_change]
-        self._paths = {name: self._path(self.gateway.phase1[name]) for name in followed}
+        asked = {name: self._asked(self.gateway.phase1[name]) for name in followed}
+        ways = self._routing.to({each for each in asked.values() if each[0]}) if asked else {}
+        self._paths = {name: _path(ways.get(each)) for name, each in asked.items()}
         for name, path in self._paths.items():
             if self.views[name].path != path:
                 self.views[name] = dataclasses.replace(self.views[name], path=path)
 
-    def _path(self, connection: Phase1) -> Path | None:
+    def _asked(self, connection: Phase1) -> Asked:
+        """Return where a tunnel goes and from which address of ours, if it is bound to one; empty is what nobody knows."""
         peer = connection.first_address() or ""
         # A name is looked up by charon, for each attempt; until then nobody knows which way to go.
         address = peer if address_family(peer) is not None else self._peers.get(connection.name, "")
-        if not address:
-            return None
         written = [entry for entry in connection.interfaces if address_family(entry) is not None]
-        found = self._routing.to(address, written[0] if len(written) == len(connection.interfaces) == 1 else "")
-        return None if found is None else Path(found.interface, found.gateway, found.source)
+        return address, written[0] if len(written) == len(connection.interfaces) == 1 else ""
 
     def refresh(
         self, names: Iterable[str] | None, state: State, now: float, happened: Mapping[str, Happened] | None = None
@@ -168,6 +178,7 @@ class Scene:
         except DaemonUnavailable:
             lives = {}
         roles = state.roles
+        before = {name: self.views[name].source for name in chosen if name in self.views}
         for name in chosen:
             life = lives.get(name, NO_LIFE)
             if life.up:
@@ -182,9 +193,15 @@ class Scene:
                 starts=active and "start" in self.gateway.phase1[name].start_type.split("_"),
                 path=self._paths.get(name),
             )
-        if names is None:
-            self._find_ways()
+        moved = {name for name, source in before.items() if source != self.views[name].source}
+        if moved:
+            self._find_ways(moved)
 
-    def _find_ways(self) -> None:
+    def _find_ways(self, primaries: Collection[str] | None = None) -> None:
+        """Find out by which ways checks go, all or those of some primaries: what these depend on has changed."""
         sources = {name: view.source for name, view in self.views.items()}
-        self.ways = ways_of(self.gateway, self.gateway.fallbacks, sources) if self.wanted.groups else {}
+        self.ways.update(ways_of(self.gateway, sources, self._own, primaries))
+
+
+def _path(way: OutWay | None) -> Path | None:
+    return None if way is None else Path(way.interface, way.gateway, way.source)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..drivers.host import Host
 from ..drivers.journal import INFO, NOTICE, WARNING, Journal
 from ..errors import IpsecError
+from .decision.decide import State
 from .decision.values import NOTE, PROBE, SWITCH, TRAP, Action
 
 # About 4,000 decisions; as many older ones are kept beside.
@@ -70,6 +71,17 @@ class Telling:
             self._host.files.replace(f"{path}.1", b"" if found is None else found.content, 0o600)
             self._host.files.remove(path)
             self._size = more
+
+
+def summary(tunnels: Collection[str], state: State, troubles: Iterable[str]) -> str:
+    """Return how it goes in a few words, for whoever looks at the service."""
+    groups = state.groups.values()
+    away = sum(each.active != each.group.primary for each in groups)
+    told = [f"{len(tunnels)} tunnels", f"{len(groups)} fallbacks"]
+    told += [f"{away} of these away from their primary"] if away else []
+    troubles = sorted(troubles)
+    told += [f"trouble with {', '.join(troubles)}"] if troubles else []
+    return ", ".join(told)
 
 
 def spoken(told: Mapping[str, Any]) -> str:

@@ -13,9 +13,11 @@ from typing import Any
 from ..observed.sas import live_sas
 from .decision.values import Path, View
 
-# Tasks that wait for an answer of the peer and do nothing but find out whether it is there (task_type_names); the second
-# is that of an initiator with MOBIKE, and does the same.
-_CHECKS = ("IKE_DPD", "IKE_MOBIKE")
+# Tasks that do nothing but find out whether the peer is there (task_type_names); the second is that of an initiator with
+# MOBIKE, and does the same. Whatever task of an IKE SA is active has a request in the air (task_manager_v2.c, initiate), and
+# while it waits for its answer charon sends no check.
+_CHECKS = frozenset(("IKE_DPD", "IKE_MOBIKE"))
+_ESTABLISHED = ("ESTABLISHED", "REKEYING")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Life:
     connecting: bool = False
     trying: bool = False
     check_pending: bool = False
+    request_pending: bool = False
     received: int = 0
     source: str = ""
     peer: str = ""
@@ -58,7 +61,8 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
         up=up,
         connecting=not up and any(setting_up),
         trying=not up and any(busy and tree.get("initiator") == "yes" for tree, busy in zip(trees, setting_up)),
-        check_pending=all(map(_checked, trees)),
+        check_pending=all(_waits(tree) for tree in trees) and any(_CHECKS & _waits(tree) for tree in trees),
+        request_pending=all(_waits(tree) for tree in trees) and not any(_CHECKS & _waits(tree) for tree in trees),
         received=sum(_received(tree) for tree in trees),
         source=str(used.get("local-host", "")),
         peer=str(used.get("remote-host", "")),
@@ -66,8 +70,9 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
     )
 
 
-def _checked(tree: Mapping[str, Any]) -> bool:
-    return tree.get("state") == "ESTABLISHED" and any(each in _CHECKS for each in tree.get("tasks-active", ()))
+def _waits(tree: Mapping[str, Any]) -> frozenset[str]:
+    """Return the tasks of an IKE SA that wait for its peer."""
+    return frozenset(tree.get("tasks-active", ()) if tree.get("state") in _ESTABLISHED else ())
 
 
 def _received(tree: Mapping[str, Any]) -> int:
@@ -76,11 +81,15 @@ def _received(tree: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Happened:
-    """What has happened to a tunnel since the last look: its peer was given up, we have ended it ourselves, this end began anew."""
+    """What has happened to a tunnel since the last look.
+
+    Its peer was given up, we have ended it ourselves, this end began anew, its peer was heard.
+    """
 
     given_up: bool = False
     ended: bool = False
     began: bool = False
+    heard: bool = False
 
 
 _NOTHING = Happened()
@@ -116,13 +125,15 @@ def view_of(
         connecting=life.connecting,
         usable=usable,
         down_since=down,
-        check_pending=life.check_pending,
+        # What waits now was asked after that, or is not the peer's fault.
+        check_pending=life.check_pending and not happened.heard,
         received=life.received,
         source=life.source,
         peer=life.peer,
         path=path,
         tried=tried,
         born=None if life.age is None else now - life.age,
+        request_pending=life.request_pending and not happened.heard,
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..desired.check_sources import sourceless
 from ..desired.gateway import Gateway
 from ..desired.roles import Resting, resting
 from ..desired.rules import uses_firewall
@@ -72,6 +73,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         f"this host has no interface {interface} now; its last known addresses are used for {_some('phase1', names)}"
         for interface, names in vanished(gateway, situation).items()
     )
+    warnings += sourceless(gateway, situation)
     held = credentials(gateway)
     rules, open_to_anyone = _firewall(gateway, situation)
     pools = pool_trees(gateway)

@@ -82,7 +82,9 @@ class Fallback:
         kinds.integer(1, 100), "How many of O(ping_address) must answer for a check to be answered.", default=1
     )
     ping_source: str | None = option(
-        kinds.ADDRESS, "Address of this host that checks are sent from; without it the way decides."
+        kinds.ADDRESS,
+        "Address of this host that checks are sent from; without it the way decides, and for addresses behind the tunnel"
+        " C(local_networks), of which one of this host's is taken.",
     )
     ping_interval: str | None = option(
         INTERVAL,
@@ -294,12 +296,13 @@ def _place(address: str, primary: Phase1, children: list[Phase2]) -> str:
         return _OUTSIDE
     for child in children:
         for network in map(selector_of, child.remote_networks):
-            if network.family and _takes_echoes(network) and asked.overlaps(network):
+            if network.family and takes_echoes(network) and asked.overlaps(network):
                 return _INSIDE
     # Where the peer's address is not known beforehand, whoever writes it down must know.
     unknown = len(known) < len(primary.remote_endpoints) or any(address_family(endpoint) is None for endpoint in known)
     return _OUTSIDE if unknown else ""
 
 
-def _takes_echoes(network: Selector) -> bool:
+def takes_echoes(network: Selector) -> bool:
+    """Say whether echo requests may be of a side of a selector."""
     return not network.limited or network.protocol in _ICMP

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -13,15 +14,22 @@ from typing import Protocol
 from .programs import ask
 
 _TIMEOUT_S = 10.0
+NEVER = math.inf
+# Each expression as it was asked for, which is told once where it is normal already.
+_ASKED = re.compile(r"(?:Original|Normalized) form: (.+)")
 # The second line is there where the first is not in UTC.
 _MOMENT = re.compile(r"(?:Next elapse|\(in UTC\)): \w+ (\d+-\d+-\d+ \d+:\d+:\d+) UTC")
+_NEVER = "Next elapse: never"
 
 
 class Calendar(Protocol):
     """The calendar of the host."""
 
     def next(self, expressions: Iterable[str]) -> dict[str, float]:
-        """Return when each expression comes round next, in seconds since 1970; without those that never do again."""
+        """Return when each expression comes round next, in seconds since 1970, or `NEVER`.
+
+        One that is not there has no answer now, and may have one later.
+        """
 
 
 class SystemdCalendar:
@@ -34,13 +42,17 @@ class SystemdCalendar:
         done = ask(["systemd-analyze", "calendar", "--", *asked], timeout=_TIMEOUT_S)
         if done is None:
             return {}
-        return dict(_moments(done.stdout, asked))
+        return {each: moment for each, moment in _moments(done.stdout) if each in asked}
 
 
-def _moments(said: str, asked: list[str]) -> Iterator[tuple[str, float]]:
-    """Yield expressions with their moments."""
-    for block, expression in zip(said.strip().split("\n\n"), asked):
-        found = _MOMENT.findall(block)
+def _moments(said: str) -> Iterator[tuple[str, float]]:
+    """Yield expressions with their moments; one that systemd does not understand has no paragraph of its own."""
+    for block in said.split("\n\n"):
+        asked, found = _ASKED.search(block), _MOMENT.findall(block)
+        if asked is None:
+            continue
         if found:
             moment = dt.datetime.strptime(found[-1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=dt.timezone.utc)
-            yield expression, moment.timestamp()
+            yield asked.group(1), moment.timestamp()
+        elif _NEVER in block:
+            yield asked.group(1), NEVER

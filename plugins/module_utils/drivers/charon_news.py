@@ -4,8 +4,8 @@
 """What charon tells by itself: tunnels that come and go, checks of peers that it begins, and attempts that it gives up.
 
 The first by events of vici, the others by the lines of its log that vici hands on (event log): it has no other word for
-them. Source: strongSwan, vici README.md, and src/libcharon/sa (task_manager_v2.c, tasks/ike_dpd.c); the words were compared
-with those of 5.9.8 and 6.0.1.
+them. Source: strongSwan, vici README.md, and src/libcharon/sa (task_manager_v2.c, tasks/ike_dpd.c) and /processing/jobs
+(dpd_timeout_job.c); the words were compared with those of 5.9.8 and 6.0.1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .vici_session import DEFAULT_URI, DaemonHung, DaemonRefused, DaemonUnavaila
 
 # Something about a tunnel is another than before.
 CHANGED = "changed"
-# charon has begun to check whether the peer is there; and has heard from it.
+# charon has sent the peer a request that it must answer, be it only to see whether it is there; and has heard from it.
 CHECKED, HEARD = "checked", "heard"
 # This end has begun to set an IKE SA up.
 BEGAN = "began"
@@ -33,9 +33,15 @@ _EVENTS = ("ike-updown", "ike-rekey", "ike-update", "child-updown", "child-rekey
 _LOG = "log"
 _SAID = (
     ("sending DPD request", CHECKED),
+    # Another request in its place, during which charon sends none.
+    ("generating CREATE_CHILD_SA request", CHECKED),
+    ("generating INFORMATIONAL request", CHECKED),
+    ("generating IKE_FOLLOWUP_KE request", CHECKED),
     ("parsed ", HEARD),
     ("giving up after ", GAVE_UP),
     ("establishing IKE_SA failed, peer not responding", GAVE_UP),
+    # IKEv1 repeats no check: whoever sends nothing for dpd_timeout is given up without another word.
+    ("DPD check timed out", GAVE_UP),
     ("retransmit ", CHECKED),
     ("initiating ", BEGAN),
     ("received ", CHANGED),

@@ -9,8 +9,11 @@ import subprocess
 from collections.abc import Sequence
 
 
-def ask(argv: Sequence[str], *, timeout: float) -> subprocess.CompletedProcess[str] | None:
-    """Return how a program has ended and what it has said; None where there is none, or it takes longer (seconds)."""
+def ask(argv: Sequence[str], *, timeout: float, given: str = "") -> subprocess.CompletedProcess[str] | None:
+    """Return how a program has ended and what it has said; None where there is none, or it takes longer (seconds).
+
+    `given` is what it reads.
+    """
     try:
         return subprocess.run(
             argv,
@@ -19,7 +22,7 @@ def ask(argv: Sequence[str], *, timeout: float) -> subprocess.CompletedProcess[s
             errors="replace",
             timeout=timeout,
             check=False,
-            stdin=subprocess.DEVNULL,
+            input=given,
             env={"LC_ALL": "C", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
         )
     except (FileNotFoundError, subprocess.TimeoutExpired):

@@ -38,17 +38,18 @@ class Signals:
         # A signal that comes just before the sleep must end it too; a mere handler would only interrupt one that has begun.
         self._woken_before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._before = {number: signal.signal(number, self._note) for number in _MEANINGS}
-        self._selector = selectors.DefaultSelector()
+        # By poll(2), which takes numbers anew with each call: epoll(7) watches files, and forgets one that is closed, though
+        # another has its number by the next sleep.
+        self._selector = selectors.PollSelector()
         self._selector.register(self._reading, selectors.EVENT_READ)
         self._watched: set[int] = set()
 
     def wait(self, descriptors: Iterable[int], seconds: float) -> None:
         wanted = set(descriptors)
         if wanted != self._watched:
-            # Anew as a whole: what was closed has gone by itself, and its number may be another file's by now.
-            self._selector.close()
-            self._selector = selectors.DefaultSelector()
-            for each in (self._reading, *sorted(wanted)):
+            for each in self._watched - wanted:
+                self._selector.unregister(each)
+            for each in wanted - self._watched:
                 self._selector.register(each, selectors.EVENT_READ)
             self._watched = wanted
         self._selector.select(max(seconds, 0.0))

@@ -22,7 +22,7 @@ _ACTIONS = {"none": TERMINATE, "on_demand": TRAP, "restart": RESTART, "restart_o
 
 @dataclass(frozen=True)
 class Suspicion:
-    """Since when a check of a peer has waited for its answer, and how much the peer had sent until then."""
+    """Since when a peer has owed an answer, and how much it had sent until then."""
 
     since: float
     received: int
@@ -36,15 +36,17 @@ def dead_peers(
     actions = []
     for name, wanted in seen.wanted.tunnels.items():
         rule, view = wanted.dead_peer, seen.view(name)
-        if rule is None or not view.check_pending:
+        if rule is None or not (view.check_pending or view.request_pending):
             continue
         known = before.get(name)
         if known is None or known.received != view.received:
             # What comes through the tunnel is a sign of life as well (RFC 7296, section 2.4).
             known = Suspicion(clock.now, view.received)
-        if clock.past(known.since + _patience(rule)):
+        # When a check is sent a part of the time is over; another request may follow the last sign of life at once.
+        patience, what = (_patience(rule), "a check") if view.check_pending else (rule.timeout, "a request")
+        if clock.past(known.since + patience):
             kind = TERMINATE if wanted.responder_only else _ACTIONS[rule.action]
-            reason = f"its peer has not answered a check for {_patience(rule):g} s, and has sent nothing else"
+            reason = f"its peer has not answered {what} for {patience:g} s, and has sent nothing else"
             actions.append(Action(kind, name, reason))
             known = Suspicion(clock.now, view.received)
         clock.past(clock.now + LOOK_AGAIN_S)

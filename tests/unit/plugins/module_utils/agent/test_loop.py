@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -222,6 +223,31 @@ def test_a_new_generation_is_taken_up_within_a_second(life: FakeLife) -> None:
     assert {each.address for each in life.echoes.asked[: asked[0]]} == {"198.51.100.2"}
     later = [each.address for each in life.echoes.asked[asked[0] :]]
     assert later[-2:] == ["198.51.100.3"] * 2
+
+
+def test_a_calendar_without_an_answer_is_told_of_once_and_checks_begin_with_its_answer(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = config(
+        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
+    )
+    by_calendar = {name: value for name, value in SITE.items() if name != "ping_interval"}
+    apply(life.host, {**wanted, "fallbacks": [{**by_calendar, "ping_schedule": "*:*:00"}]})
+    minutes: list[float] = []
+
+    def each_minute(expressions: Iterable[str]) -> dict[str, float]:
+        return {each: (life.host.clock.epoch() // 60 + 1) * 60 for each in expressions if minutes}
+
+    monkeypatch.setattr(life, "next", each_minute)
+    life.at(70.0, lambda: minutes.append(70.0))
+    asked: list[int] = []
+    life.at(100.0, lambda: asked.append(len(life.echoes.asked)))
+    life.until = 400.0
+    life.run()
+    assert len(life.said) == 1
+    assert "systemd-analyze calendar does not say when '*:*:00' comes round next" in life.said[0]
+    # With the third time it is asked, two minutes after the first.
+    assert (asked, len(life.echoes.asked)) == ([0], 4)
 
 
 NAME = "rome.example.net"

@@ -14,6 +14,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoReply, EchoRequest
 
 PEER = "198.51.100.2"
+# The line's address, which the kernel would take by itself, and one in the network that the tunnel is for.
+OWN = {"wan0": ("192.0.2.1",), "lan0": ("10.1.0.1",)}
 
 
 def way(primary: dict[str, Any], address: str = PEER, source: str = "", **fallback: Any) -> Way:
@@ -33,14 +35,22 @@ def way(primary: dict[str, Any], address: str = PEER, source: str = "", **fallba
             ],
         }
     )  # fmt: skip
-    return ways_of(gateway, gateway.fallbacks, {"a": source})["s"]
+    return ways_of(gateway, {"a": source}, OWN)["s"]
 
 
 @pytest.mark.parametrize(
     ("primary", "address", "source", "expected"),
     [
-        pytest.param({"xfrm_interface": "x0"}, "10.2.0.1", "", Way("x0"), id="from inside by its link"),
-        pytest.param({}, "10.2.0.1", "", Way(), id="from inside, where policies take it"),
+        pytest.param(
+            {"xfrm_interface": "x0"},
+            "10.2.0.1",
+            "",
+            Way("x0", "", {"10.2.0.1": "10.1.0.1"}),
+            id="from inside by its link",
+        ),
+        pytest.param(
+            {}, "10.2.0.1", "", Way("", "", {"10.2.0.1": "10.1.0.1"}), id="from inside, where policies take it"
+        ),
         pytest.param({"interfaces": ["wan0"]}, PEER, "", Way("wan0"), id="from outside by its interface"),
         pytest.param({"interfaces": ["192.0.2.1"]}, PEER, "", Way("", "192.0.2.1"), id="from outside by its address"),
         pytest.param(
@@ -57,6 +67,14 @@ def test_which_way_a_check_goes(primary: dict[str, Any], address: str, source: s
 def test_a_source_that_is_given_counts() -> None:
     assert way({"interfaces": ["wan0"]}, ping_source="192.0.2.9") == Way("wan0", "192.0.2.9")
     assert way({"interfaces": ["192.0.2.1"]}, ping_source="192.0.2.9") == Way("", "192.0.2.9")
+    assert way({"xfrm_interface": "x0"}, "10.2.0.1", ping_source="10.1.0.9") == Way("x0", "10.1.0.9")
+
+
+def test_each_address_is_asked_from_its_own() -> None:
+    asked = Asked()
+    rounds = [Action(PROBE, "a", "", "s", addresses=("10.2.0.1", "10.3.0.1"), sequence=1)]
+    ways = {"s": Way("x0", "", {"10.2.0.1": "10.1.0.1"})}
+    assert [(each.interface, each.source) for each in asked.requests(rounds, ways)] == [("x0", "10.1.0.1"), ("x0", "")]
 
 
 def test_an_answer_belongs_to_its_group_and_round() -> None:

@@ -56,7 +56,7 @@ UP = Life(up=True, received=7, source="192.0.2.1", peer="192.0.2.2", age=12.0)
         ),
         pytest.param(
             [sa(child="", task="CHILD_CREATE")],
-            Life(connecting=True, trying=True, source="192.0.2.1", peer="192.0.2.2", age=12.0),
+            Life(connecting=True, trying=True, request_pending=True, source="192.0.2.1", peer="192.0.2.2", age=12.0),
             id="its CHILD_SA is being set up",
         ),
     ],
@@ -70,19 +70,32 @@ def test_what_is_ending_is_not_there(state: str) -> None:
     assert lives_of([("t", sa(state))]) == {}
 
 
+CHECK, REQUEST, NOTHING = (True, False), (False, True), (False, False)
+
+
 @pytest.mark.parametrize(
     ("trees", "pending"),
     [
-        ([sa(task="IKE_DPD")], True),
-        ([sa(task="IKE_MOBIKE")], True),
-        ([sa(task="CHILD_REKEY")], False),
+        ([sa(task="IKE_DPD")], CHECK),
+        ([sa(task="IKE_MOBIKE")], CHECK),
+        *(([sa(task=f"CHILD_{each}")], REQUEST) for each in ("CREATE", "REKEY", "DELETE")),
+        ([sa("REKEYING", task="IKE_REKEY")], REQUEST),
+        ([sa(task="CHILD_REKEY"), sa(task="IKE_DPD")], CHECK),
         # One of two that answers is enough.
-        ([sa(task="IKE_DPD"), sa()], False),
-        ([sa("CONNECTING", "", task="IKE_DPD")], False),
+        ([sa(task="IKE_DPD"), sa()], NOTHING),
+        ([sa(task="CHILD_REKEY"), sa()], NOTHING),
+        ([sa("CONNECTING", "", task="IKE_DPD")], NOTHING),
+        ([sa("CONNECTING", "", task="IKE_AUTH")], NOTHING),
     ],
 )
-def test_a_check_that_waits_is_seen(trees: list[dict[str, Any]], pending: bool) -> None:
-    assert lives_of([("t", tree) for tree in trees])["t"].check_pending is pending
+def test_what_waits_for_the_peer_is_seen(trees: list[dict[str, Any]], pending: tuple[bool, bool]) -> None:
+    life = lives_of([("t", tree) for tree in trees])["t"]
+    assert (life.check_pending, life.request_pending) == pending
+    view = view_of(life, None, NOW, usable=True, starts=False)
+    assert (view.check_pending, view.request_pending) == pending
+    # It has answered, and what waits is the next one.
+    heard = view_of(life, view, NOW, Happened(heard=True), usable=True, starts=False)
+    assert (heard.check_pending, heard.request_pending) == NOTHING
 
 
 TRYING = Life(connecting=True, trying=True)

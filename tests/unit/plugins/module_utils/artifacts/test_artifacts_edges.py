@@ -175,6 +175,17 @@ def test_a_warning_names_three_and_counts_the_others(names: str, told: str) -> N
     )
 
 
+def test_a_fallback_whose_checks_have_no_address_to_come_from_is_told() -> None:
+    rome = {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}
+    checked = {"name": "s", "primary": "paris", "fallbacks": ["rome"], "ping_check": True, "ping_address": ["10.2.0.1"]}
+    wish = {**config([PARIS, ROME], [PARIS_LAN, rome], [INTERFACE]), "fallbacks": [checked]}
+    looked = dataclasses.replace(SITUATION, interfaces=frozenset({"wan0"}), own={"wan0": ("192.0.2.1",)})
+    [told] = artifacts(parse_gateway(wish), looked).warnings
+    assert told.startswith(
+        "fallback s: this host has no address in local_networks of the phase 2s of paris (10.1.0.0/24)"
+    )
+
+
 def test_what_is_known_of_each_connection() -> None:
     found = made(config([PARIS, {**ROME, "init_type": "none"}], [PARIS_LAN, ROME_LAN], [INTERFACE]))
     assert found.parts == {name: parts_of(tree) for name, tree in found.connections.items()}

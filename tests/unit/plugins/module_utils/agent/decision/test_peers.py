@@ -33,9 +33,11 @@ class Peer:
         self.state = State("a")
         self.wake: float | None = None
 
-    def look(self, now: float, *, pending: bool = True, received: int = 0, up: bool = True) -> list[Action]:
+    def look(
+        self, now: float, *, pending: bool = True, asked: bool = False, received: int = 0, up: bool = True
+    ) -> list[Action]:
         """Return what is done."""
-        view = View(up=up, check_pending=pending, received=received)
+        view = View(up=up, check_pending=pending, request_pending=asked, received=received)
         seen = Observation(self.wanted, {"paris": view, "berlin": View(up=True)})
         self.state, actions, self.wake = decide(self.state, seen, now)
         return list(actions)
@@ -54,6 +56,18 @@ def test_a_check_that_waits_too_long_is_followed_by_the_action(action: str, kind
     assert peer.look(120.0) == [
         Action(kind, "paris", "its peer has not answered a check for 20 s, and has sent nothing else")
     ]
+
+
+def test_another_request_waits_for_the_whole_time_as_no_check_is_sent_meanwhile() -> None:
+    peer = Peer(Tunnel(dead_peer=QUICK))
+    for now in range(100, 130):
+        assert peer.look(float(now), pending=False, asked=True) == []
+        assert peer.wake == now + 1
+    [action] = peer.look(130.0, pending=False, asked=True)
+    assert (action.kind, action.reason) == (
+        RESTART,
+        "its peer has not answered a request for 30 s, and has sent nothing else",
+    )
 
 
 def test_an_answer_ends_the_suspicion() -> None:
