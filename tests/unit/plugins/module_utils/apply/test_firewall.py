@@ -338,12 +338,15 @@ def table_of(gateway: Gateway) -> NftTable:
 
 
 def test_rules_on_the_way_of_packets_do_not_grow_with_peers() -> None:
-    def rules(count: int) -> int:
-        table = table_of(parse_gateway(ruled(count)))
-        assert sum(len(each.boxes) for each in table.sets.values()) >= count
-        return len(table.rules)
+    assert len(table_of(parse_gateway(ruled(1000))).rules) == len(table_of(parse_gateway(ruled(1))).rules)
 
-    assert rules(1000) == rules(1)
+
+def test_elements_grow_with_peers_and_not_with_pairs_of_them() -> None:
+    for count in (1, 30, 60):
+        sets = table_of(parse_gateway(ruled(count))).sets
+        # Neighbours among peers are one element.
+        found = {name.partition("_")[0]: len(each.boxes) for name, each in sets.items() if "peers" not in name}
+        assert found == dict.fromkeys(("allow", "exempt4", "mss4"), count)
 
 
 def test_the_same_gateway_in_another_order_is_the_same_transaction() -> None:
