@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import NftTable, commands, parse_table
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers import nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import (
     Firewall,
     FirewallRefused,
@@ -250,6 +252,24 @@ def test_each_change_of_our_table_is_seen(host_rules: Firewall, change: str) -> 
     )
     assert first or last
     carried_out(host_rules, GATEWAYS["one peer"])
+
+
+@pytest.mark.parametrize(
+    ("names", "families"),
+    [
+        ({}, ()),
+        ({"IPv4": "nat\nraw\n", "IPv6": ""}, ()),
+        ({"IPv4": "nat\nfilter\n"}, ("IPv4",)),
+        ({"IPv4": "filter\n", "IPv6": "filter\n"}, ("IPv4", "IPv6")),
+    ],
+)
+def test_a_table_of_the_old_iptables_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: dict[str, str], families: tuple[str, ...]
+) -> None:
+    for family, text in names.items():
+        (tmp_path / family).write_text(text)
+    monkeypatch.setattr(nftables, "_LEGACY", {family: str(tmp_path / family) for family in ("IPv4", "IPv6")})
+    assert Nftables().legacy() == families
 
 
 class Counted(Nftables):

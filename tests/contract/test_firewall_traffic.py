@@ -23,7 +23,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.firewall import parse_ruleset
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.firewall import plan_firewall
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.firewall import firewall_problems, plan_firewall
 from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
@@ -226,6 +226,22 @@ def test_the_peer_gets_in_and_a_stranger_does_not(wires: Wires, listener: Listen
         make(config([OPEN], []))
     make(config([ROME], []))
     assert listener.heard(wires, PEER) == []
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("priority", [-150, -11, -9, -5, 0, 9, 11, 50])
+def test_a_chain_that_drops_is_refused_at_priorities_where_our_rule_is_in_vain(
+    wires: Wires, listener: Listener, priority: int
+) -> None:
+    load(DROPPING.replace("input priority filter", f"input priority {priority}"))
+    # One that is named gets the rule wherever it is.
+    wanted = {**config([OPEN], []), "firewall": [{"family": "inet", "table": "filter", "input_chain": "input"}]}
+    make(wanted)
+    found = parse_ruleset(Nftables().ruleset())
+    assert [each.place for each in found.rules] == [("inet", "filter", "input")]
+    problems = firewall_problems(firewall(parse_gateway(wanted), SITUATION)[0], found)
+    assert bool(listener.heard(wires, PEER)) == (not problems)
+    assert (problems == []) == (-10 < priority < 10)
 
 
 @pytest.mark.root

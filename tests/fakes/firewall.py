@@ -20,11 +20,15 @@ _GONE = "Could not process rule: No such file or directory"
 
 
 class FakeFirewall:
-    """Takes the place of `Nftables`; `missing` says why there is none. `reads` and `transactions` count the calls."""
+    """Takes the place of `Nftables`; `missing` says why there is none, `old` what iptables-legacy has.
+
+    `reads` and `transactions` count the calls.
+    """
 
     def __init__(self, missing: str = "") -> None:
         self.entries: list[Entry] = []
         self.missing = missing
+        self.old: tuple[str, ...] = ()
         self.reads = 0
         self.transactions = 0
         self._handle = 0
@@ -33,6 +37,9 @@ class FakeFirewall:
         self._there()
         self.reads += 1
         return copy.deepcopy(sorted(self.entries, key=_order))
+
+    def legacy(self) -> tuple[str, ...]:
+        return self.old
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         self._there()

@@ -128,7 +128,8 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
     from ..observed.firewall import parse_ruleset
 
     try:
-        return dataclasses.replace(observed, firewall=parse_ruleset(host.firewall.ruleset()))
+        found = parse_ruleset(host.firewall.ruleset(), host.firewall.legacy())
+        return dataclasses.replace(observed, firewall=found)
     except DependencyMissing:
         if wanted.firewall:
             raise

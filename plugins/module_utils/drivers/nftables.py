@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DependencyMissing, IpsecError
@@ -19,6 +20,9 @@ _NO_KERNEL = "this kernel has no nftables (nft says: {}); it is needed for {}"
 NEEDING = "firewall_rule, allow, nat_exemption, mss and plaintext_guard: true"
 # What nft says where the kernel does not know its protocol, or one of the families and chains that we use.
 _UNSUPPORTED = ("Protocol not supported", "Unable to initialize Netlink socket", "Operation not supported")
+
+# The tables of iptables-legacy in this network namespace; without its modules there is no such file.
+_LEGACY = {"IPv4": "/proc/net/ip_tables_names", "IPv6": "/proc/net/ip6_tables_names"}
 
 
 class FirewallRefused(IpsecError):
@@ -33,6 +37,9 @@ class Firewall(Protocol):
 
         Raises `DependencyMissing` where there is no nft or no support for it in the kernel.
         """
+
+    def legacy(self) -> tuple[str, ...]:
+        """Return the families of which there are rules of the iptables before nftables, which the ruleset does not show."""
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         """Carry out commands of libnftables-json(5) in one transaction: all of them, or none."""
@@ -49,11 +56,22 @@ class Nftables:
         found = json.loads(done.stdout or "{}").get("nftables", [])
         return [entry for entry in found if "metainfo" not in entry]
 
+    def legacy(self) -> tuple[str, ...]:
+        """Return the families of which iptables-legacy has a table that filters."""
+        return tuple(family for family, path in _LEGACY.items() if "filter" in _lines(Path(path)))
+
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         """Carry out commands in one `nft -f -`."""
         done = _nft(["-f", "-"], json.dumps({"nftables": list(commands)}))
         if done.returncode != 0:
             raise _refusal("a transaction", done.stderr)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("ascii").splitlines()
+    except OSError:
+        return []
 
 
 def _nft(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
