@@ -33,10 +33,14 @@ class FakeFirewall:
         self.transactions = 0
         self._handle = 0
 
-    def ruleset(self) -> list[Entry]:
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[Entry]:
         self._there()
         self.reads += 1
-        return copy.deepcopy(sorted(self.entries, key=_order))
+        found = copy.deepcopy(sorted(self.entries, key=_order))
+        for told in (entry["set"] for entry in found if "set" in entry and own is not None):
+            if (told["family"], told["table"]) != own:
+                told.pop("elem", None)
+        return found
 
     def legacy(self) -> tuple[str, ...]:
         return self.old

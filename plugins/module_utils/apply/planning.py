@@ -125,10 +125,11 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
         observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed
+    from ..artifacts.nft import FAMILY, TABLE
     from ..observed.firewall import parse_ruleset
 
     try:
-        found = parse_ruleset(host.firewall.ruleset(), host.firewall.legacy())
+        found = parse_ruleset(host.firewall.ruleset((FAMILY, TABLE)), host.firewall.legacy())
         return dataclasses.replace(observed, firewall=found)
     except DependencyMissing:
         if wanted.firewall:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -32,10 +33,11 @@ class FirewallRefused(IpsecError):
 class Firewall(Protocol):
     """What the engine needs of nftables."""
 
-    def ruleset(self) -> list[dict[str, Any]]:
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
         """Return all objects of the whole ruleset, as `nft -j list ruleset` prints them: {"table": …}, {"rule": …} …
 
-        Raises `DependencyMissing` where there is no nft or no support for it in the kernel.
+        Where `own` is the family and the name of a table, sets of other tables may come without their elements. Raises
+        `DependencyMissing` where there is no nft or no support for it in the kernel.
         """
 
     def legacy(self) -> tuple[str, ...]:
@@ -48,13 +50,22 @@ class Firewall(Protocol):
 class Nftables:
     """nftables of this host."""
 
-    def ruleset(self) -> list[dict[str, Any]]:
-        """Return all objects of the whole ruleset."""
-        done = _nft(["list", "ruleset"], "")
-        if done.returncode != 0:
-            raise _refusal("list ruleset", done.stderr)
-        found = json.loads(done.stdout or "{}").get("nftables", [])
-        return [entry for entry in found if "metainfo" not in entry]
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+        """Return all objects of the whole ruleset, those of `own` from a second look, for sets of others may be very long.
+
+        A table that has changed between the looks is as good as one that changes behind them: the kernel takes what is
+        written as a whole or not at all. One that has gone is looked for once more, with all others.
+        """
+        if own is not None:
+            found = _listed("--terse", "list", "ruleset")
+            # What a map says is told with all elements, or not at all.
+            if not any("map" in entry and entry["map"].get("map") == "verdict" for entry in found):
+                others = [entry for entry in found if not _is_of(entry, own)]
+                if len(others) == len(found):
+                    return found
+                with contextlib.suppress(FirewallRefused):
+                    return others + _listed("list", "table", *own)
+        return _listed("list", "ruleset")
 
     def legacy(self) -> tuple[str, ...]:
         """Return the families of which iptables-legacy has a table that filters."""
@@ -65,6 +76,19 @@ class Nftables:
         done = _nft(["-f", "-"], json.dumps({"nftables": list(commands)}))
         if done.returncode != 0:
             raise _refusal("a transaction", done.stderr)
+
+
+def _listed(*arguments: str) -> list[dict[str, Any]]:
+    done = _nft([*arguments], "")
+    if done.returncode != 0:
+        raise _refusal(" ".join(arguments), done.stderr)
+    found = json.loads(done.stdout or "{}").get("nftables", [])
+    return [entry for entry in found if "metainfo" not in entry]
+
+
+def _is_of(entry: Mapping[str, Any], table: tuple[str, str]) -> bool:
+    ((kind, told),) = entry.items()
+    return (told.get("family"), told.get("name" if kind == "table" else "table")) == table
 
 
 def _lines(path: Path) -> list[str]:
