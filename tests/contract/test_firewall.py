@@ -11,13 +11,21 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.firewall import firewall
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import NftTable, commands, parse_table
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.nft import (
+    FAMILY,
+    TABLE,
+    NftTable,
+    commands,
+    parse_table,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers import nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import (
     Firewall,
     FirewallRefused,
@@ -252,15 +260,91 @@ def test_each_change_of_our_table_is_seen(host_rules: Firewall, change: str) -> 
     carried_out(host_rules, GATEWAYS["one peer"])
 
 
+OWN = (FAMILY, TABLE)
+BLOCKED = {
+    "family": "inet",
+    "table": "blk",
+    "name": "blocked",
+    "type": "ipv4_addr",
+    "elem": ["203.0.113.7", "203.0.113.9"],
+}
+
+
+@pytest.fixture
+def blocking(rules: Firewall) -> Firewall:
+    """Return a host with a table of its own that has a set, and ours."""
+    chain = {
+        "family": "inet",
+        "table": "blk",
+        "name": "in",
+        "type": "filter",
+        "hook": "input",
+        "prio": 0,
+        "policy": "drop",
+    }
+    theirs = [{"table": {"family": "inet", "name": "blk"}}, {"set": BLOCKED}, {"chain": chain}]
+    rules.commit([{"add": each} for each in theirs] + commands(table_of(GATEWAYS["rules for traffic"])))
+    return rules
+
+
+def test_long_sets_of_others_are_not_listed_and_ours_are(blocking: Firewall) -> None:
+    told, whole = blocking.ruleset(OWN), blocking.ruleset()
+    assert parse_ruleset(told) == parse_ruleset(whole)
+    assert parse_table(told).is_like(table_of(GATEWAYS["rules for traffic"]))
+    assert [entry["set"].get("elem") for entry in told if entry.get("set", {}).get("name") == "blocked"] == [None]
+    blocking.commit(commands(NftTable()))
+    assert not parse_table(blocking.ruleset(OWN))
+
+
+@pytest.mark.root
+def test_maps_of_verdicts_of_others_are_listed(host_rules: Firewall) -> None:
+    told = 'map inet filter verdicts { type ifname : verdict; elements = { "wan0" : drop } }'
+    nft("-f", "-", text=f"add {told}\nadd rule inet filter input iifname vmap @verdicts")
+    [found] = [each for each in parse_ruleset(host_rules.ruleset(OWN)).chains if each.hook == "input"]
+    assert found.drops_some
+
+
+@pytest.mark.root
+def test_a_table_that_goes_between_two_looks_is_none(host_rules: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+    host_rules.commit(commands(table_of(GATEWAYS["one peer"])))
+    look = nftables._nft
+
+    def gone(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
+        if arguments[:2] == ["list", "table"]:
+            nft("flush", "ruleset")
+        return look(arguments, text)
+
+    monkeypatch.setattr(nftables, "_nft", gone)
+    assert host_rules.ruleset(OWN) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "families"),
+    [
+        ({}, ()),
+        ({"IPv4": "nat\nraw\n", "IPv6": ""}, ()),
+        ({"IPv4": "nat\nfilter\n"}, ("IPv4",)),
+        ({"IPv4": "filter\n", "IPv6": "filter\n"}, ("IPv4", "IPv6")),
+    ],
+)
+def test_a_table_of_the_old_iptables_is_seen(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, names: dict[str, str], families: tuple[str, ...]
+) -> None:
+    for family, text in names.items():
+        (tmp_path / family).write_text(text)
+    monkeypatch.setattr(nftables, "_LEGACY", {family: str(tmp_path / family) for family in ("IPv4", "IPv6")})
+    assert Nftables().legacy() == families
+
+
 class Counted(Nftables):
     """nftables of this host, with how often it was asked and told."""
 
     def __init__(self) -> None:
         self.reads = self.transactions = 0
 
-    def ruleset(self) -> list[dict[str, Any]]:
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
         self.reads += 1
-        return super().ruleset()
+        return super().ruleset(own)
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         self.transactions += 1

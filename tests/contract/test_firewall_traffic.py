@@ -23,7 +23,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.nftables import Nftables
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.firewall import parse_ruleset
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.firewall import plan_firewall
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.plan.firewall import firewall_problems, plan_firewall
 from ansible_collections.swanfleet.ipsec.tests.contract.test_kernel import _own_network
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import (
     INTERFACE,
@@ -229,6 +229,22 @@ def test_the_peer_gets_in_and_a_stranger_does_not(wires: Wires, listener: Listen
 
 
 @pytest.mark.root
+@pytest.mark.parametrize("priority", [-150, -11, -9, -5, 0, 9, 11, 50])
+def test_a_chain_that_drops_is_refused_at_priorities_where_our_rule_is_in_vain(
+    wires: Wires, listener: Listener, priority: int
+) -> None:
+    load(DROPPING.replace("input priority filter", f"input priority {priority}"))
+    # One that is named gets the rule wherever it is.
+    wanted = {**config([OPEN], []), "firewall": [{"family": "inet", "table": "filter", "input_chain": "input"}]}
+    make(wanted)
+    found = parse_ruleset(Nftables().ruleset())
+    assert [each.place for each in found.rules] == [("inet", "filter", "input")]
+    problems = firewall_problems(firewall(parse_gateway(wanted), SITUATION)[0], found)
+    assert bool(listener.heard(wires, PEER)) == (not problems)
+    assert (problems == []) == (-10 < priority < 10)
+
+
+@pytest.mark.root
 @pytest.mark.parametrize(
     ("option", "peer", "stranger"),
     [
@@ -292,7 +308,8 @@ def test_protected_traffic_keeps_its_source_where_the_host_masquerades(wires: Wi
 def test_segments_are_made_to_fit_into_the_tunnel(wires: Wires, mss: object, size: int) -> None:
     way, near, far, elsewhere = ("lan0", "wan0"), "10.1.0.10", "10.3.0.10", "203.0.113.7"
     make(config([ROME], [{**ROME_LAN, "mss": mss}]))
-    found = wires.passed(way, ipv4(near, far, TCP, tcp(near, far, 80)))
-    assert struct.unpack("!H", found[42:44]) == (size,)
+    for towards, one, other in ((way, near, far), (way[::-1], far, near)):
+        found = wires.passed(towards, ipv4(one, other, TCP, tcp(one, other, 80)))
+        assert struct.unpack("!H", found[42:44]) == (size,)
     found = wires.passed(way, ipv4(near, elsewhere, TCP, tcp(near, elsewhere, 80)))
     assert struct.unpack("!H", found[42:44]) == (1460,)

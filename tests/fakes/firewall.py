@@ -20,19 +20,30 @@ _GONE = "Could not process rule: No such file or directory"
 
 
 class FakeFirewall:
-    """Takes the place of `Nftables`; `missing` says why there is none. `reads` and `transactions` count the calls."""
+    """Takes the place of `Nftables`; `missing` says why there is none, `old` what iptables-legacy has.
+
+    `reads` and `transactions` count the calls.
+    """
 
     def __init__(self, missing: str = "") -> None:
         self.entries: list[Entry] = []
         self.missing = missing
+        self.old: tuple[str, ...] = ()
         self.reads = 0
         self.transactions = 0
         self._handle = 0
 
-    def ruleset(self) -> list[Entry]:
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[Entry]:
         self._there()
         self.reads += 1
-        return copy.deepcopy(sorted(self.entries, key=_order))
+        found = copy.deepcopy(sorted(self.entries, key=_order))
+        for told in (entry["set"] for entry in found if "set" in entry and own is not None):
+            if (told["family"], told["table"]) != own:
+                told.pop("elem", None)
+        return found
+
+    def legacy(self) -> tuple[str, ...]:
+        return self.old
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         self._there()

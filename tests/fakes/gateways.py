@@ -62,15 +62,18 @@ def steps(outcome: Outcome) -> list[str]:
 
 
 def ruled(count: int) -> Config:
-    """Return a gateway with a rule of each kind for each of some peers."""
+    """Return a gateway with a rule of each kind for each of some peers: a hub, whose own network holds those of its spokes.
+
+    No two of these touch, so that nothing can be put together.
+    """
     phase1 = [
         {**ROME, "name": f"p{n}", "remote_endpoints": [f"198.51.{n // 250}.{n % 250 + 1}"], "firewall_rule": True}
         for n in range(count)
     ]
     phase2 = [
         {
-            **ROME_LAN, "phase1": f"p{n}", "remote_networks": [f"10.{n // 250}.{n % 250}.0/24"], "nat_exemption": True,
-            "local_networks": ["172.16.0.0/16"], "allow": [{"protocol": "tcp", "ports": [443]}], "mss": "auto",
+            **ROME_LAN, "phase1": f"p{n}", "remote_networks": [f"10.{n // 125}.{n % 125 * 2}.0/24"], "nat_exemption": True,
+            "local_networks": ["10.0.0.0/8"], "allow": [{"protocol": "tcp", "ports": [443]}], "mss": "auto",
         }
         for n in range(count)
     ]  # fmt: skip

@@ -175,6 +175,14 @@ class Stream:
         """Return how many packets of a kind have left a gateway in the clear, whatever source they had then."""
         return self._frames(f"{gateway}-wan0", f"udp dst port 9 and dst host {WAYS[gateway][name][1]}")
 
+    def protected(self, gateway: str) -> int:
+        """Return how many packets for protected networks were sent from behind a gateway."""
+        return sum(self.sent[gateway][name] for name in PROTECTED)
+
+    def clear(self, gateway: str) -> int:
+        """Return how many frames of protected networks a gateway sent in the clear: what `faults` wants to be none."""
+        return sum(counts.clear for name, counts in self.report.taps.items() if name.startswith(f"{gateway}-"))
+
     def goes_on(self, gateway: str, packets: int = 50) -> None:
         """Wait until more packets have left for elsewhere: so long, others had the same chance."""
         before = self.left(gateway, "elsewhere")

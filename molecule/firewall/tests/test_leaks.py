@@ -5,19 +5,22 @@
 
 In each window packets are sent to protected networks of both families behind both gateways, through a route-based and a
 policy-based tunnel. Packets to elsewhere, sent in turn with them, show that the gateway forwards and the capture sees it.
+That the same happening would let packets out, and that these would be counted, is shown by controls without guard.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 
 import pytest
 
-# make prove asks for all windows, at gateways of both releases, and for the same ones without a guard.
+# make prove asks for all windows, at gateways of both releases, and for a control of each that takes tunnels away.
 ALL = os.environ.get("SWANFLEET_WINDOWS") == "all"
 PLACES = ("berlin", "paris") if ALL else ("berlin",)
 LINKS = {"berlin": "ipsec-paris", "paris": "ipsec-berlin"}
+PROGRAM = "/usr/local/sbin/swanfleet"
 
 
 class Window:
@@ -139,6 +142,29 @@ SHORT = (
     power_cut,
 )
 MORE = (charon_stopped, charon_started, link_down, rules_reloaded, sas_expired, peer_gone)
+ROUTES, POLICIES = ("route-based, IPv4", "route-based, IPv6"), ("policy-based, IPv4", "policy-based, IPv6")
+# What leaves a gateway that nobody guards or heals. An XFRM interface takes the packets of its routes for as long as it is
+# there, whether there are SAs or not; a policy goes with its SA, and does not know what was masqueraded.
+LEAVING = {
+    charon_stopped: POLICIES,
+    charon_started: POLICIES,
+    charon_restarted: POLICIES,
+    tunnels_terminated: POLICIES,
+    peer_gone: POLICIES,
+    rules_reloaded: POLICIES,
+    rules_restarted: POLICIES,
+    link_down: ROUTES,
+    link_deleted: ROUTES,
+    power_cut: (*ROUTES, *POLICIES),
+}
+# Where no packet need leave even so, and why: these have no control of their own.
+STAYING = {
+    charon_killed: "it takes back nothing then, and the next one replaces what the kernel has",
+    tunnels_changed: "a lifetime is for the next SA, and all that there are stay",
+    run_that_goes_back: "what it loads and takes back is for the next SA too",
+    rules_flushed: "masquerading goes with our rules, and tunnels need none of them to send",
+    sas_expired: "the next SA comes so soon after the end of one that it is left to chance whether a packet is sent between",
+}
 
 
 @pytest.fixture
@@ -157,8 +183,7 @@ def test_all_goes_into_the_tunnels(stream, bring_up):
     with stream() as sent:
         sent.goes_on("berlin", 100)
     assert sent.faults() == []
-    protected = {name: sum(n for way, n in each.items() if "based" in way) for name, each in sent.sent.items()}
-    sent.report.require(expected=protected)
+    sent.report.require(expected={gateway: sent.protected(gateway) for gateway in LINKS})
 
 
 @pytest.mark.parametrize("window", PLACES, indirect=True)
@@ -172,6 +197,43 @@ def test_nothing_leaves_in_the_clear_when(happens, window, stream, managed):
         managed(window.gateway)
         sent.goes_on(window.gateway)
     assert sent.faults(away=window.gateway if happens is power_cut else "") == []
+
+
+def test_each_window_has_a_control_or_a_reason_for_none():
+    assert LEAVING.keys() & STAYING.keys() == set()
+    assert LEAVING.keys() | STAYING.keys() == {*SHORT, *MORE}
+
+
+@contextmanager
+def left_to_itself(window):
+    """Have a gateway without guard, without agent, and without what puts things back when units start; its peer without agent."""
+    both = (window.gateway, window.peer)
+    try:
+        window.change(plaintext_guard=False)
+        for gateway in both:
+            window.shell(gateway, "systemctl stop swanfleet-agent")
+        window.here(f"chmod a-x {PROGRAM}")
+        yield
+    finally:
+        window.here(f"chmod a+x {PROGRAM}")
+        for gateway in both:
+            window.shell(gateway, "systemctl start strongswan swanfleet-agent")
+
+
+@pytest.mark.skipif(not ALL, reason="make prove has a control of each window, every day has the one below")
+@pytest.mark.parametrize("window", PLACES, indirect=True)
+@pytest.mark.parametrize("happens", LEAVING)
+def test_without_guard_and_healing_packets_leave_when(happens, window, stream):
+    with left_to_itself(window):
+        if happens is charon_started:
+            window.here("systemctl stop strongswan")
+        with stream() as sent:
+            sent.goes_on(window.gateway)
+            happens(window)
+            sent.goes_on(window.gateway)
+        assert [name for name in LEAVING[happens] if not sent.left(window.gateway, name)] == []
+        assert sent.clear(window.gateway) > 0
+        assert sent.report.faults() == []
 
 
 def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, configured, bring_up):
@@ -191,6 +253,9 @@ def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, 
         for gateway in LINKS:
             ways = {name: (number, sent.left(gateway, name)) for name, number in sent.sent[gateway].items()}
             assert {name: both for name, both in ways.items() if both[1] < 0.95 * both[0]} == {}
+            # The figure that is none in every window.
+            assert sent.clear(gateway) >= 0.95 * sent.protected(gateway)
+        assert sent.report.faults() == []
     finally:
         for gateway in LINKS:
             shell(gateway, "systemctl start strongswan swanfleet-agent")

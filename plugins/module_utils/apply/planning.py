@@ -126,10 +126,12 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
         observed = dataclasses.replace(observed, guard=dataclasses.replace(observed.guard, blocks=found))
     if not wanted.firewall and not observed.stored.unfinished and not uses_firewall(observed.stored.gateway):
         return observed
+    from ..artifacts.nft import FAMILY, TABLE
     from ..observed.firewall import parse_ruleset
 
     try:
-        return dataclasses.replace(observed, firewall=parse_ruleset(host.firewall.ruleset()))
+        found = parse_ruleset(host.firewall.ruleset((FAMILY, TABLE)), host.firewall.legacy())
+        return dataclasses.replace(observed, firewall=found)
     except DependencyMissing:
         if wanted.firewall:
             raise

@@ -147,7 +147,7 @@ def _planned(
             loaded = sorted(observed.daemon.connections & named)
             refuse_others(wanted, host.charon.connections(loaded) if loaded else {})
     observed = with_rules(host, wanted, observed)
-    _refuse_closed(wanted, observed)
+    warnings += _refuse_closed(wanted, observed)
     steps = planned(host, wanted, observed)
     _refuse_cut(host, complete, situation, steps, demands)
     _refuse_unmet(steps, wanted, observed)
@@ -163,15 +163,16 @@ def _planned(
     return outcome, wanted, observed, situation
 
 
-def _refuse_closed(wanted: Artifacts, observed: Observed) -> None:
-    """Raise `ValidationError` where the host's firewall cannot be opened in the way that is wanted."""
+def _refuse_closed(wanted: Artifacts, observed: Observed) -> tuple[str, ...]:
+    """Raise `ValidationError` where the host's firewall cannot be opened in the way that is wanted; returns what may still drop."""
     if observed.firewall is None:
-        return
-    from ..plan.firewall import firewall_problems
+        return ()
+    from ..plan.firewall import firewall_problems, firewall_warnings
 
     problems = firewall_problems(wanted.firewall, observed.firewall)
     if problems:
         raise ValidationError(problems)
+    return tuple(firewall_warnings(wanted.firewall, observed.firewall))
 
 
 def _refuse_cut(host: Host, gateway: Gateway, situation: Situation, steps: Plan, demands: RunOptions) -> None:

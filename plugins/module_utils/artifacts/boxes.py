@@ -25,8 +25,14 @@ def disjoint(boxes: Iterable[Box]) -> tuple[Box, ...]:
     if all(len(box) == 1 for box in wanted):
         return _merged(wanted)
     found: list[Box] = []
-    for group in _apart(wanted):
-        found += group if len(group) == 1 else _taken_apart(group)
+    left = [wanted]
+    while left:
+        for group in _apart(left.pop()):
+            # The largest stays whole, and what lies in it vanishes. What is left of the others may be apart without it.
+            largest = max(range(len(group)), key=lambda at: _size(group[at]))
+            found.append(group[largest])
+            others = group[:largest] + group[largest + 1 :]
+            left.append([piece for box in others for piece in _without(box, group[largest])])
     return in_order(found)
 
 
@@ -61,17 +67,6 @@ def _split(boxes: list[Box], index: int) -> list[list[Box]]:
             groups.append([box])
             last = part
     return groups
-
-
-def _taken_apart(boxes: list[Box]) -> list[Box]:
-    """Return boxes that hold what these hold; the largest stay whole, and what lies in them vanishes."""
-    found: list[Box] = []
-    for box in sorted(boxes, key=_size, reverse=True):
-        pieces = [box]
-        for other in found:
-            pieces = [piece for whole in pieces for piece in _without(whole, other)]
-        found += pieces
-    return found
 
 
 def _order(box: Box) -> list[tuple[str, int, int]]:

@@ -24,6 +24,8 @@ _COUNTED: Any = {"counter": None}
 _OVERHEAD = {4: 20 + 8 + 8 + 16 + 17 + 32, 6: 40 + 8 + 8 + 16 + 17 + 32}
 _HEADERS = {4: 40, 6: 60}
 _ETHERNET = 1500
+# Where a packet has the address of this end and that of the other, by the way that it goes.
+_OUT, _IN = ("saddr", "daddr"), ("daddr", "saddr")
 
 
 def exempting(gateway: Gateway) -> NftTable:
@@ -53,8 +55,8 @@ def _pairs(child: Phase2, family: int) -> list[Box]:
     return [((one.low, one.high), (other.low, other.high)) for one in mine for other in theirs]
 
 
-def _pair_in(ip: str, name: str) -> Any:
-    fields = [{"payload": {"protocol": ip, "field": side}} for side in ("saddr", "daddr")]
+def _pair_in(ip: str, name: str, sides: tuple[str, str] = _OUT) -> Any:
+    fields = [{"payload": {"protocol": ip, "field": side}} for side in sides]
     return {"match": {"op": "==", "left": {"concat": fields}, "right": f"@{name}"}}
 
 
@@ -65,18 +67,19 @@ def clamping(gateway: Gateway, situation: Situation) -> NftTable:
         if child.mss is None:
             continue
         for family in (4, 6):
-            both = [pair for one, other in _pairs(child, family) for pair in ((one, other), (other, one))]
-            if both:
+            found = _pairs(child, family)
+            if found:
                 size = _size(child, gateway.phase1[child.phase1], family, gateway, situation)
-                pairs.setdefault((family, size), []).extend(both)
+                pairs.setdefault((family, size), []).extend(found)
     sets: dict[str, NftSet] = {}
     rules: list[NftRule] = []
     for (family, size), found in sorted(pairs.items()):
         name, ip = f"mss{family}_{size}", "ip" if family == 4 else "ip6"
         sets[name] = NftSet((ADDRESS[family],) * 2, disjoint(found))
         key = {"tcp option": {"name": "maxseg", "field": "size"}}
-        # Only what opens a connection has this option, and the kernel never makes it larger.
-        rules.append(rule("mss", _pair_in(ip, name), {"mangle": {"key": key, "value": size}}))
+        # Only what opens a connection has this option, and the kernel never makes it larger. A rule for each way, and not
+        # each pair in the set both ways: where one end holds the other, these would cross all of each other.
+        rules += (rule("mss", _pair_in(ip, name, way), {"mangle": {"key": key, "value": size}}) for way in (_OUT, _IN))
     chains = {"mss": NftChain("filter", "forward", AFTER_MANGLE)} if rules else {}
     return NftTable(sets, chains, tuple(rules))
 

@@ -23,6 +23,8 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
 WITH_PORTS = frozenset({6, 17, 33, 132, 136})
 FIREWALLD = "firewalld"
 OURS = "swanfleet"
+# What the role ha writes, by itself.
+HA_TABLE = "swanfleet_ha"
 
 
 def parse_protocol(value: Any) -> str:

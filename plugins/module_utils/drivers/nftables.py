@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..errors import DependencyMissing, IpsecError
@@ -20,6 +22,9 @@ NEEDING = "firewall_rule, allow, nat_exemption, mss and plaintext_guard: true"
 # What nft says where the kernel does not know its protocol, or one of the families and chains that we use.
 _UNSUPPORTED = ("Protocol not supported", "Unable to initialize Netlink socket", "Operation not supported")
 
+# The tables of iptables-legacy in this network namespace; without its modules there is no such file.
+_LEGACY = {"IPv4": "/proc/net/ip_tables_names", "IPv6": "/proc/net/ip6_tables_names"}
+
 
 class FirewallRefused(IpsecError):
     """The kernel, or nft(8), refused to show the rules or to take a transaction; nothing of that was changed."""
@@ -28,11 +33,15 @@ class FirewallRefused(IpsecError):
 class Firewall(Protocol):
     """What the engine needs of nftables."""
 
-    def ruleset(self) -> list[dict[str, Any]]:
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
         """Return all objects of the whole ruleset, as `nft -j list ruleset` prints them: {"table": …}, {"rule": …} …
 
-        Raises `DependencyMissing` where there is no nft or no support for it in the kernel.
+        Where `own` is the family and the name of a table, sets of other tables may come without their elements. Raises
+        `DependencyMissing` where there is no nft or no support for it in the kernel.
         """
+
+    def legacy(self) -> tuple[str, ...]:
+        """Return the families of which there are rules of the iptables before nftables, which the ruleset does not show."""
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         """Carry out commands of libnftables-json(5) in one transaction: all of them, or none."""
@@ -41,19 +50,52 @@ class Firewall(Protocol):
 class Nftables:
     """nftables of this host."""
 
-    def ruleset(self) -> list[dict[str, Any]]:
-        """Return all objects of the whole ruleset."""
-        done = _nft(["list", "ruleset"], "")
-        if done.returncode != 0:
-            raise _refusal("list ruleset", done.stderr)
-        found = json.loads(done.stdout or "{}").get("nftables", [])
-        return [entry for entry in found if "metainfo" not in entry]
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+        """Return all objects of the whole ruleset, those of `own` from a second look, for sets of others may be very long.
+
+        A table that has changed between the looks is as good as one that changes behind them: the kernel takes what is
+        written as a whole or not at all. One that has gone is looked for once more, with all others.
+        """
+        if own is not None:
+            found = _listed("--terse", "list", "ruleset")
+            # What a map says is told with all elements, or not at all.
+            if not any("map" in entry and entry["map"].get("map") == "verdict" for entry in found):
+                others = [entry for entry in found if not _is_of(entry, own)]
+                if len(others) == len(found):
+                    return found
+                with contextlib.suppress(FirewallRefused):
+                    return others + _listed("list", "table", *own)
+        return _listed("list", "ruleset")
+
+    def legacy(self) -> tuple[str, ...]:
+        """Return the families of which iptables-legacy has a table that filters."""
+        return tuple(family for family, path in _LEGACY.items() if "filter" in _lines(Path(path)))
 
     def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
         """Carry out commands in one `nft -f -`."""
         done = _nft(["-f", "-"], json.dumps({"nftables": list(commands)}))
         if done.returncode != 0:
             raise _refusal("a transaction", done.stderr)
+
+
+def _listed(*arguments: str) -> list[dict[str, Any]]:
+    done = _nft([*arguments], "")
+    if done.returncode != 0:
+        raise _refusal(" ".join(arguments), done.stderr)
+    found = json.loads(done.stdout or "{}").get("nftables", [])
+    return [entry for entry in found if "metainfo" not in entry]
+
+
+def _is_of(entry: Mapping[str, Any], table: tuple[str, str]) -> bool:
+    ((kind, told),) = entry.items()
+    return (told.get("family"), told.get("name" if kind == "table" else "table")) == table
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text("ascii").splitlines()
+    except OSError:
+        return []
 
 
 def _nft(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:

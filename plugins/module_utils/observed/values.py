@@ -143,11 +143,18 @@ Place = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class HostChain:
-    """A chain of others: its place (family, table, chain), its hook ("" for none), whether packets end at its end."""
+    """A chain of others: its place (family, table, chain), its hook ("" for none), whether it, or one it calls, ends by a drop.
+
+    `closed` says that all packets end there that nobody has accepted, and `drops_some` that some do by whatever rule.
+    Chains without a hook have no priority of their own.
+    """
 
     place: Place
     hook: str
     drops: bool
+    closed: bool = False
+    drops_some: bool = False
+    priority: int = 0
 
 
 @dataclass(frozen=True)
@@ -161,12 +168,16 @@ class HostRule:
 
 @dataclass(frozen=True)
 class ObservedFirewall:
-    """What nftables has: our table, chains of others, our rules in them; and whether firewalld has a table."""
+    """What nftables has: our table, chains of others, our rules in them; and whether firewalld has a table.
+
+    `legacy` are the families of which the kernel has rules of the iptables before nftables, which nft does not show.
+    """
 
     table: NftTable | None = None
     chains: tuple[HostChain, ...] = ()
     rules: tuple[HostRule, ...] = ()
     firewalld: bool = False
+    legacy: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.artifacts.boxes import Box, Range, disjoint, taken_out
@@ -57,3 +58,23 @@ def test_the_largest_box_stays_whole_and_what_lies_in_it_vanishes() -> None:
     large, small = ((0, 9), (0, 9)), ((0, 2), (3, 4))
     assert disjoint([small, large]) == (large,)
     assert disjoint([large, ((8, 12), (0, 0))]) == (large, ((10, 12), (0, 0)))
+
+
+def hub(spokes: int, wide: int) -> list[Box]:
+    """Return pairs of a network that holds all of them and each spoke, and of some networks and everything, that cross these."""
+    pairs: list[Box] = [((0, 2**24), (spoke * 512, spoke * 512 + 255)) for spoke in range(spokes)]
+    return pairs + [((each * 512, each * 512 + 255), (0, 2**32)) for each in range(wide)]
+
+
+@pytest.mark.parametrize(("spokes", "wide"), [(1, 0), (100, 0), (100, 1), (100, 5)])
+def test_spokes_are_cut_by_what_crosses_them_alone(spokes: int, wide: int) -> None:
+    # The first of the wide ones begins where the spokes do, and takes nothing but an end off them.
+    assert len(disjoint(hub(spokes, wide))) == wide + spokes * max(wide, 1)
+
+
+@pytest.mark.timed
+def test_a_thousand_spokes_that_five_others_cross_take_no_seconds() -> None:
+    pairs = hub(1000, 5)
+    began = time.process_time()
+    disjoint(pairs)
+    assert time.process_time() - began < 2
