@@ -130,8 +130,8 @@ def with_rules(host: Host, wanted: Artifacts, observed: Observed) -> Observed:
     from ..observed.firewall import parse_ruleset
 
     try:
-        found = parse_ruleset(host.firewall.ruleset((FAMILY, TABLE)), host.firewall.legacy())
-        return dataclasses.replace(observed, firewall=found)
+        rules_found = parse_ruleset(host.firewall.ruleset((FAMILY, TABLE)), host.firewall.legacy())
+        return dataclasses.replace(observed, firewall=rules_found)
     except DependencyMissing:
         if wanted.firewall:
             raise
