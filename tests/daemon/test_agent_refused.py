@@ -54,6 +54,8 @@ def test_what_people_have_ended_is_left_alone(release: str) -> None:
         host.apply(gateway(None, init_type="start"))
         host.start()
         host.awaits(lambda: host.up() == sorted(LINES))
+        # What is down when the agent begins to listen shall come up. It looks each second, and tells nobody that it has.
+        time.sleep(2.5)
         before = host.spis()
         with host.here.client() as charon:
             charon.terminate(ike="paris", timeout_ms=5000)
