@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "1"))
+ROUNDS = min(int(os.environ.get("SWANFLEET_FAILOVERS", "1")), 20)
 WAY = {"roam": ("10.1.0.114", "10.2.0.114")}
 BY_FIRST, BY_SECOND = "default via 192.0.2.1 dev wan0", "default via 203.0.113.1 dev wan1"
 ADDRESSES = {BY_FIRST: "192.0.2.2", BY_SECOND: "203.0.113.2"}
