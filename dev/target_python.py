@@ -60,7 +60,7 @@ def _real_python() -> int:
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "HYPOTHESIS_PROFILE": "few"}
     return subprocess.run(
-        [python, "-m", "pytest", *arguments], check=False, timeout=900, cwd=CHECKOUT, env=environment
+        [python, "-m", "pytest", *arguments], check=False, timeout=1100, cwd=CHECKOUT, env=environment
     ).returncode
 
 

@@ -35,7 +35,7 @@ class Part:
     alone: bool = False
     live: bool = False
     tests: bool = False
-    timeout: float = 600.0
+    timeout: float = 900.0
     complaint: Callable[[str], str | None] = verdicts.none
 
 
