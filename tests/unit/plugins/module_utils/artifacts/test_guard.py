@@ -168,8 +168,8 @@ def _written(parts: list[Part]) -> list[str]:
     return [str(network) for low, high in parts for network in Selector(4, BASE + low, BASE + high).networks()]
 
 
-def _holds(whole: Part, part: Part) -> bool:
-    return whole[0] <= part[0] and part[1] <= whole[1]
+def _holds(outer: Part, inner: Part) -> bool:
+    return outer[0] <= inner[0] and inner[1] <= outer[1]
 
 
 @dataclass(frozen=True)
