@@ -64,7 +64,7 @@ def test_a_second_run_of_the_role_changes_nothing(settled):
     scenario = Path(__file__).resolve().parents[1]
     argv = [Path(sys.executable).with_name("ansible-playbook"), "-i", scenario.parent / "inventory" / "lab.py"]
     argv += ["-e", f"@{scenario / 'group_vars/pair.yml'}", "-e", "ha_lab_psk=unused", scenario / "nodes.yml"]
-    environment = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_NOCOLOR": "1"}
+    environment = {**os.environ, "ANSIBLE_PIPELINING": "1", "ANSIBLE_FORCE_COLOR": "0"}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, env=environment)
     assert done.returncode == 0, done.stdout + done.stderr
     changed = dict(re.findall(r"^(\w+) +: ok=\d+ +changed=(\d+)", done.stdout, re.MULTILINE))
