@@ -92,8 +92,7 @@ def test_a_check_from_inside_goes_from_an_address_that_the_tunnel_takes(host: Ag
     assert " src 192.0.2.1 " in host.here.inside("ip", "route", "get", "10.2.0.1")
     cold(host, {**CHECKED, "ping_address": ["10.2.0.1"], "ping_fallback": False})
     host.awaits(lambda: host.status()["fallbacks"][0]["check"] == "answered")
-    # Nothing to await: as many checks as would fail it.
-    time.sleep(1.5)
+    time.sleep(1.5)  # as many checks as would fail it, and nothing tells of those that do not
     assert (host.status()["fallbacks"][0]["check"], host.in_use()) == ("answered", "paris")
     host.cut("paris")
     host.awaits(lambda: host.in_use() == "lyon" and host.up() == ["lyon"])

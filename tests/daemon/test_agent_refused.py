@@ -54,14 +54,13 @@ def test_what_people_have_ended_is_left_alone(release: str) -> None:
         host.apply(gateway(None, init_type="start"))
         host.start()
         host.awaits(lambda: host.up() == sorted(LINES))
-        # What is down when the agent begins to listen shall come up. It looks each second, and tells nobody that it has.
-        time.sleep(2.5)
+        # What is down when the agent begins to listen shall come up.
+        time.sleep(2.5)  # it looks each second, and tells nobody that it has
         before = host.spis()
         with host.here.client() as charon:
             charon.terminate(ike="paris", timeout_ms=5000)
         host.awaits(lambda: host.up() == ["lyon"])
         host.ask_to_look()
-        # Nothing tells that nothing happens: a repetition would have come within this time.
-        time.sleep(AGAIN + 2)
+        time.sleep(AGAIN + 2)  # nothing tells that nothing happens: a repetition would have come by then
         assert (host.up(), host.explained("paris")) == (["lyon"], [])
         assert host.spis()["lyon"] == before["lyon"]

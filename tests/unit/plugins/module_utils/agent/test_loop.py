@@ -60,7 +60,7 @@ def test_it_switches_when_the_primary_is_silent_and_returns_when_it_answers(life
     cut(life, until=20.0)
     used: list[tuple[float, str]] = []
     for moment in (CUT_AT, CUT_AT + KNOWN_WITHIN_S, 20.0, 40.0):
-        life.at(moment, lambda moment=moment: used.append((moment, in_use(life.host))))  # type: ignore[misc]
+        life.at(moment, lambda moment=moment: used.append((moment, in_use(life.host))))  # type: ignore[misc]  # mypy cannot infer a default
     life.run()
     assert used == [(CUT_AT, "paris"), (CUT_AT + KNOWN_WITHIN_S, "rome"), (20.0, "rome"), (40.0, "paris")]
     assert life.notified == ["ready", "stopping"]

@@ -38,6 +38,6 @@ def test_one_that_gives_each_answer_is_not_dead_until_it_is_silent(life: FakeLif
         life.at(half / 2, exchange)
     up: dict[float, bool] = {}
     for moment in (SILENT_FROM, SILENT_FROM + TIMEOUT - 0.5, SILENT_FROM + TIMEOUT + 2.5):
-        life.at(moment, lambda moment=moment: up.update({moment: bool(life.host.charon.sas())}))  # type: ignore[misc]
+        life.at(moment, lambda moment=moment: up.update({moment: bool(life.host.charon.sas())}))  # type: ignore[misc]  # mypy cannot infer a default
     life.run()
     assert list(up.values()) == [True, True, False]
