@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,9 +45,10 @@ class _Asked:
 class Getent:
     """Look-ups by getent(1), so as charon looks names up: by the C library and its nsswitch.conf."""
 
-    def __init__(self, *, given_up_after: float = GIVEN_UP_AFTER_S) -> None:
+    def __init__(self, *, given_up_after: float = GIVEN_UP_AFTER_S, clock: Callable[[], float] = time.monotonic) -> None:
         self._asked: dict[str, _Asked] = {}
         self._given_up_after = given_up_after
+        self._clock = clock
 
     @property
     def under_way(self) -> int:
@@ -61,14 +63,14 @@ class Getent:
             process = ask(name, subprocess.PIPE)
         except OSError:  # no C library that has it, or no process is to be had; then nothing is known
             return False
-        self._asked[name] = _Asked(process, time.monotonic() + self._given_up_after)
+        self._asked[name] = _Asked(process, self._clock() + self._given_up_after)
         return True
 
     def told(self) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for name, asked in list(self._asked.items()):
             if asked.process.poll() is None:
-                if time.monotonic() < asked.until:
+                if self._clock() < asked.until:
                     continue
                 asked.process.kill()
             # It has ended; all that it says fits into the pipe.
