@@ -8,13 +8,16 @@ from __future__ import annotations
 import importlib.util
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 import testinfra
-from swanlab import Lab
+from swanlab import Lab, LabError
 from swanlab.host import topology
+
+# Lines of each gateway's journal that are shown where a test fails.
+LINES_SHOWN = 400
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -25,6 +28,23 @@ def pytest_configure(config: pytest.Config) -> None:
     proofs = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(proofs)
     proofs.register(config)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the gateways said while a test failed."""
+    report = yield
+    lab = getattr(item, "funcargs", {}).get("lab")
+    if report.when == "call" and report.failed and lab is not None:
+        since = f"--since=@{int(report.start)}"
+        for gateway in topology.GATEWAYS:
+            argv = ["journalctl", "--no-pager", "--output=short-precise", since, f"--lines={LINES_SHOWN}"]
+            try:
+                said = lab.run(gateway, argv, check=False).stdout
+            except LabError as error:  # it may be down, and the test is told of all the same
+                said = str(error)
+            report.sections.append((f"journal of {gateway}", said))
+    return report
 
 
 @pytest.fixture(scope="session")

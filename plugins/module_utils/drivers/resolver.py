@@ -45,7 +45,9 @@ class _Asked:
 class Getent:
     """Look-ups by getent(1), so as charon looks names up: by the C library and its nsswitch.conf."""
 
-    def __init__(self, *, given_up_after: float = GIVEN_UP_AFTER_S, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, *, given_up_after: float = GIVEN_UP_AFTER_S, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._asked: dict[str, _Asked] = {}
         self._given_up_after = given_up_after
         self._clock = clock
