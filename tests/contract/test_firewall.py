@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -287,8 +288,13 @@ def blocking(rules: Firewall) -> Firewall:
     return rules
 
 
-def test_long_sets_of_others_are_not_listed_and_ours_are(blocking: Firewall) -> None:
-    told, whole = blocking.ruleset(OWN), blocking.ruleset()
+def test_long_sets_of_others_are_listed_once_and_ours_always(
+    blocking: Firewall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nftables, "_LONG", len(BLOCKED["elem"]) - 1)
+    whole = blocking.ruleset()
+    assert parse_ruleset(blocking.ruleset(OWN)) == parse_ruleset(whole)
+    told = blocking.ruleset(OWN)
     assert parse_ruleset(told) == parse_ruleset(whole)
     assert parse_table(told).is_like(table_of(GATEWAYS["rules for traffic"]))
     assert [entry["set"].get("elem") for entry in told if entry.get("set", {}).get("name") == "blocked"] == [None]
@@ -297,7 +303,17 @@ def test_long_sets_of_others_are_not_listed_and_ours_are(blocking: Firewall) -> 
 
 
 @pytest.mark.root
-def test_maps_of_verdicts_of_others_are_listed(host_rules: Firewall) -> None:
+def test_short_sets_of_others_come_with_all_that_there_is(host_rules: Firewall) -> None:
+    nft("add set inet filter few { type ipv4_addr; elements = { 203.0.113.7 } }")
+    host_rules.commit(commands(table_of(GATEWAYS["rules for traffic"])))
+    whole = host_rules.ruleset()
+    assert [host_rules.ruleset(OWN) for _time in range(2)] == [whole, whole]
+
+
+@pytest.mark.root
+def test_maps_of_verdicts_of_others_are_listed(host_rules: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nftables, "_LONG", -1)
+    host_rules.ruleset(OWN)
     told = 'map inet filter verdicts { type ifname : verdict; elements = { "wan0" : drop } }'
     nft("-f", "-", text=f"add {told}\nadd rule inet filter input iifname vmap @verdicts")
     [found] = [each for each in parse_ruleset(host_rules.ruleset(OWN)).chains if each.hook == "input"]
@@ -306,7 +322,9 @@ def test_maps_of_verdicts_of_others_are_listed(host_rules: Firewall) -> None:
 
 @pytest.mark.root
 def test_a_table_that_goes_between_two_looks_is_none(host_rules: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nftables, "_LONG", -1)
     host_rules.commit(commands(table_of(GATEWAYS["one peer"])))
+    host_rules.ruleset(OWN)
     look = nftables._nft
 
     def gone(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
@@ -336,35 +354,29 @@ def test_a_table_of_the_old_iptables_is_seen(
     assert Nftables().legacy() == families
 
 
-class Counted(Nftables):
-    """nftables of this host, with how often it was asked and told."""
-
-    def __init__(self) -> None:
-        self.reads = self.transactions = 0
-
-    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
-        self.reads += 1
-        return super().ruleset(own)
-
-    def commit(self, commands: Sequence[Mapping[str, Any]]) -> None:
-        self.transactions += 1
-        super().commit(commands)
-
-
 @pytest.mark.root
 @pytest.mark.usefixtures("_own_network")
-def test_a_thousand_tunnels_are_one_transaction_and_nothing_to_do_is_one_read(record_property: Any) -> None:
-    rules, host = Counted(), wan_host()
+def test_a_thousand_tunnels_are_one_transaction_and_nothing_to_do_is_one_read(
+    record_property: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules, host = Nftables(), wan_host()
     subprocess.run(["nft", "-f", "-"], input=HOST_RULES, text=True, check=True)
     host.firewall = cast(FakeFirewall, rules)
+    run, started = nftables._nft, Counter[str]()
+
+    def counted(arguments: list[str], text: str) -> subprocess.CompletedProcess[str]:
+        started["transaction" if arguments[0] == "-f" else "read"] += 1
+        return run(arguments, text)
+
+    monkeypatch.setattr(nftables, "_nft", counted)
     apply(host, ruled(1000))
-    assert rules.transactions == 1
+    assert started["transaction"] == 1
     long = [entry["rule"] for entry in rules.ruleset() if entry.get("rule", {}).get("table") == "swanfleet"]
-    rules.reads = 0
+    started.clear()
     assert steps(apply(host, ruled(1000))) == []
-    assert (rules.reads, rules.transactions) == (1, 1)
+    assert started == {"read": 1}
     apply(host, ruled(1))
-    assert rules.transactions == 2
+    assert started["transaction"] == 1
     short = [entry["rule"] for entry in rules.ruleset() if entry.get("rule", {}).get("table") == "swanfleet"]
     assert len(long) == len(short) > 0
     record_property("rules of 1,000 peers", len(long))

@@ -16,6 +16,8 @@ from ..errors import DependencyMissing, IpsecError
 
 _TIMEOUT_S = 60.0
 _SHOWN = 5
+# Elements in sets of others. About so many take as long to list and to read as a second nft takes.
+_LONG = 500
 _NO_PROGRAM = "the program 'nft' is missing: install the package nftables, or leave out what needs it: {}"
 _NO_KERNEL = "this kernel has no nftables (nft says: {}); it is needed for {}"
 NEEDING = "firewall_rule, allow, nat_exemption, mss and plaintext_guard: true"
@@ -50,13 +52,17 @@ class Firewall(Protocol):
 class Nftables:
     """nftables of this host."""
 
-    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
-        """Return all objects of the whole ruleset, those of `own` from a second look, for sets of others may be very long.
+    def __init__(self) -> None:
+        self._others_are_long = False
 
-        A table that has changed between the looks is as good as one that changes behind them: the kernel takes what is
+    def ruleset(self, own: tuple[str, str] | None = None) -> list[dict[str, Any]]:
+        """Return all objects of the whole ruleset, by one look.
+
+        Once sets of others have turned out to be long, those of `own` come from a second look and the others' without
+        elements. A table that has changed between the two is as good as one that changes behind them: the kernel takes what is
         written as a whole or not at all. One that has gone is looked for once more, with all others.
         """
-        if own is not None:
+        if own is not None and self._others_are_long:
             found = _listed("--terse", "list", "ruleset")
             # What a map says is told with all elements, or not at all.
             if not any("map" in entry and entry["map"].get("map") == "verdict" for entry in found):
@@ -65,7 +71,10 @@ class Nftables:
                     return found
                 with contextlib.suppress(FirewallRefused):
                     return others + _listed("list", "table", *own)
-        return _listed("list", "ruleset")
+        found = _listed("list", "ruleset")
+        if own is not None:
+            self._others_are_long = _elements_of_others(found, own) > _LONG
+        return found
 
     def legacy(self) -> tuple[str, ...]:
         """Return the families of which iptables-legacy has a table that filters."""
@@ -84,6 +93,10 @@ def _listed(*arguments: str) -> list[dict[str, Any]]:
         raise _refusal(" ".join(arguments), done.stderr)
     found = json.loads(done.stdout or "{}").get("nftables", [])
     return [entry for entry in found if "metainfo" not in entry]
+
+
+def _elements_of_others(found: Sequence[Mapping[str, Any]], own: tuple[str, str]) -> int:
+    return sum(len(entry["set"].get("elem", ())) for entry in found if "set" in entry and not _is_of(entry, own))
 
 
 def _is_of(entry: Mapping[str, Any], table: tuple[str, str]) -> bool:
