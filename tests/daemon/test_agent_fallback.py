@@ -39,9 +39,9 @@ def cold(host: AgentHost, fallback: dict[str, Any] | None = None, **more: Any) -
     host.awaits(lambda: host.up() == ["paris"])
 
 
-def hot(host: AgentHost) -> None:
+def hot(host: AgentHost, **more: Any) -> None:
     """Have both tunnels up and the agent running."""
-    host.apply(gateway(CHECKED, hot=True))
+    host.apply(gateway(CHECKED, hot=True, **more))
     host.start()
     host.awaits(lambda: host.up() == ["lyon", "paris"])
 
@@ -77,6 +77,25 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
     host.awaits(lambda: host.way() == "xparis")
     assert host.spis() == before
     assert {each["kind"] for each in host.explained("site")} == {"switch"}
+
+
+@each_release.EACH
+@pytest.mark.proves("S35", option="fallback.ping_fallback")
+def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(release: str) -> None:
+    """Its line works again, yet charon repeats no request between the last repetition and the end of its patience."""
+    patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
+    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root:
+        with two_lines(Path(root), release=release, extra=patience) as host:
+            answer(host.there)
+            hot(host, dpd={"delay": "2s", "action": "restart"})
+            before = host.spis()["paris"]
+            mark = host.here.mark()
+            host.cut("paris")
+            host.awaits(lambda: "retransmit 2 of request" in host.here.log(mark) and host.way() == "xlyon")
+            host.mend("paris")
+            host.awaits(lambda: host.way() == "xparis")
+            assert "giving up after 2 retransmits" in host.here.log(mark)
+            assert host.spis()["paris"] != before
 
 
 @each_release.EACH

@@ -238,6 +238,7 @@ class World:
             line.path,
             sa.tried,
             sa.born,
+            unanswered=sa.check_pending,
         )
 
     def _carry_out(self, action: Action) -> None:

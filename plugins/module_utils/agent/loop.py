@@ -193,9 +193,9 @@ class Agent:
         elif kind == CHECKED:
             self._owed.asked(connection, now)
         elif kind == HEARD:
-            suspected = connection in self._state.suspicions
-            self._owed.heard(connection, now, again=suspected)
-            if suspected:
+            awaited = connection in self._state.suspicions or self._scene.views[connection].unanswered
+            self._owed.heard(connection, now, again=awaited)
+            if awaited:
                 self._remember("heard", connection)
                 self._touch(connection)
         elif kind in (CHANGED, BEGAN, GAVE_UP):

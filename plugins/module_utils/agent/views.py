@@ -134,6 +134,7 @@ def view_of(
         tried=tried,
         born=None if life.age is None else now - life.age,
         request_pending=life.request_pending and not happened.heard,
+        unanswered=life.check_pending or life.request_pending,
     )
 
 

@@ -168,6 +168,10 @@ class _Turn:
         if self.standing.trial is not None and self.standing.trial.tunnel == self.group.primary:
             # It was good enough when its trial began; one lost round since then is no reason to end that.
             return True
+        view = self._view(self.group.primary)
+        if view.up and view.unanswered:
+            # What was asked while the line was cut is repeated ever more seldom: charon may yet give up a peer that is there.
+            return False
         if health is not None and check is not None and not health.trusted(check, self.clock.now):
             return False
         return self.clock.past(max(since, self.standing.left or since) + self.standing.hold)

@@ -52,7 +52,8 @@ class View:
     `received` counts packets.
     `tried` says that this end has begun to set it up, and that it has not come up since, nor was it ended.
     `born` is when its oldest IKE SA was established, None without one.
-    `check_pending` says that a check of the peer waits for its answer, `request_pending` that another request does.
+    `check_pending` says that a check of the peer waits for its answer, `request_pending` that another request does, and that
+    the peer was not heard otherwise; `unanswered` says that one of them waits, whatever else was heard.
     """
 
     up: bool = False
@@ -69,6 +70,7 @@ class View:
     # charon tells whole seconds of its age, so that two looks differ.
     born: float | None = dataclasses.field(default=None, compare=False)
     request_pending: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,8 @@ def test_what_waits_for_the_peer_is_seen(trees: list[dict[str, Any]], pending: t
     # It has answered, and what waits is the next one.
     heard = view_of(life, view, NOW, Happened(heard=True), usable=True, starts=False)
     assert (heard.check_pending, heard.request_pending) == NOTHING
+    # Be it that one or an older one: there is something that charon may give its peer up for.
+    assert (view.unanswered, heard.unanswered) == (any(pending), any(pending))
 
 
 TRYING = Life(connecting=True, trying=True)

@@ -90,6 +90,26 @@ def test_a_hot_primary_returns_without_being_set_up_anew_where_it_has_stayed_up(
     assert world.story() == ["initiate f", "switch f", "switch p"]
 
 
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_hot_primary_returns_when_its_peer_has_answered_charon_or_was_given_up(answered: bool) -> None:
+    world = one_group(check=OUTSIDE, hot=True, hold_down=20.0)
+    world.run(100)
+    world.change("p", works=False)
+    world.run(10)
+    world.sas["p"].check_pending = True
+    world.change("p", works=True)
+    world.run(100)
+    assert world.story() == ["initiate f", "switch f"]
+    world.sas["p"].check_pending = False
+    if answered:
+        world.look()
+        assert world.story() == ["initiate f", "switch f", "switch p"]
+    else:
+        world.lose_sa("p", dead=True)
+        world.run(30)
+        assert world.story() == ["initiate f", "switch f", "initiate p", "switch p"]
+
+
 def test_a_primary_that_is_checked_from_inside_is_kept_up_beside_a_cold_fallback() -> None:
     world = one_group(check=INSIDE, hold_down=20.0)
     world.run(100)
