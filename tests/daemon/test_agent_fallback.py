@@ -84,18 +84,20 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
 def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(release: str) -> None:
     """Its line works again, yet charon repeats no request between the last repetition and the end of its patience."""
     patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
-    with tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root:
-        with two_lines(Path(root), release=release, extra=patience) as host:
-            answer(host.there)
-            hot(host, dpd={"delay": "2s", "action": "restart"})
-            before = host.spis()["paris"]
-            mark = host.here.mark()
-            host.cut("paris")
-            host.awaits(lambda: "retransmit 2 of request" in host.here.log(mark) and host.way() == "xlyon")
-            host.mend("paris")
-            host.awaits(lambda: host.way() == "xparis")
-            assert "giving up after 2 retransmits" in host.here.log(mark)
-            assert host.spis()["paris"] != before
+    with (
+        tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root,
+        two_lines(Path(root), release=release, extra=patience) as host,
+    ):
+        answer(host.there)
+        hot(host, dpd={"delay": "2s", "action": "restart"})
+        before = host.spis()["paris"]
+        mark = host.here.mark()
+        host.cut("paris")
+        host.awaits(lambda: "retransmit 2 of request" in host.here.log(mark) and host.way() == "xlyon")
+        host.mend("paris")
+        host.awaits(lambda: host.way() == "xparis")
+        assert "giving up after 2 retransmits" in host.here.log(mark)
+        assert host.spis()["paris"] != before
 
 
 @each_release.EACH
