@@ -73,30 +73,54 @@ def chooses_sources(gateway: Gateway) -> bool:
 
 
 def sourceless(gateway: Gateway, situation: Situation) -> list[str]:
-    """Return a sentence for each fallback whose checks from inside have no address to come from, where anybody has looked.
+    """Return a sentence for each fallback whose checks from inside come from an address that the tunnel does not take.
 
-    There are five at most.
+    That this host has none that it takes is told where anybody has looked. There are five at most.
     """
-    checked = [each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and not each.ping_source]
-    if situation.interfaces is None or not checked:
-        return []
-    to_be = {name: [one.partition("/")[0] for one in link.addresses] for name, link in gateway.xfrm_interfaces.items()}
-    own = {name: (*situation.own.get(name, ()), *to_be.get(name, ())) for name in {**situation.own, **to_be}}
-    children = children_of({each.primary for each in checked}, gateway.phase2)
-    found = []
-    for each in checked:
-        sources = check_sources(each, gateway.phase1[each.primary], children[each.primary], own)
-        asked = [address for address, source in sources.items() if source is NOWHERE]
-        if asked:
-            found.append(_told(each, asked, children[each.primary]))
+    found = list(_strays(gateway))
+    if situation.interfaces is not None:
+        found += _without(gateway, situation)
     more = len(found) - _MOST
     return found if more <= 0 else [*found[:_MOST], f"and {more} more fallbacks without such an address"]
 
 
-def _told(each: Fallback, asked: Sequence[str], children: Iterable[Phase2]) -> str:
-    networks = dict.fromkeys(network for child in children for network in child.local_networks)
-    return (
-        f"{each.where}: this host has no address in local_networks of the phase 2s of {each.primary} ({', '.join(networks)}) "
-        f"for its checks of {', '.join(asked)}: they leave from whatever address the routes say, and the tunnel may not carry "
-        "them; give the host an address there, or add one of its own to local_networks"
-    )
+def _strays(gateway: Gateway) -> Iterator[str]:
+    checked = [each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and each.ping_source]
+    children = children_of({each.primary for each in checked}, gateway.phase2)
+    for each in checked:
+        own = children[each.primary]
+        inside = checked_inside(each, gateway.phase1[each.primary], list(own))
+        asked = [address for address in each.ping_address if inside and not _takes(each.ping_source, address, own)]
+        if asked:
+            yield (
+                f"{each.where}: ping_source {each.ping_source} is not in local_networks of the phase 2s of {each.primary} "
+                f"({_networks(own)}) to {', '.join(asked)}: the tunnel does not carry these checks, and they fail; take an address "
+                "of this host that is in there"
+            )
+
+
+def _takes(source: str | None, asked: str, children: Iterable[Phase2]) -> bool:
+    """Say whether the tunnel carries a check from there; what is asked may also be outside of it."""
+    sides = list(_local_sides(asked, children))
+    return source is None or not sides or any(not side.family or _holds(side, source) for side in sides)
+
+
+def _without(gateway: Gateway, situation: Situation) -> Iterator[str]:
+    checked = [each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and not each.ping_source]
+    to_be = {name: [one.partition("/")[0] for one in link.addresses] for name, link in gateway.xfrm_interfaces.items()}
+    own = {name: (*situation.own.get(name, ()), *to_be.get(name, ())) for name in {**situation.own, **to_be}}
+    children = children_of({each.primary for each in checked}, gateway.phase2)
+    for each in checked:
+        sources = check_sources(each, gateway.phase1[each.primary], children[each.primary], own)
+        asked = [address for address, source in sources.items() if source is NOWHERE]
+        if asked:
+            yield (
+                f"{each.where}: this host has no address in local_networks of the phase 2s of {each.primary} "
+                f"({_networks(children[each.primary])}) for its checks of {', '.join(asked)}: they leave from whatever address the "
+                "routes say, and the tunnel may not carry them; give the host an address there, or add one of its own to "
+                "local_networks"
+            )
+
+
+def _networks(children: Iterable[Phase2]) -> str:
+    return ", ".join(dict.fromkeys(network for child in children for network in child.local_networks))

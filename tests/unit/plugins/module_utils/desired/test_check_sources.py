@@ -27,7 +27,14 @@ OWN = {
 ENDPOINT = "192.0.2.1"
 
 
-def gateway(children: list[tuple[list[str], list[str]]], asked: list[str], *, count: int = 1, **more: Any) -> Gateway:
+def gateway(
+    children: list[tuple[list[str], list[str]]],
+    asked: list[str],
+    *,
+    count: int = 1,
+    source: str | None = None,
+    **more: Any,
+) -> Gateway:
     """Return one with so many fallbacks; `children` are (local networks, remote networks) of each primary."""
     common = {"psk": "s3cret", "proposals": ["aes256-sha256-curve25519"]}
     names = range(count)
@@ -48,7 +55,10 @@ def gateway(children: list[tuple[list[str], list[str]]], asked: list[str], *, co
             ],
             "xfrm_interfaces": [{"name": "x0", "addresses": ["10.1.255.1/30"]}] if "xfrm_interface" in more else [],
             "fallbacks": [
-                {"name": f"s{n}", "primary": f"a{n}", "fallbacks": [f"b{n}"], "ping_check": True, "ping_address": asked}
+                {
+                    "name": f"s{n}", "primary": f"a{n}", "fallbacks": [f"b{n}"], "ping_check": True, "ping_address": asked,
+                    "ping_source": source,
+                }
                 for n in names
             ],
         }
@@ -121,6 +131,31 @@ def test_whose_checks_have_no_address_is_told_with_the_networks() -> None:
 def test_an_address_that_the_link_gets_counts_before_it_is_there() -> None:
     made = gateway([(["10.1.255.0/24"], [FAR])], ["10.2.0.1"], xfrm_interface="x0")
     assert sourceless(made, situation(own={"wan0": ("192.0.2.1",)})) == []
+
+
+@pytest.mark.parametrize(
+    ("children", "asked", "source", "strays"),
+    [
+        ([([LAN], [FAR])], ["10.2.0.1"], "10.1.0.1", ""),
+        ([([LAN], [FAR])], ["10.2.0.1"], "192.0.2.1", "10.2.0.1"),
+        ([([LAN], [FAR]), (["192.0.2.0/24"], ["10.3.0.0/24"])], ["10.3.0.1"], "192.0.2.1", ""),
+        ([([LAN], [FAR]), (["192.0.2.0/24"], ["10.3.0.0/24"])], ["10.2.0.1", "10.3.0.1"], "192.0.2.1", "10.2.0.1"),
+        ([(["0.0.0.0/0"], [FAR])], ["10.2.0.1"], "192.0.2.1", ""),
+        # What it will be there is known to charon alone.
+        ([(["dynamic"], [FAR])], ["10.2.0.1"], "192.0.2.1", ""),
+        # From outside, and so by the line.
+        ([([LAN], [FAR])], [PEER], "192.0.2.1", ""),
+    ],
+)
+@pytest.mark.parametrize("looked", [True, False])
+def test_a_given_source_that_the_tunnel_does_not_take_is_told(
+    children: list[tuple[list[str], list[str]]], asked: list[str], source: str, strays: str, looked: bool
+) -> None:
+    told = sourceless(gateway(children, asked, source=source), situation() if looked else situation(interfaces=None))
+    assert len(told) == bool(strays)
+    if strays:
+        assert f"ping_source {source} is not in local_networks of the phase 2s of a0" in told[0]
+        assert f") to {strays}: the tunnel does not carry" in told[0]
 
 
 def test_five_are_told_and_others_counted() -> None:
