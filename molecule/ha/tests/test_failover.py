@@ -9,6 +9,7 @@ import os
 
 import pytest
 
+NODES = ("berlin", "rome")
 ROUNDS = int(os.environ.get("SWANFLEET_FAILOVERS", "1"))
 # A computer that starts again takes minutes where it is emulated.
 POWER_CUTS = 6
@@ -28,7 +29,10 @@ def cut(lab, node: str) -> None:
 
 @pytest.fixture
 def moved(lab, until, settled, others, stream, watching, holder, answering, hardware, figures):
-    """Return a function that ends a node's service, awaits that the other has taken over, and notes how long it took."""
+    """Return a function that ends a node's service, awaits that the other has taken over, and notes how long it took.
+
+    Nodes are on and plugged in afterwards, whatever a test has come to.
+    """
 
     def taken_over(traffic, new):
         until("the other node has the addresses", lambda: holder() == new, seconds=30)
@@ -66,7 +70,11 @@ def moved(lab, until, settled, others, stream, watching, holder, answering, hard
         assert capture.report.esp > 2 * REQUESTS, capture.report.to_text()
         return old, new
 
-    return fail
+    yield fail
+    for node in NODES:
+        if lab.run(node, ["true"], check=False).returncode != 0:
+            lab.start(node)
+        lab.link(node, "wan0", "up")
 
 
 @pytest.fixture

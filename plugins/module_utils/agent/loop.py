@@ -25,7 +25,7 @@ from ..errors import IpsecError, LockBusy
 from .acting import Acting, still_to_do
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .decision.values import END, ENDING, PROBE, RESTART, SWITCH, TERMINATE, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
@@ -179,6 +179,8 @@ class Agent:
         # What has lost its address must end, and what has got it must begin, whatever else happens on this host.
         if self._scene.read_addresses():
             self._mending.wanted(self._now())
+        if self._scene.stranded:
+            self._decide()
 
     def _note(self, kind: str, connection: str, now: float) -> None:
         if kind in (CAME, WENT, CHANGED, BEGAN):
@@ -276,6 +278,7 @@ class Agent:
             due=self._due,
             overrides=scene.overrides,
             names=dict(self._naming.answers),
+            stranded=scene.take_stranded(),
         )
         decided = decide(self._state, seen, now)
         self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
@@ -302,20 +305,21 @@ class Agent:
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
         self._quietly("roles", self._keep_roles)
+        self._tell_charon([each for each in self._pending if each.kind == END])  # another host may have their address
         if any(each.kind == SWITCH for each in actions):
             self._moved = False
             self._mending.wanted(self._now())
             self._mend()
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
-        due = [each for each in self._pending if self._moved or not each.carries]
-        if due and self._now() >= self._hung_until:
-            self._tell_charon(due)
+        self._tell_charon([each for each in self._pending if self._moved or not each.carries])
 
     def _keep_roles(self) -> None:
         if write_roles(self._host, self._state):
             self._mending.wanted(self._now())
 
     def _tell_charon(self, due: Sequence[Action]) -> None:
+        if not due or self._now() < self._hung_until:
+            return
         for action in due:
             try:
                 refused = self._acting.tell_charon(action)
@@ -326,7 +330,7 @@ class Agent:
                 self._telling.trouble(refused)
             self._pending = tuple(each for each in self._pending if each is not action)
             self._touch(action.tunnel)
-            if action.kind in (TERMINATE, RESTART, TRAP, END):
+            if action.kind in ENDING:
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
                 self._happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
         self._save()

@@ -26,6 +26,8 @@ END = "end"
 # Nothing is done, and people want to know why.
 NOTE = "note"
 
+# What ends all that charon has of a tunnel.
+ENDING = frozenset((TERMINATE, RESTART, TRAP, END))
 INITIATING = frozenset((INITIATE, RESTART))
 
 AUTO = "auto"
@@ -92,7 +94,11 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
+    """All that is seen at one moment.
+
+    `answers`, `due` (groups whose calendar has come round) and `stranded` (tunnels with SAs whose own address has gone) are what
+    has happened since the last one.
+    """
 
     wanted: Wanted
     tunnels: Mapping[str, View] = dataclasses.field(default_factory=dict)
@@ -100,6 +106,7 @@ class Observation:
     due: frozenset[str] = frozenset()
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
     names: Mapping[str, Resolved] = dataclasses.field(default_factory=dict)
+    stranded: frozenset[str] = frozenset()
 
     def view(self, tunnel: str) -> View:
         """Return what is seen of a tunnel; one that nothing is known of is not there."""
@@ -107,7 +114,9 @@ class Observation:
 
     def later(self) -> Observation:
         """Return the same without what happened only once."""
-        return dataclasses.replace(self, answers=(), due=frozenset()) if self.answers or self.due else self
+        if not (self.answers or self.due or self.stranded):
+            return self
+        return dataclasses.replace(self, answers=(), due=frozenset(), stranded=frozenset())
 
 
 _ABSENT = View(usable=False)
