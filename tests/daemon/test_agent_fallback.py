@@ -80,7 +80,6 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
 
 
 @each_release.EACH
-@pytest.mark.proves("S35", option="fallback.ping_fallback")
 def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(release: str) -> None:
     """Its line works again, yet charon repeats no request between the last repetition and the end of its patience."""
     patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
