@@ -57,8 +57,6 @@ class Rules:
             elif seen.view(group.primary).up:
                 self.broken.discard(name)
             self._used(world, seen, group, decided)
-        ended = {each.tunnel for each in decided.actions if each.kind in values.ENDING}
-        assert seen.stranded <= ended, f"have lost their address, and keep their SAs: {seen.stranded - ended}"
         for action in decided.actions:
             assert action.kind in KINDS
             assert action.reason.strip(), f"without a reason: {action}"

@@ -89,7 +89,6 @@ class World:
     chance: random.Random = field(init=False)
     _answers: list[Answer] = field(default_factory=list)
     _due: set[str] = field(default_factory=set)
-    _stranded: set[str] = field(default_factory=set)
     _queue: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _number: int = 0
     _wake: int = 0
@@ -129,9 +128,8 @@ class World:
         told = "address" in changes and changes["address"] != line.address
         for name, value in changes.items():
             setattr(line, name, value)
-        if not line.address and (self.sas[tunnel].up or self.sas[tunnel].connecting):
-            # charon keeps what it has without an address.
-            self._stranded.add(tunnel)
+        if not line.address:
+            self._gone(tunnel, dead=False)
         if self.sas[tunnel].up and not (line.works and line.peer):
             made = self.sas[tunnel].made
             self.at(self.now + self.found_dead_after, lambda: self._found_dead(tunnel, made))
@@ -187,13 +185,7 @@ class World:
         """Return what the agent sees now."""
         tunnels = {name: self._view(name) for name in self.lines}
         return Observation(
-            self.wanted,
-            tunnels,
-            tuple(self._answers),
-            frozenset(self._due),
-            dict(self.overrides),
-            dict(self.names),
-            frozenset(self._stranded),
+            self.wanted, tunnels, tuple(self._answers), frozenset(self._due), dict(self.overrides), dict(self.names)
         )
 
     def look(self) -> None:
@@ -201,7 +193,6 @@ class World:
         observation = self.seen()
         self._answers.clear()
         self._due.clear()
-        self._stranded.clear()
         decided = decide(self.state, observation, self.now)
         self.looks += 1
         if self.watch is not None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from ..apply.restore import Restored, restore
 from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
@@ -56,10 +56,17 @@ class Acting:
             return str(error)
         return ""
 
-    def mend(self, known: Stored | None, *, daemon_hangs: bool, names: Mapping[str, tuple[str, ...]]) -> Restored:
+    def mend(
+        self,
+        known: Stored | None,
+        *,
+        daemon_hangs: bool,
+        names: Mapping[str, tuple[str, ...]],
+        present: Set[str] | None,
+    ) -> Restored:
         """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
-        `names` are the addresses of names, as they were looked up.
+        `names` are the addresses of names, as they were looked up, `present` those of this host, where they were just read.
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
         return restore(
@@ -70,6 +77,7 @@ class Acting:
             patience=0.0,
             known=known,
             names=names,
+            present=present,
         )
 
     def _carry_out(self, action: Action) -> None:

@@ -25,7 +25,7 @@ from ..errors import IpsecError, LockBusy
 from .acting import Acting, still_to_do
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import END, ENDING, PROBE, RESTART, SWITCH, TERMINATE, Action, Answer, Observation
+from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
@@ -68,6 +68,8 @@ class Agent:
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._survey = Survey()
+        # The host's addresses, until the engine has looked at what has lost its own, or got it.
+        self._present: frozenset[str] | None = None
         self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
@@ -127,7 +129,7 @@ class Agent:
             self._glance(began)
         if self._naming.look(began, self._scene.hosts, self._scene.awaited()):
             self._mending.wanted(began)
-        if began >= self._mending.due:
+        if self._now() >= self._mending.due:
             self._mend()
             self._touched = None
         self._refresh()
@@ -179,8 +181,7 @@ class Agent:
         # What has lost its address must end, and what has got it must begin, whatever else happens on this host.
         if self._scene.read_addresses():
             self._mending.wanted(self._now())
-        if self._scene.stranded:
-            self._decide()
+            self._present = self._scene.present
 
     def _note(self, kind: str, connection: str, now: float) -> None:
         if kind in (CAME, WENT, CHANGED, BEGAN):
@@ -278,7 +279,6 @@ class Agent:
             due=self._due,
             overrides=scene.overrides,
             names=dict(self._naming.answers),
-            stranded=scene.take_stranded(),
         )
         decided = decide(self._state, seen, now)
         self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
@@ -305,21 +305,20 @@ class Agent:
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
         self._quietly("roles", self._keep_roles)
-        self._tell_charon([each for each in self._pending if each.kind == END])  # another host may have their address
         if any(each.kind == SWITCH for each in actions):
             self._moved = False
             self._mending.wanted(self._now())
             self._mend()
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
-        self._tell_charon([each for each in self._pending if self._moved or not each.carries])
+        due = [each for each in self._pending if self._moved or not each.carries]
+        if due and self._now() >= self._hung_until:
+            self._tell_charon(due)
 
     def _keep_roles(self) -> None:
         if write_roles(self._host, self._state):
             self._mending.wanted(self._now())
 
     def _tell_charon(self, due: Sequence[Action]) -> None:
-        if not due or self._now() < self._hung_until:
-            return
         for action in due:
             try:
                 refused = self._acting.tell_charon(action)
@@ -330,7 +329,7 @@ class Agent:
                 self._telling.trouble(refused)
             self._pending = tuple(each for each in self._pending if each is not action)
             self._touch(action.tunnel)
-            if action.kind in ENDING:
+            if action.kind in (TERMINATE, RESTART, TRAP, END):
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
                 self._happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
         self._save()
@@ -340,8 +339,8 @@ class Agent:
         failures: list[str] = []
         changed = False
         try:
-            hangs = now < self._hung_until
-            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=self._naming.held())
+            held, hangs = self._naming.held(), now < self._hung_until
+            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=held, present=self._present)
             self._moved = True
             self._scene.adopt(done.stored)
             self._scene.following.acted(done.steps)
@@ -355,6 +354,7 @@ class Agent:
             failures = [str(error)]
         except Exception:  # a fault in it must not end what watches over tunnels; it is told in full
             failures = [traceback.format_exc()]
+        self._present = None
         self._quietly("generation", self._read)
         new, mended = self._mending.done(self._now(), changed=changed, failures=failures, hastened=self._hastened)
         self._hastened = False

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 
 from ..desired.check_sources import chooses_sources
 from ..desired.fallback import calendars
@@ -49,6 +48,8 @@ class Scene:
         self._usable: Mapping[str, bool] = {}
         self._own: Mapping[str, tuple[str, ...]] = {}
         self._chooses = False
+        # The addresses that this host can send from, where it matters, as they were read the last time.
+        self.present: frozenset[str] | None = None
         self.gateway = Gateway()
         self.stored: Stored | None = None
         self.wanted = Wanted()
@@ -64,8 +65,6 @@ class Scene:
         self.following = Following(charon)
         # The host names whose addresses matter, to those or to the firewall.
         self.hosts: Set[str] = frozenset()
-        # Those that have lost their address while they had SAs, until somebody has done something about it.
-        self.stranded: set[str] = set()
         # Whether anything in nftables matters.
         self.uses_firewall = False
 
@@ -140,26 +139,14 @@ class Scene:
             if self._own != own_before:
                 self._find_ways()
             situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
-            own = parse_own(interfaces)
+            self.present = own = parse_own(interfaces)
             for name in bound:
                 usable[name] = not own.isdisjoint(local_addresses(self.gateway.phase1[name], situation) or ())
         self._usable = usable
-        self._strand([name for name, there in before.items() if there and not usable.get(name, True)])
         for name, view in self.views.items():
             if view.usable != usable.get(name, view.usable):
                 self.views[name] = dataclasses.replace(view, usable=usable[name])
         return usable != before
-
-    def take_stranded(self) -> frozenset[str]:
-        """Return the tunnels with SAs that have lost their address, once."""
-        taken = frozenset(self.stranded)
-        self.stranded.clear()
-        return taken
-
-    def _strand(self, lost: Sequence[str]) -> None:
-        # Where charon is not there nothing has SAs; one that hangs is for the engine, when it is well again.
-        with contextlib.suppress(DaemonUnavailable):
-            self.stranded.update(name for name, _tree in (self._charon.sas(lost) if lost else ()))
 
     def read_paths(self) -> None:
         """Find out which way those tunnels would take that follow it."""

@@ -32,6 +32,7 @@ class Life:
     trying: bool = False
     check_pending: bool = False
     request_pending: bool = False
+    unanswered: bool = False
     received: int = 0
     source: str = ""
     peer: str = ""
@@ -63,6 +64,7 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
         trying=not up and any(busy and tree.get("initiator") == "yes" for tree, busy in zip(trees, setting_up)),
         check_pending=all(_waits(tree) for tree in trees) and any(_CHECKS & _waits(tree) for tree in trees),
         request_pending=all(_waits(tree) for tree in trees) and not any(_CHECKS & _waits(tree) for tree in trees),
+        unanswered=any(_waits(tree) for tree, carries in zip(trees, carrying) if carries),
         received=sum(_received(tree) for tree in trees),
         source=str(used.get("local-host", "")),
         peer=str(used.get("remote-host", "")),
@@ -134,7 +136,7 @@ def view_of(
         tried=tried,
         born=None if life.age is None else now - life.age,
         request_pending=life.request_pending and not happened.heard,
-        unanswered=life.check_pending or life.request_pending,
+        unanswered=life.unanswered,
     )
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Callable
 
@@ -24,6 +24,7 @@ from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
 from .planning import planned, remember, situation_at_boot, to_remember, with_names, with_rules
+from .stranded import Stranded, end_stranded
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -50,6 +51,7 @@ def restore(
     patience: float | None = None,
     known: Stored | None = None,
     names: Mapping[str, tuple[str, ...]] | None = None,
+    present: Set[str] | None = None,
 ) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
@@ -58,14 +60,18 @@ def restore(
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
     can be done at all, as when the lock is not to be had within `patience` seconds, or as many as a run waits; `program`
     is what others are told that wait for it. Of `known`, the generation in force is not read again. `names` are the addresses
-    of names, where somebody has looked them up.
+    of names, where somebody has looked them up, `present` those of this host, where somebody has just read them: what has lost
+    its own then ends before all else.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S if patience is None else patience, program):
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
         asked = with_daemon and not kept and not daemon_hangs
+        stranded, in_vain = _stranded(host, known, present if asked else None)
+        failures += in_vain
         observed = observe(host, host_key=host_key_of(host), with_daemon=asked, known=known)
+        observed = stranded.absent_in(observed)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if asked and observed.daemon is None else []
@@ -94,7 +100,17 @@ def restore(
         # Where it was made another one just now, it is read anew the next time.
         holds = not to_remember(gateway, observed.stored.situation, situation)
         told = (*wanted.warnings, *work.warnings)
-        return Restored(tuple(work.done), (*failures, *absent), told, observed.stored if holds else None)
+        return Restored((*stranded.steps, *work.done), (*failures, *absent), told, observed.stored if holds else None)
+
+
+def _stranded(host: Host, known: Stored | None, present: Set[str] | None) -> tuple[Stranded, list[str]]:
+    """End what has lost its address; returns what was done, and why that has failed where it has."""
+    if present is None or known is None or known.number != host.generations.current_number():
+        return Stranded(), []
+    try:
+        return end_stranded(host, known, present), []
+    except IpsecError as error:
+        return Stranded(), [str(error)]
 
 
 def _with_rules(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:

@@ -96,7 +96,8 @@ def _listed(*arguments: str) -> list[dict[str, Any]]:
 
 
 def _elements_of_others(found: Sequence[Mapping[str, Any]], own: tuple[str, str]) -> int:
-    return sum(len(entry["set"].get("elem", ())) for entry in found if "set" in entry and not _is_of(entry, own))
+    others = (entry.get("set") or entry.get("map") or {} for entry in found if not _is_of(entry, own))
+    return sum(len(told.get("elem", ())) for told in others)
 
 
 def _is_of(entry: Mapping[str, Any], table: tuple[str, str]) -> bool:

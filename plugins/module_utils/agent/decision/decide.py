@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from .addresses import stranded
 from .fallback import turn
 from .lifetimes import Ended, expired
 from .names import Named, follow_names
@@ -66,8 +65,6 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
     for moment in wakes.values():
         clock.past(moment)
     busy = {action.tunnel for action in actions if action.kind != PROBE}
-    actions += stranded(observation, actions)
-    busy.update(observation.stranded)
     suspicions, ended = dead_peers(state.suspicions, observation, clock)
     actions += [_allowed(each, groups) for each in ended if each.tunnel not in busy]
     busy.update(each.tunnel for each in ended)

@@ -26,8 +26,6 @@ END = "end"
 # Nothing is done, and people want to know why.
 NOTE = "note"
 
-# What ends all that charon has of a tunnel.
-ENDING = frozenset((TERMINATE, RESTART, TRAP, END))
 INITIATING = frozenset((INITIATE, RESTART))
 
 AUTO = "auto"
@@ -55,7 +53,8 @@ class View:
     `tried` says that this end has begun to set it up, and that it has not come up since, nor was it ended.
     `born` is when its oldest IKE SA was established, None without one.
     `check_pending` says that a check of the peer waits for its answer, `request_pending` that another request does, and that
-    the peer was not heard otherwise; `unanswered` says that one of them waits, whatever else was heard.
+    the peer was not heard otherwise; `unanswered` says that an SA which carries traffic waits for an answer, whatever else was
+    heard.
     """
 
     up: bool = False
@@ -94,11 +93,7 @@ class Resolved:
 
 @dataclass(frozen=True)
 class Observation:
-    """All that is seen at one moment.
-
-    `answers`, `due` (groups whose calendar has come round) and `stranded` (tunnels with SAs whose own address has gone) are what
-    has happened since the last one.
-    """
+    """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
 
     wanted: Wanted
     tunnels: Mapping[str, View] = dataclasses.field(default_factory=dict)
@@ -106,7 +101,6 @@ class Observation:
     due: frozenset[str] = frozenset()
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
     names: Mapping[str, Resolved] = dataclasses.field(default_factory=dict)
-    stranded: frozenset[str] = frozenset()
 
     def view(self, tunnel: str) -> View:
         """Return what is seen of a tunnel; one that nothing is known of is not there."""
@@ -114,9 +108,7 @@ class Observation:
 
     def later(self) -> Observation:
         """Return the same without what happened only once."""
-        if not (self.answers or self.due or self.stranded):
-            return self
-        return dataclasses.replace(self, answers=(), due=frozenset(), stranded=frozenset())
+        return dataclasses.replace(self, answers=(), due=frozenset()) if self.answers or self.due else self
 
 
 _ABSENT = View(usable=False)

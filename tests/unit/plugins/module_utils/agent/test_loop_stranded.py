@@ -1,0 +1,126 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A tunnel whose own address has gone has no SA any more before anything else is looked at: another node may have the address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
+from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife
+
+SHARED = "192.0.2.100/32"
+LOST_AT, BACK_AT = 10.0, 14.0
+
+
+def has(life: FakeLife, there: bool) -> None:
+    """Have the kernel give the shared address to this host, or take it, and tell of it."""
+    addresses = life.host.kernel.links["wan0"].addresses
+    (addresses.append if there else addresses.remove)(SHARED)
+    life.kernel.add(ADDRESS)
+
+
+@pytest.fixture
+def life() -> FakeLife:
+    """Return a gateway with two tunnels that are up, of which one loses its address at `LOST_AT`."""
+    host = with_program(wan_host())
+    host.kernel.links["wan0"].addresses.append(SHARED)
+    shared = SHARED.partition("/")[0]
+    tunnels = [
+        {**PARIS, "interfaces": [shared], "init_type": "start"},
+        {**ROME, "interfaces": ["192.0.2.1"], "init_type": "start"},
+    ]
+    apply(host, config(tunnels, [PARIS_LAN, ROME_LAN], [{"name": "ipsec-paris"}]))
+    life = FakeLife(host)
+    life.at(LOST_AT, lambda: has(life, False))
+    return life
+
+
+def sas(life: FakeLife) -> list[str]:
+    return sorted(name for name, _tree in life.host.charon.sas())
+
+
+@pytest.fixture
+def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[tuple[float, list[str]]]:
+    """Return which tunnels have SAs whenever the engine begins to look at the host."""
+    found: list[tuple[float, list[str]]] = []
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        found.append((life.host.clock.time, sas(life)))
+        return observe(*arguments, **named)
+
+    monkeypatch.setattr(restore, "observe", looking)
+    return found
+
+
+def test_what_has_lost_its_address_ends_before_the_engine_looks(
+    life: FakeLife, looks: list[tuple[float, list[str]]]
+) -> None:
+    life.run()
+    assert [names for moment, names in looks if moment < LOST_AT][-1] == ["paris", "rome"]
+    assert next(names for moment, names in looks if moment >= LOST_AT) == ["rome"]
+    [told] = [each for each in life.said if "end sa" in each]
+    assert told.startswith("put in place: end sa paris; ")
+    assert "rome" not in told
+
+
+def test_an_address_that_is_back_before_the_engine_looks_has_its_tunnel_set_up_again(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    returns: list[Callable[[], None]] = [lambda: has(life, True)]
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        if life.host.clock.time >= LOST_AT and returns:
+            assert sas(life) == ["rome"]
+            returns.pop()()
+        return observe(*arguments, **named)
+
+    monkeypatch.setattr(restore, "observe", looking)
+    life.run()
+    assert returns == []
+    assert sas(life) == ["paris", "rome"]
+
+
+def test_an_address_that_is_back_when_a_run_lets_go_of_the_lock_ends_nothing(life: FakeLife) -> None:
+    before = life.host.charon.sas()
+    life.at(LOST_AT - 1, lambda: setattr(life.host.files, "locked_by", "a run"))
+    life.at(BACK_AT, lambda: has(life, True))
+    life.at(BACK_AT + 1, lambda: setattr(life.host.files, "locked_by", None))
+    life.run()
+    assert life.host.charon.sas() == before
+
+
+def test_an_interface_that_blinks_ends_no_tunnel_that_goes_by_its_name() -> None:
+    host = with_program(wan_host())
+    apply(host, config([{**ROME, "init_type": "start"}], [ROME_LAN]))
+    life = FakeLife(host)
+    before = host.charon.sas()
+    kept = list(host.kernel.links["wan0"].addresses)
+
+    def blinks(*, there: bool) -> None:
+        host.kernel.links["wan0"].addresses[:] = kept if there else []
+        life.kernel.add(ADDRESS)
+
+    life.at(LOST_AT, lambda: blinks(there=False))
+    life.at(LOST_AT + 1.5, lambda: blinks(there=True))
+    life.run()
+    assert host.charon.sas() == before != []
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_a_charon_that_hangs_just_then_is_asked_when_it_is_well(life: FakeLife, back: bool) -> None:
+    life.at(LOST_AT - 0.1, lambda: setattr(life.host.charon, "unavailable", DaemonHung("it hangs")))
+    if back:
+        life.at(BACK_AT, lambda: has(life, True))
+    life.at(BACK_AT + 5, lambda: setattr(life.host.charon, "unavailable", None))
+    life.until = LOST_AT + 80
+    life.run()
+    assert sas(life) == (["paris", "rome"] if back else ["rome"])
