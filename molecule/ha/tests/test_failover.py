@@ -130,7 +130,7 @@ def test_without_the_guard_the_same_capture_finds_packets(lab, settled, stream, 
     astray = ["10.2.0.10/32", "via", "192.0.2.1", "dev", "wan0"]
     lab.run(node, ["systemctl", "stop", "swanfleet-agent"])
     try:
-        lab.run(node, ["nft", "delete", "table", "inet", "swanfleet"])
+        lab.run(node, ["nft", "flush", "chain", "inet", "swanfleet", "guard"])
         with lab.capture(sites=("berlin",)) as capture, stream() as traffic:
             until("traffic before", traffic.steady, seconds=30)
             lab.run(node, ["ip", "route", "add", *astray])

@@ -68,8 +68,6 @@ class Agent:
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._survey = Survey()
-        # The host's addresses, until the engine has looked at what has lost its own, or got it.
-        self._present: frozenset[str] | None = None
         self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
@@ -162,7 +160,8 @@ class Agent:
         elif kinds & {LINK, ROUTE, RULE}:
             self._survey.heard(now)
         if now >= self._survey.due:
-            self._quietly("addresses", self._follow_addresses)
+            self._quietly("addresses", self._scene.read_addresses)
+            self._heed_addresses()
             self._scene.read_paths()
             self._survey.done(self._now())
         news = self._around.charon_news
@@ -177,11 +176,10 @@ class Agent:
             except DaemonHung as error:
                 self._hung(error)
 
-    def _follow_addresses(self) -> None:
+    def _heed_addresses(self) -> None:
         # What has lost its address must end, and what has got it must begin, whatever else happens on this host.
-        if self._scene.read_addresses():
+        if self._scene.moved is not None:
             self._mending.wanted(self._now())
-            self._present = self._scene.present
 
     def _note(self, kind: str, connection: str, now: float) -> None:
         if kind in (CAME, WENT, CHANGED, BEGAN):
@@ -340,7 +338,7 @@ class Agent:
         changed = False
         try:
             held, hangs = self._naming.held(), now < self._hung_until
-            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=held, present=self._present)
+            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=held, present=self._scene.moved)
             self._moved = True
             self._scene.adopt(done.stored)
             self._scene.following.acted(done.steps)
@@ -354,10 +352,10 @@ class Agent:
             failures = [str(error)]
         except Exception:  # a fault in it must not end what watches over tunnels; it is told in full
             failures = [traceback.format_exc()]
-        self._present = None
-        self._quietly("generation", self._read)
         new, mended = self._mending.done(self._now(), changed=changed, failures=failures, hastened=self._hastened)
-        self._hastened = False
+        self._hastened, self._scene.moved = False, None
+        self._quietly("generation", self._read)
+        self._heed_addresses()
         for each in new:
             self._telling.trouble(each)
         if mended:

@@ -48,8 +48,8 @@ class Scene:
         self._usable: Mapping[str, bool] = {}
         self._own: Mapping[str, tuple[str, ...]] = {}
         self._chooses = False
-        # The addresses that this host can send from, where it matters, as they were read the last time.
-        self.present: frozenset[str] | None = None
+        # The addresses that this host can send from, where a tunnel has lost or got its own, until the engine has heeded it.
+        self.moved: frozenset[str] | None = None
         self.gateway = Gateway()
         self.stored: Stored | None = None
         self.wanted = Wanted()
@@ -125,28 +125,30 @@ class Scene:
             return frozenset()
         return {each.name for name, each in self.wanted.tunnels.items() if each.name and not self.views[name].up}
 
-    def read_addresses(self) -> bool:
-        """Find out which tunnels have an address of their own on this host now; returns whether that has changed.
+    def read_addresses(self) -> None:
+        """Find out which tunnels have an address of their own on this host now, and whether any that was known has moved.
 
         Checks go from other addresses then. Raises `IpsecError`.
         """
         before = self._usable
         bound = [name for name, each in self.gateway.phase1.items() if "any" not in each.interfaces]
         usable = dict.fromkeys(self.gateway.phase1, True)
+        own: frozenset[str] | None = None
         if bound or self._chooses:
             interfaces = self._host.kernel.interfaces()
             own_before, self._own = self._own, parse_sources(interfaces)
             if self._own != own_before:
                 self._find_ways()
             situation = Situation(host_key=b"", addresses=parse_addresses(interfaces))
-            self.present = own = parse_own(interfaces)
+            own = parse_own(interfaces)
             for name in bound:
                 usable[name] = not own.isdisjoint(local_addresses(self.gateway.phase1[name], situation) or ())
         self._usable = usable
+        if any(before.get(name, there) != there for name, there in usable.items()):
+            self.moved = own
         for name, view in self.views.items():
             if view.usable != usable.get(name, view.usable):
                 self.views[name] = dataclasses.replace(view, usable=usable[name])
-        return usable != before
 
     def read_paths(self) -> None:
         """Find out which way those tunnels would take that follow it."""

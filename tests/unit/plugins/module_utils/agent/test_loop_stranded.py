@@ -115,6 +115,25 @@ def test_an_interface_that_blinks_ends_no_tunnel_that_goes_by_its_name() -> None
     assert host.charon.sas() == before != []
 
 
+def test_a_second_one_that_goes_while_the_engine_looks_ends_as_soon_as_it_has(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = ["192.0.2.1/24"]
+    seen: list[list[str]] = []
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        found = observe(*arguments, **named)
+        if life.host.clock.time >= LOST_AT and others:
+            life.host.kernel.links["wan0"].addresses.remove(others.pop())
+            life.kernel.add(ADDRESS)
+        return found
+
+    monkeypatch.setattr(restore, "observe", looking)
+    life.at(LOST_AT + 0.2, lambda: seen.append(sas(life)))
+    life.run()
+    assert seen == [[]]
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_a_charon_that_hangs_just_then_is_asked_when_it_is_well(life: FakeLife, back: bool) -> None:
     life.at(LOST_AT - 0.1, lambda: setattr(life.host.charon, "unavailable", DaemonHung("it hangs")))
