@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The uplink of all primaries is cut without a trace: how long no traffic passes, and that the return costs none.
 
+Nothing leaves in the clear meanwhile; test_healing.py has the control.
+
 A switch takes as long as its failure may take to be noticed, and what follows. The lab's own noise is in the figures; how much
 that is shows the longest time between two answers while nothing happens. An emulated computer takes its time for what follows;
 how much longer than this one is measured.
@@ -71,22 +73,16 @@ def back(lab, until, stream, in_use):
 @pytest.mark.proves("S32", "S33", "S34", "S35", releases=("12", "13"))
 @pytest.mark.proves("S40", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
-def test_traffic_goes_another_way_and_returns(settled, cut, back, noise, slowness, figures, turn):  # noqa: ARG001  # once more
+def test_traffic_goes_another_way_and_returns(lab, settled, cut, back, noise, slowness, figures, turn):  # noqa: ARG001  # once more
     settled()
-    gaps = cut()
-    lost = back()
+    with lab.capture(sites=("berlin", "paris")) as capture:
+        gaps = cut()
+        lost = back()
     print(gaps, lost)
+    assert capture.report.faults() == []
+    assert capture.report.clear == 0, capture.report.to_text()
+    assert capture.report.esp > 1000, capture.report.to_text()
     figures("cold: return, lost packets of 20 a second", lost["cold"])
     assert {name: lost[name] for name in HOT} == dict.fromkeys(HOT, 0)
     longest = {name: KNOWN[name] + noise[name] + SWITCHED[name] * slowness for name in gaps}
     assert {name: gap for name, gap in gaps.items() if gap > longest[name]} == {}, longest
-
-
-def test_nothing_is_in_the_clear_meanwhile(lab, settled, cut, back):
-    settled()
-    with lab.capture(sites=("berlin", "paris")) as capture:
-        cut()
-        back()
-    assert capture.report.faults() == []
-    assert capture.report.clear == 0, capture.report.to_text()
-    assert capture.report.esp > 1000, capture.report.to_text()
