@@ -35,7 +35,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     """Show what the gateways said while a test failed."""
     report = yield
     lab = getattr(item, "funcargs", {}).get("lab")
-    if report.when == "call" and report.failed and lab is not None:
+    if report.when != "teardown" and report.failed and lab is not None:
         since = f"--since=@{int(report.start)}"
         for gateway in topology.GATEWAYS:
             argv = ["journalctl", "--no-pager", "--output=short-precise", since, f"--lines={LINES_SHOWN}"]
