@@ -223,7 +223,7 @@ def gateway(fallback: Mapping[str, Any] | None = None, *, hot: bool = False, **m
     }  # fmt: skip
 
 
-def answer(peer: CharonProcess, names: Sequence[str] = tuple(LINES), *, local: str = "") -> None:
+def answer(peer: CharonProcess, names: Sequence[str] = tuple(LINES), *, local: str = "", dpd_delay: str = "0s") -> None:
     """Have the peer answer the gateway's tunnels, at the ends of its lines or at one address for all; it initiates none."""
     with peer.client() as charon:
         charon.load_shared(id="any", kind="ike", owners=[], data=_PSK.encode())
@@ -234,6 +234,7 @@ def answer(peer: CharonProcess, names: Sequence[str] = tuple(LINES), *, local: s
                     "version": "2", "local_addrs": [local or f"{LINES[name]}.2"],
                     "remote_addrs": ["%any" if local else f"{LINES[name]}.1"],
                     "proposals": ["aes256-sha256-curve25519"], "local": {"auth": "psk"}, "remote": {"auth": "psk"},
+                    "dpd_delay": dpd_delay,
                     "children": {
                         "lan": {"local_ts": ["10.2.0.0/16"], "remote_ts": ["10.1.0.0/16"], "esp_proposals": ["aes256gcm16"]}
                     },

@@ -76,7 +76,7 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
     host.mend("paris")
     host.awaits(lambda: host.way() == "xparis")
     assert host.spis() == before
-    assert {each["kind"] for each in host.explained("site")} == {"switch"}
+    assert [each["kind"] for each in host.explained("site")] == ["switch", "rekey", "switch"]
 
 
 @each_release.EACH
@@ -97,6 +97,28 @@ def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(release: str) -> 
         host.awaits(lambda: host.way() == "xparis")
         assert "giving up after 2 retransmits" in host.here.log(mark)
         assert host.spis()["paris"] != before
+
+
+@each_release.EACH
+def test_no_return_to_a_tunnel_that_its_peer_is_about_to_give_up(release: str) -> None:
+    """As above, but it is the peer's charon that waits, of which nothing is seen here, and which would tell nobody."""
+    patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
+    with (
+        tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root,
+        two_lines(Path(root), release=release, extra=patience) as host,
+    ):
+        answer(host.there, dpd_delay="2s")
+        hot(host, dpd={"enabled": False}, mobike=False)
+        before = host.spis()["paris"]
+        mark = host.there.mark()
+        host.cut("paris")
+        host.awaits(lambda: "retransmit 2 of request" in host.there.log(mark) and host.way() == "xlyon")
+        host.mend("paris")
+        host.awaits(lambda: host.way() == "xparis")
+        time.sleep(6)  # the peer's patience ends after 4.9, and nothing tells that it has not
+        assert "giving up" not in host.there.log(mark)
+        assert host.spis()["paris"] == before
+        assert host.way() == "xparis"
 
 
 @each_release.EACH

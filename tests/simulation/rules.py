@@ -27,7 +27,7 @@ from .world import World
 KINDS = frozenset(
     (
         *(values.PROBE, values.SWITCH, values.INITIATE, values.TERMINATE, values.RESTART, values.TRAP, values.END),
-        values.NOTE,
+        *(values.NOTE, values.REKEY),
     )
 )
 
@@ -120,8 +120,16 @@ class Rules:
         elif not by_hand and seen.view(action.instead_of).up and seen.view(action.instead_of).usable:
             assert action.tunnel == group.primary, f"from a fallback that works: {action}"
             assert group.returns
+            self._known_to_both(world, group)
             held = world.now - self.left.get(group.name, world.now)
             assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
+
+    def _known_to_both(self, world: World, group: Group) -> None:
+        """What gets traffic back was set up, or has got new keys, since it lost it; or its peer was asked for that in vain."""
+        born, left = world.sas[group.primary].born, self.left.get(group.name)
+        young = born is None or left is None or born >= left
+        asked = [moment for moment, action in world.told(values.REKEY) if action.tunnel == group.primary][-1:]
+        assert young or not group.rekeys or (asked and world.now - asked[0] >= CONNECT_WITHIN_S - 1e-6)
 
     def _used(self, world: World, seen: Observation, group: Group, decided: Decided) -> None:
         """Whatever is up is used where the tunnel in use has been down for a while: traffic comes before all checks."""

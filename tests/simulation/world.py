@@ -31,6 +31,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wan
 # What IKE takes, and how long charon goes on by itself where nobody answers.
 IKE_S = 0.2
 GIVES_UP_AFTER_S = 30.0
+# A request that was not answered is sent again so long after.
+REPEATED_AFTER_S = 4.0
 # How long charon takes to find out that a peer is gone, and how often peers and traffic try.
 FOUND_DEAD_AFTER_S = 40.0
 TRIED_EVERY_S = 5.0
@@ -62,6 +64,7 @@ class Sa:
     connecting: bool = False
     down_since: float | None = None
     check_pending: bool = False
+    request_pending: bool = False
     made: int = 0
     source: str = ""
     born: float | None = None
@@ -238,7 +241,8 @@ class World:
             line.path,
             sa.tried,
             sa.born,
-            unanswered=sa.check_pending,
+            request_pending=sa.request_pending,
+            unanswered=sa.check_pending or sa.request_pending,
         )
 
     def _carry_out(self, action: Action) -> None:
@@ -251,6 +255,26 @@ class World:
             self._initiate(action.tunnel)
         elif action.kind in (values.TERMINATE, values.TRAP, values.END):
             self._gone(action.tunnel, dead=False)
+        elif action.kind == values.REKEY and self.sas[action.tunnel].up:
+            sa = self.sas[action.tunnel]
+            sa.request_pending = True
+            until = self.now + GIVES_UP_AFTER_S
+            self.at(self.now + IKE_S, lambda: self._renewed(action.tunnel, sa, until))
+
+    def _renewed(self, tunnel: str, sa: Sa, until: float) -> None:
+        """Let a peer that is there answer: the IKE SA has new keys. One that does not is given up."""
+        line = self.lines[tunnel]
+        if self.sas[tunnel] is not sa:
+            return
+        if line.works and line.peer and line.address:
+            sa.request_pending = False
+            sa.born = self.now if not line.refuses else sa.born
+        elif self.now >= until:
+            self._gone(tunnel, dead=True)
+        else:
+            self.at(self.now + REPEATED_AFTER_S, lambda: self._renewed(tunnel, sa, until))
+            return
+        self.look()
 
     def _probe(self, action: Action) -> None:
         check = self.wanted.groups[action.group].check

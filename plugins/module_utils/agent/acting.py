@@ -18,7 +18,7 @@ from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.values import Stored
-from .decision.values import END, INITIATE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer
+from .decision.values import END, INITIATE, REKEY, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
@@ -88,6 +88,10 @@ class Acting:
             self._end(action.tunnel)
         if action.kind == END:
             self._end_over(action)
+        if action.kind == REKEY:
+            # One that has gone meanwhile is set up anew.
+            with contextlib.suppress(DaemonRefused):
+                self._charon.rekey(ike=action.tunnel)
         if action.kind in (INITIATE, RESTART):
             for child in self._children(action.tunnel):
                 self._charon.initiate(ike=action.tunnel, child=child, timeout_ms=-1)
@@ -139,4 +143,6 @@ def still_to_do(pending: Sequence[Action], actions: Iterable[Action]) -> tuple[A
             before = found.pop(action.tunnel, None)
             anew = action.kind == INITIATE and before is not None and before.kind != INITIATE
             found[action.tunnel] = dataclasses.replace(action, kind=RESTART) if anew else action
+        elif action.kind == REKEY:
+            found.setdefault(action.tunnel, action)
     return tuple(found.values())

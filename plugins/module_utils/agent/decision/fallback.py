@@ -23,6 +23,7 @@ from .values import (
     NOTE,
     PRIMARY,
     PROBE,
+    REKEY,
     RESTART,
     SWITCH,
     TERMINATE,
@@ -88,7 +89,7 @@ class _Turn:
         elif self.standing.override != AUTO or active == primary or not self._may_return():
             self._rest()
         elif self._view(primary).up:
-            self._switch(primary, self._good())
+            self._return()
         else:
             self._try_return()
         self._keep_ready()
@@ -180,6 +181,29 @@ class _Turn:
         """Nothing is to be changed: what was tried for that ends, and so does what was told about it."""
         self._end_trial("it is not needed any more")
         self._become(search=None, told="")
+
+    def _return(self) -> None:
+        """Give the primary its place back, once both ends have something of it that is younger than its failure.
+
+        A peer whose charon asked something during the failure gives its end up when that stays unanswered, and tells nobody. An
+        IKE SA with new keys takes the place of that one; one that was set up since then is as good.
+        """
+        asked, trial = self.standing.asked, self.standing.trial
+        born, since = self._view(self.group.primary).born or 0.0, self.standing.good_since or 0.0
+        # Ages come in whole seconds, so that an SA seems to be younger than it is by less than one.
+        tried = trial is not None and trial.tunnel == self.group.primary
+        young = tried or born > (self.standing.left or 0.0) + 1.0
+        if young or not self.group.rekeys:
+            self._switch(self.group.primary, self._good())
+        elif asked is None or asked < since:
+            self._become(asked=self.clock.now)
+            self._act(
+                REKEY, self.group.primary, f"{self._good()}, and both ends shall know of it before traffic returns"
+            )
+            self.clock.past(self.clock.now + CONNECT_WITHIN_S)
+        elif born >= asked or self.clock.past(asked + CONNECT_WITHIN_S):
+            # What was answered with a refusal was answered.
+            self._switch(self.group.primary, self._good())
 
     def _try_return(self) -> None:
         """Set the primary up beside the fallback that is used; a primary that does not come up has cost nothing."""

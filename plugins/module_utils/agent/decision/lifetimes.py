@@ -9,12 +9,10 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
 from .timing import Clock
-from .values import END, RESTART, Action, Observation
+from .values import END, RESTART, Action, Observation, same_birth
 
 # What was to be ended and is still there is ended again after this time.
 AGAIN_AFTER_S = 30.0
-# charon tells ages in whole seconds, so that the same SA seems to be born at moments that differ by less than this.
-_SAME_S = 1.5
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def expired(
         if born is None:
             continue
         known = before.get(name)
-        if known is not None and abs(known.born - born) < _SAME_S:
+        if known is not None and same_birth(known.born, born):
             after[name] = known
             if not clock.past(known.at + AGAIN_AFTER_S):
                 continue

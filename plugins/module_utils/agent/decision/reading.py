@@ -42,6 +42,8 @@ def _group(each: Fallback, primary: Phase1, own: list[Phase2]) -> Group:
         returns=each.ping_fallback or not each.checked,
         hold_down=_hold_down(each, check),
         hold_down_most=float(each.hold_down_max),
+        # IKEv1 has no such exchange, and an SA that shall end at its time shall not become younger.
+        rekeys=primary.ike_version == 2 and primary.rekey,
     )
 
 

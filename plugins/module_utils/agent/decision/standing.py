@@ -44,7 +44,8 @@ class Standing:
 
     `left` is when the primary lost its place, `returned` when it got it back by itself; `hold` is how long it must be good
     for that, and `good_since` since when it is. `search` counts the trials since nothing works, `attempts` those to keep a
-    tunnel ready. `alarmed` says that the tunnel in use is in trouble. `told` is the last note, so that what lasts is told once.
+    tunnel ready. `alarmed` says that the tunnel in use is in trouble. `asked` is when the primary was last to renew its keys for
+    its return. `told` is the last note, so that what lasts is told once.
     """
 
     group: Group
@@ -59,6 +60,7 @@ class Standing:
     attempts: Mapping[str, Attempts] = dataclasses.field(default_factory=dict)
     override: str = AUTO
     alarmed: bool = False
+    asked: float | None = None
     told: str = ""
 
     @property

@@ -23,6 +23,8 @@ RESTART = "restart"
 TRAP = "trap"
 # End the SAs without waiting for the peer; who wants them up, or has a packet for them, may set them up again.
 END = "end"
+# Renew the keys of the IKE SA, which its CHILD_SAs outlive: both ends then have the same one, without an old exchange.
+REKEY = "rekey"
 # Nothing is done, and people want to know why.
 NOTE = "note"
 
@@ -72,6 +74,16 @@ class View:
     born: float | None = dataclasses.field(default=None, compare=False)
     request_pending: bool = False
     unanswered: bool = False
+
+
+def same_birth(one: float | None, other: float | None) -> bool:
+    """Say whether two moments are of the same IKE SA: charon tells ages in whole seconds, so that they differ by less than 1.5."""
+    if one is None or other is None:
+        return one is other
+    return abs(one - other) < _SAME_S
+
+
+_SAME_S = 1.5
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,8 @@ class Group:
     """A primary, and the tunnels that take its place, in this order.
 
     `hot` keeps all of them up, so that only routes move; otherwise one that is not used is on standby. `returns` says
-    whether the primary gets its place back by itself, after it was good for `hold_down`.
+    whether the primary gets its place back by itself, after it was good for `hold_down`; `rekeys` whether its IKE SA can get
+    new keys before that, and may.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Group:
     returns: bool = True
     hold_down: float = 60.0
     hold_down_most: float = 3600.0
+    rekeys: bool = True
 
     @property
     def members(self) -> tuple[str, ...]:
