@@ -290,6 +290,7 @@ class FakeCharon(FakeAuthorities, FakeCredentials, FakePools, FakePolicies):
         sa = next((sa for name, sa in self._sas if name == ike and self._made_of[sa["uniqueid"]] == mine), None)
         if sa is None:
             sa = {"uniqueid": str(self._ids), "version": shown["version"][4:5], "state": "ESTABLISHED", "child-sas": {}}
+            sa["established"] = "0"
             self._made_of[str(self._ids)] = mine
             self._sas.append((ike, sa))
         what = shown["children"][child]

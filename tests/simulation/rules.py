@@ -11,7 +11,10 @@ from typing import Any
 
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision import values
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import REMEMBERED, Decided, decide
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import PATIENCE_S
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.fallback import (
+    PATIENCE_S,
+    REKEYED_WITHIN_S,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.lifetimes import AGAIN_AFTER_S
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import ACTIVE, READY, STANDBY
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.timing import CONNECT_WITHIN_S
@@ -39,6 +42,7 @@ class Rules:
     thorough: int = 7
     left: dict[str, float] = dataclasses.field(default_factory=dict)
     broken: set[str] = dataclasses.field(default_factory=set)
+    failing: dict[str, float] = dataclasses.field(default_factory=dict)
     initiated: dict[str, float] = dataclasses.field(default_factory=dict)
     switches: int = 0
     ends: int = 0
@@ -54,6 +58,9 @@ class Rules:
         for name, group in seen.wanted.groups.items():
             if self._fails(world, seen, group):
                 self.broken.add(name)
+                if group.check is None or group.check.quorum == 1:
+                    # Of several addresses the world counts too little.
+                    self.failing[name] = world.now
             elif seen.view(group.primary).up:
                 self.broken.discard(name)
             self._used(world, seen, group, decided)
@@ -125,11 +132,11 @@ class Rules:
             assert held >= group.hold_down - 1e-6, f"a second switch in one hold, after {held} s: {action}"
 
     def _known_to_both(self, world: World, group: Group) -> None:
-        """What gets traffic back was set up, or has got new keys, since it lost it; or its peer was asked for that in vain."""
-        born, left = world.sas[group.primary].born, self.left.get(group.name)
-        young = born is None or left is None or born >= left
+        """What gets traffic back was set up, or has got new keys, since it has failed; or its peer was asked for that in vain."""
+        born = world.sas[group.primary].born
+        young = born is None or born >= self.failing.get(group.name, 0.0)
         asked = [moment for moment, action in world.told(values.REKEY) if action.tunnel == group.primary][-1:]
-        assert young or not group.rekeys or (asked and world.now - asked[0] >= CONNECT_WITHIN_S - 1e-6)
+        assert young or not group.rekeys or (asked and world.now - asked[0] >= REKEYED_WITHIN_S - 1e-6)
 
     def _used(self, world: World, seen: Observation, group: Group, decided: Decided) -> None:
         """Whatever is up is used where the tunnel in use has been down for a while: traffic comes before all checks."""

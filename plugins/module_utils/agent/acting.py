@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..apply.restore import Restored, restore
+from ..apply.stranded import Addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
@@ -62,11 +63,11 @@ class Acting:
         *,
         daemon_hangs: bool,
         names: Mapping[str, tuple[str, ...]],
-        present: Set[str] | None,
+        addresses: Addresses,
     ) -> Restored:
         """Have the engine make the host what the generation in force says, which may be `known`, in the situation of now.
 
-        `names` are the addresses of names, as they were looked up, `present` those of this host, where they were just read.
+        `names` are the addresses of names, as they were looked up, `addresses` what is known of this host's.
         Raises `LockBusy` at once where somebody else is changing the host, and `IpsecError` where nothing can be done.
         """
         return restore(
@@ -77,7 +78,7 @@ class Acting:
             patience=0.0,
             known=known,
             names=names,
-            present=present,
+            addresses=addresses,
         )
 
     def _carry_out(self, action: Action) -> None:
@@ -141,7 +142,7 @@ def still_to_do(pending: Sequence[Action], actions: Iterable[Action]) -> tuple[A
             found.pop(action.tunnel, None)
         elif action.kind in (INITIATE, TERMINATE, RESTART, TRAP, END):
             before = found.pop(action.tunnel, None)
-            anew = action.kind == INITIATE and before is not None and before.kind != INITIATE
+            anew = action.kind == INITIATE and before is not None and before.kind not in (INITIATE, REKEY)
             found[action.tunnel] = dataclasses.replace(action, kind=RESTART) if anew else action
         elif action.kind == REKEY:
             found.setdefault(action.tunnel, action)

@@ -176,9 +176,9 @@ class Agent:
             except DaemonHung as error:
                 self._hung(error)
 
-    def _heed_addresses(self) -> None:
+    def _heed_addresses(self, *, again: bool = False) -> None:
         # What has lost its address must end, and what has got it must begin, whatever else happens on this host.
-        if self._scene.moved is not None:
+        if again or self._scene.addresses.present is not None:
             self._mending.wanted(self._now())
 
     def _note(self, kind: str, connection: str, now: float) -> None:
@@ -335,10 +335,11 @@ class Agent:
     def _mend(self) -> None:
         now = self._now()
         failures: list[str] = []
-        changed = False
+        changed = again = False
         try:
-            held, hangs = self._naming.held(), now < self._hung_until
-            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=held, present=self._scene.moved)
+            named, hangs, own = self._naming.held(), now < self._hung_until, self._scene.addresses
+            done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=named, addresses=own)
+            again = done.again
             self._moved = True
             self._scene.adopt(done.stored)
             self._scene.following.acted(done.steps)
@@ -353,9 +354,9 @@ class Agent:
         except Exception:  # a fault in it must not end what watches over tunnels; it is told in full
             failures = [traceback.format_exc()]
         new, mended = self._mending.done(self._now(), changed=changed, failures=failures, hastened=self._hastened)
-        self._hastened, self._scene.moved = False, None
+        self._hastened, self._scene.addresses.present = False, None
         self._quietly("generation", self._read)
-        self._heed_addresses()
+        self._heed_addresses(again=again)
         for each in new:
             self._telling.trouble(each)
         if mended:

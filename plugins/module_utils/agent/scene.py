@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Set
 
+from ..apply.stranded import Addresses
 from ..desired.check_sources import chooses_sources
 from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
@@ -48,8 +49,8 @@ class Scene:
         self._usable: Mapping[str, bool] = {}
         self._own: Mapping[str, tuple[str, ...]] = {}
         self._chooses = False
-        # The addresses that this host can send from, where a tunnel has lost or got its own, until the engine has heeded it.
-        self.moved: frozenset[str] | None = None
+        # Those that this host can send from are present in it where a tunnel has lost or got its own, until the engine knows.
+        self.addresses = Addresses()
         self.gateway = Gateway()
         self.stored: Stored | None = None
         self.wanted = Wanted()
@@ -145,7 +146,7 @@ class Scene:
                 usable[name] = not own.isdisjoint(local_addresses(self.gateway.phase1[name], situation) or ())
         self._usable = usable
         if any(before.get(name, there) != there for name, there in usable.items()):
-            self.moved = own
+            self.addresses.present = own
         for name, view in self.views.items():
             if view.usable != usable.get(name, view.usable):
                 self.views[name] = dataclasses.replace(view, usable=usable[name])

@@ -55,7 +55,8 @@ def _life(name: str, trees: Sequence[Mapping[str, Any]]) -> Life:
     sas = live_sas([(name, tree) for tree in trees])[name]
     carrying = [sa.established and any(child.up for child in sa.children) for sa in sas]
     up = any(carrying)
-    ages = [float(tree.get("established", 0)) for tree, sa in zip(trees, sas) if sa.established]
+    # In other states than ESTABLISHED charon tells no age.
+    ages = [float(tree["established"]) for tree, sa in zip(trees, sas) if sa.established and "established" in tree]
     setting_up = [not sa.established or sa.busy for sa in sas]
     used = next((tree for tree, carries in zip(trees, carrying) if carries), trees[0])
     return Life(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Callable
 
@@ -15,7 +15,7 @@ from ..artifacts.values import Artifacts
 from ..drivers.charon import DaemonUnavailable
 from ..drivers.host import Host
 from ..errors import IpsecError, ValidationError
-from ..observed.read import observe
+from ..observed.read import observe, read_stored
 from ..observed.values import Observed, Stored
 from ..plan.difference import plan
 from ..plan.firewall import plan_firewall
@@ -24,7 +24,7 @@ from ..plan.steps import Plan, Step
 from .going_back import tidy
 from .piecewise import carry_out_each
 from .planning import planned, remember, situation_at_boot, to_remember, with_names, with_rules
-from .stranded import Stranded, end_stranded
+from .stranded import Addresses, end_stranded
 from .takeover import give_back
 from .transaction import LOCK_TIMEOUT_S, host_key_of
 
@@ -33,13 +33,15 @@ from .transaction import LOCK_TIMEOUT_S, host_key_of
 class Restored:
     """What a restoring did: the steps that went through, what failed, and what is worth knowing, each in a sentence.
 
-    `stored` is what was read of the generation in force, where it still holds: whoever restores again can hand it over.
+    `stored` is what was read of the generation in force, where it still holds: whoever restores again can hand it over. `again`
+    says that it is not yet as it should be, and will be after another run.
     """
 
     steps: tuple[Step, ...] = ()
     failures: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     stored: Stored | None = None
+    again: bool = False
 
 
 def restore(
@@ -51,7 +53,7 @@ def restore(
     patience: float | None = None,
     known: Stored | None = None,
     names: Mapping[str, tuple[str, ...]] | None = None,
-    present: Set[str] | None = None,
+    addresses: Addresses | None = None,
 ) -> Restored:
     """Apply the generation in force, as far as that goes: what fails keeps nothing else from being put back.
 
@@ -60,18 +62,22 @@ def restore(
     A generation that never reached its commit point is dropped when all is in place. Raises `IpsecError` where nothing
     can be done at all, as when the lock is not to be had within `patience` seconds, or as many as a run waits; `program`
     is what others are told that wait for it. Of `known`, the generation in force is not read again. `names` are the addresses
-    of names, where somebody has looked them up, `present` those of this host, where somebody has just read them: what has lost
-    its own then ends before all else.
+    of names, where somebody has looked them up, `addresses` what is known of this host's from run to run: what has lost its own
+    ends before all else.
     """
     with host.files.lock(host.paths.lock, LOCK_TIMEOUT_S if patience is None else patience, program):
         failures = _told(host.sweep)
         kept = _told(lambda: give_back(host))
         # What did not come back may be in our files and secrets alone: until it has, charon and its files are left alone.
         asked = with_daemon and not kept and not daemon_hangs
-        stranded, in_vain = _stranded(host, known, present if asked else None)
+        addresses = addresses or Addresses()
+        if asked and addresses.present is not None and known is None:
+            known = read_stored(host)
+        ended, in_vain = _stranded(host, known, addresses) if asked else ([], [])
         failures += in_vain
         observed = observe(host, host_key=host_key_of(host), with_daemon=asked, known=known)
-        observed = stranded.absent_in(observed)
+        again = addresses.came_back(observed)
+        observed = addresses.without_absent(observed)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
         absent = [observed.daemon_trouble] if asked and observed.daemon is None else []
@@ -97,20 +103,22 @@ def restore(
             number = observed.stored.number
             failures += _told(lambda: tidy(host, number))
             failures += _told(lambda: remember(host, observed, situation))
+            addresses.absent.clear()
         # Where it was made another one just now, it is read anew the next time.
         holds = not to_remember(gateway, observed.stored.situation, situation)
         told = (*wanted.warnings, *work.warnings)
-        return Restored((*stranded.steps, *work.done), (*failures, *absent), told, observed.stored if holds else None)
+        kept_stored = observed.stored if holds else None
+        return Restored((*ended, *work.done), (*failures, *absent), told, kept_stored, again)
 
 
-def _stranded(host: Host, known: Stored | None, present: Set[str] | None) -> tuple[Stranded, list[str]]:
+def _stranded(host: Host, known: Stored | None, addresses: Addresses) -> tuple[list[Step], list[str]]:
     """End what has lost its address; returns what was done, and why that has failed where it has."""
-    if present is None or known is None or known.number != host.generations.current_number():
-        return Stranded(), []
+    if addresses.present is None or known is None or known.number != host.generations.current_number():
+        return [], []
     try:
-        return end_stranded(host, known, present), []
+        return end_stranded(host, known, addresses), []
     except IpsecError as error:
-        return Stranded(), [str(error)]
+        return [], [str(error)]
 
 
 def _with_rules(host: Host, wanted: Artifacts, observed: Observed) -> tuple[Observed, list[str]]:

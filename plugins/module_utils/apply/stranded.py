@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..desired.roles import absent_addresses
 from ..drivers.host import Host
@@ -16,35 +16,44 @@ from ..plan.steps import Settlement, Step
 from .sas import settle_all, snapshot
 
 
-@dataclass(frozen=True)
-class Stranded:
-    """What was ended, and the addresses that count as absent for the rest of the run, also if one has come back meanwhile.
+@dataclass
+class Addresses:
+    """What whoever restores again and again knows of the host's addresses from one run to the next.
 
-    So whatever was ended here is on standby when the run is over, and the next run that finds the address sets it up.
+    `present` are those that were just read, None where nobody has. `absent` are those whose connections were ended for the lack
+    of them: they count as absent, also if one has come back meanwhile, until a run has gone through, which leaves these on
+    standby. The run after that finds the address, and sets up what was ended.
     """
 
-    steps: tuple[Step, ...] = ()
-    absent: frozenset[str] = frozenset()
+    present: Set[str] | None = None
+    absent: set[str] = field(default_factory=set)
 
-    def absent_in(self, observed: Observed) -> Observed:
-        """Return what was observed without these addresses."""
+    def without_absent(self, observed: Observed) -> Observed:
+        """Return what was observed without the addresses that count as absent."""
         present = observed.situation.present
         if not self.absent or present is None:
             return observed
         situation = dataclasses.replace(observed.situation, present=present - self.absent)
         return dataclasses.replace(observed, situation=situation)
 
+    def came_back(self, observed: Observed) -> bool:
+        """Say whether any that counts as absent was there after all."""
+        return not self.absent.isdisjoint(observed.situation.present or ())
 
-def end_stranded(host: Host, known: Stored, present: Set[str]) -> Stranded:
-    """End the SAs of connections that had one of their own addresses by the last run, and have none that is `present`.
 
-    `known` is the generation in force. Raises `DaemonUnavailable`.
+def end_stranded(host: Host, known: Stored, addresses: Addresses) -> list[Step]:
+    """End the SAs of connections that had one of their own addresses by the last run, and have none now; returns what was done.
+
+    `known` is the generation in force. Raises `DaemonUnavailable`; what was to be ended is noted all the same.
     """
     before = absent_addresses(known.gateway, known.situation.present)
-    now = absent_addresses(known.gateway, present)
+    # Those of our own links come with the run, if they are not there.
+    own = dataclasses.replace(known.situation, present=frozenset(addresses.present or ()))
+    now = absent_addresses(known.gateway, own.with_links_of(known.gateway).present)
     at_once = Settlement(whole=True, at_once=True)
     lost = [Step("end", "sa", name, settlement=at_once) for name in sorted(now.keys() - before.keys())]
     old = snapshot(host, lost)
     ended = [step for step in lost if old.get(step.name)]
+    addresses.absent.update(address for step in ended for address in now[step.name])
     settle_all(host, ended, old, {}, gently=False)
-    return Stranded(tuple(ended), frozenset(address for step in ended for address in now[step.name]))
+    return ended

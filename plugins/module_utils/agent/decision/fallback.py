@@ -33,6 +33,8 @@ from .values import (
     View,
 )
 
+# A peer that is about another exchange of the same SA refuses for now, and charon asks again after 6 to 15 s.
+REKEYED_WITHIN_S = 30.0
 # What its DPD action brings back by itself is back within this time.
 PATIENCE_S = 5.0
 _UNTRIED = Attempts(0, 0.0)
@@ -183,26 +185,22 @@ class _Turn:
         self._become(search=None, told="")
 
     def _return(self) -> None:
-        """Give the primary its place back, once both ends have something of it that is younger than its failure.
+        """Give the primary its place back, once both ends have something of it that is younger than its last failure.
 
         A peer whose charon asked something during the failure gives its end up when that stays unanswered, and tells nobody. An
         IKE SA with new keys takes the place of that one; one that was set up since then is as good.
         """
         asked, trial = self.standing.asked, self.standing.trial
         born, since = self._view(self.group.primary).born or 0.0, self.standing.good_since or 0.0
-        # Ages come in whole seconds, so that an SA seems to be younger than it is by less than one.
         tried = trial is not None and trial.tunnel == self.group.primary
-        young = tried or born > (self.standing.left or 0.0) + 1.0
-        if young or not self.group.rekeys:
+        if tried or born > since or not self.group.rekeys:
             self._switch(self.group.primary, self._good())
         elif asked is None or asked < since:
             self._become(asked=self.clock.now)
-            self._act(
-                REKEY, self.group.primary, f"{self._good()}, and both ends shall know of it before traffic returns"
-            )
-            self.clock.past(self.clock.now + CONNECT_WITHIN_S)
-        elif born >= asked or self.clock.past(asked + CONNECT_WITHIN_S):
-            # What was answered with a refusal was answered.
+            self._act(REKEY, self.group.primary, f"{self._good()}; both ends shall know of it before traffic returns")
+            self.clock.past(self.clock.now + REKEYED_WITHIN_S)
+        # Ages come in whole seconds, so that an SA may seem older than it is by less than one.
+        elif born >= asked - 1.0 or self.clock.past(asked + REKEYED_WITHIN_S):
             self._switch(self.group.primary, self._good())
 
     def _try_return(self) -> None:
@@ -291,7 +289,7 @@ class _Turn:
             if self.standing.health is not None and self.standing.health.failed:
                 self._become(health=checking.anew(self.standing.health, self.clock.now))
         elif before == primary:
-            self._become(hold=self._hold_from_now(), left=self.clock.now, returned=None)
+            self._become(hold=self._hold_from_now(), left=self.clock.now, returned=None, asked=None)
         self._act(SWITCH, to, reason, instead_of=before)
         self._become(active=to, trial=None, search=None, told="", attempts={})
         if not self.standing.kept_ready(before) or (before == primary and not self.group.hot):

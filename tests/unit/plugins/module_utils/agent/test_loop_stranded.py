@@ -12,6 +12,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
@@ -143,3 +144,64 @@ def test_a_charon_that_hangs_just_then_is_asked_when_it_is_well(life: FakeLife, 
     life.until = LOST_AT + 80
     life.run()
     assert sas(life) == (["paris", "rome"] if back else ["rome"])
+
+
+def test_what_was_ended_by_a_run_that_failed_is_set_up_when_the_address_is_back(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [IpsecError("not now")]
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        if life.host.clock.time >= LOST_AT and failures:
+            assert sas(life) == ["rome"]
+            has(life, True)
+            raise failures.pop()
+        return observe(*arguments, **named)
+
+    monkeypatch.setattr(restore, "observe", looking)
+    life.until = LOST_AT + 20
+    life.run()
+    assert sas(life) == ["paris", "rome"]
+
+
+def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(life: FakeLife) -> None:
+    end = life.host.charon.terminate
+
+    def hanging(**named: Any) -> int:
+        ended = end(**named)
+        life.host.charon.unavailable = DaemonHung("it hangs")
+        return ended
+
+    life.host.charon.terminate = hanging  # type: ignore[method-assign]  # the next one is the last one
+    life.at(BACK_AT, lambda: has(life, True))
+    life.at(BACK_AT + 5, lambda: setattr(life.host.charon, "terminate", end))
+    life.at(BACK_AT + 5, lambda: setattr(life.host.charon, "unavailable", None))
+    life.until = LOST_AT + 80
+    life.run()
+    assert sas(life) == ["paris", "rome"]
+
+
+def test_an_address_of_a_link_that_comes_back_with_the_run_ends_nothing() -> None:
+    host = with_program(wan_host())
+    link = {"name": "ipsec-paris", "addresses": ["10.255.0.1/30"]}
+    rome = {**ROME, "interfaces": ["10.255.0.1"], "init_type": "start"}
+    apply(host, config([PARIS, rome], [PARIS_LAN, ROME_LAN], [link]))
+    life = FakeLife(host)
+    before = [sa for sa in host.charon.sas() if sa[0] == "rome"]
+
+    def gone() -> None:
+        del host.kernel.links["ipsec-paris"]
+        life.kernel.add(ADDRESS)
+
+    life.at(LOST_AT, gone)
+    life.run()
+    assert [sa for sa in host.charon.sas() if sa[0] == "rome"] == before != []
+
+
+def test_the_next_loss_is_heeded_as_the_first_one(life: FakeLife, looks: list[tuple[float, list[str]]]) -> None:
+    before: list[list[str]] = []
+    life.at(BACK_AT, lambda: has(life, True))
+    life.at(BACK_AT + 4, lambda: (before.append(sas(life)), has(life, False)))
+    life.run()
+    assert before == [["paris", "rome"]]
+    assert next(names for moment, names in looks if moment >= BACK_AT + 4) == ["rome"]

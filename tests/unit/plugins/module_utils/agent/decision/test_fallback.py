@@ -90,66 +90,6 @@ def test_a_hot_primary_returns_without_being_set_up_anew_where_it_has_stayed_up(
     assert world.story() == ["initiate f", "switch f", "rekey p", "switch p"]
 
 
-@pytest.mark.parametrize(("peer", "story"), [(True, ["switch p"]), (False, ["initiate p"])])
-def test_a_hot_primary_whose_peer_has_forgotten_it_does_not_return_before_it_is_set_up_anew(
-    peer: bool, story: list[str]
-) -> None:
-    world = one_group(check=OUTSIDE, hot=True, hold_down=20.0)
-    world.run(100)
-    world.change("p", works=False)
-    world.run(10)
-    # Its line is well and its checks are answered; its peer has given it up, or not.
-    world.change("p", works=True, peer=peer)
-    world.run(25)
-    assert world.story()[2:] == ["rekey p", *story[: int(peer)]]
-    world.run(30)
-    assert world.story()[3:4] == story
-
-
-def test_a_peer_that_renews_no_keys_is_asked_once_and_used() -> None:
-    world = one_group(check=OUTSIDE, hot=True, hold_down=20.0)
-    world.run(100)
-    world.change("p", works=False)
-    world.run(10)
-    world.change("p", works=True, refuses=True)
-    world.run(22)
-    assert world.story()[2:] == ["rekey p"]
-    world.run(10)
-    assert world.story()[2:] == ["rekey p", "switch p"]
-
-
-@pytest.mark.parametrize("rekeys", [True, False])
-def test_keys_are_renewed_for_the_return_where_they_may(rekeys: bool) -> None:
-    world = one_group(check=OUTSIDE, hot=True, hold_down=20.0, rekeys=rekeys)
-    world.run(100)
-    world.change("p", works=False)
-    world.run(10)
-    world.change("p", works=True)
-    world.run(30)
-    assert world.story()[2:] == ["rekey p"] * rekeys + ["switch p"]
-
-
-@pytest.mark.parametrize("answered", [True, False])
-def test_a_hot_primary_returns_when_its_peer_has_answered_charon_or_was_given_up(answered: bool) -> None:
-    world = one_group(check=OUTSIDE, hot=True, hold_down=20.0)
-    world.run(100)
-    world.change("p", works=False)
-    world.run(10)
-    world.sas["p"].check_pending = True
-    world.change("p", works=True)
-    world.run(100)
-    assert world.story() == ["initiate f", "switch f"]
-    world.sas["p"].check_pending = False
-    if answered:
-        world.look()
-        world.run(1)
-        assert world.story() == ["initiate f", "switch f", "rekey p", "switch p"]
-    else:
-        world.lose_sa("p", dead=True)
-        world.run(30)
-        assert world.story() == ["initiate f", "switch f", "initiate p", "switch p"]
-
-
 def test_a_primary_that_is_checked_from_inside_is_kept_up_beside_a_cold_fallback() -> None:
     world = one_group(check=INSIDE, hold_down=20.0)
     world.run(100)
