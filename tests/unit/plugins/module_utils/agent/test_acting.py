@@ -14,6 +14,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.val
     INITIATE,
     NOTE,
     PROBE,
+    REKEY,
     RESTART,
     SWITCH,
     TERMINATE,
@@ -80,6 +81,13 @@ def test_what_was_ended_before_a_kill_is_set_up_after_it(charon: Aged) -> None:
     assert len(charon.sas()) == 1
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_keys_are_renewed_and_nothing_ends(charon: Aged, there: bool) -> None:
+    assert told(charon, REKEY, *[5] * there, older_than=0) == []
+    assert charon.commands["rekey"] == 1
+    assert len(charon.sas()) == int(there)
+
+
 def act(kind: str, tunnel: str = "rome", **more: Any) -> Action:
     return Action(kind, tunnel, "because", **more)
 
@@ -94,6 +102,9 @@ def act(kind: str, tunnel: str = "rome", **more: Any) -> Action:
         pytest.param([act(INITIATE)], [act(TERMINATE)], [act(TERMINATE)], id="the last one counts"),
         pytest.param([act(TERMINATE)], [act(INITIATE)], [act(RESTART)], id="ended, and set up anew"),
         pytest.param([act(RESTART)], [act(INITIATE)], [act(RESTART)], id="anew stays anew"),
+        pytest.param([act(REKEY)], [act(INITIATE)], [act(INITIATE)], id="set up, which renews it too"),
+        pytest.param([act(TERMINATE)], [act(REKEY)], [act(TERMINATE)], id="nothing to renew"),
+        pytest.param([], [act(REKEY)], [act(REKEY)], id="keys to be renewed"),
         pytest.param([act(TERMINATE, carries=True)], [act(SWITCH)], [], id="in use again"),
         pytest.param([act(TERMINATE)], [act(NOTE), act(PROBE)], [act(TERMINATE)], id="nothing to do"),
     ],
