@@ -201,7 +201,8 @@ def test_an_address_of_a_link_that_comes_back_with_the_run_ends_nothing() -> Non
 def test_the_next_loss_is_heeded_as_the_first_one(life: FakeLife, looks: list[tuple[float, list[str]]]) -> None:
     before: list[list[str]] = []
     life.at(BACK_AT, lambda: has(life, True))
-    life.at(BACK_AT + 4, lambda: (before.append(sas(life)), has(life, False)))
+    life.at(BACK_AT + 3.9, lambda: before.append(sas(life)))
+    life.at(BACK_AT + 4, lambda: has(life, False))
     life.run()
     assert before == [["paris", "rome"]]
     assert next(names for moment, names in looks if moment >= BACK_AT + 4) == ["rome"]
