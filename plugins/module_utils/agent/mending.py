@@ -59,6 +59,6 @@ class Mending:
             self._spacing = _SPACING_S
         else:
             self._spacing = min(2 * self._spacing, EVERY_S)
-        pause = min(2.0 ** (self._failures - 1), EVERY_S) if failures else EVERY_S
+        pause = min(2.0 ** min(self._failures - 1, 9), EVERY_S) if failures else EVERY_S
         self.due = now + pause
         return new, mended

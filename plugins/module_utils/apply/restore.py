@@ -76,7 +76,7 @@ def restore(
         ended, in_vain = _stranded(host, known, addresses) if asked else ([], [])
         failures += in_vain
         observed = observe(host, host_key=host_key_of(host), with_daemon=asked, known=known)
-        again = addresses.came_back(observed)
+        came_back = addresses.came_back(observed)
         observed = addresses.without_absent(observed)
         if observed.stored.number is None and not observed.stored.unfinished:
             return Restored(failures=tuple(kept))
@@ -107,8 +107,9 @@ def restore(
         # Where it was made another one just now, it is read anew the next time.
         holds = not to_remember(gateway, observed.stored.situation, situation)
         told = (*wanted.warnings, *work.warnings)
-        kept_stored = observed.stored if holds else None
-        return Restored((*ended, *work.done), (*failures, *absent), told, kept_stored, again)
+        steps_done, stored = (*ended, *work.done), observed.stored if holds else None
+        # What could not be put in place is tried again in its own time.
+        return Restored(steps_done, (*failures, *absent), told, stored, again=came_back and not addresses.absent)
 
 
 def _stranded(host: Host, known: Stored | None, addresses: Addresses) -> tuple[list[Step], list[str]]:

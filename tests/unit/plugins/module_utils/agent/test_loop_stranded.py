@@ -164,6 +164,26 @@ def test_what_was_ended_by_a_run_that_failed_is_set_up_when_the_address_is_back(
     assert sas(life) == ["paris", "rome"]
 
 
+def test_a_run_that_always_fails_is_not_repeated_without_a_pause(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[float] = []
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        runs.append(life.host.clock.time)
+        if LOST_AT <= life.host.clock.time < LOST_AT + 1:
+            has(life, True)
+        return observe(*arguments, **named)
+
+    def unreadable(*_arguments: Any) -> Any:
+        raise IpsecError("no rules to be had")
+
+    monkeypatch.setattr(restore, "observe", looking)
+    life.at(LOST_AT - 1, lambda: monkeypatch.setattr(restore, "with_rules", unreadable))
+    life.run()
+    assert len([moment for moment in runs if moment >= LOST_AT]) < 12
+
+
 def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(life: FakeLife) -> None:
     end = life.host.charon.terminate
 

@@ -84,6 +84,14 @@ def test_a_failure_is_told_once_and_tried_again_after_longer_and_longer() -> Non
     assert looked(mending, now, "no room") == ["no room"]
 
 
+def test_what_fails_for_days_is_tried_every_half_minute() -> None:
+    mending = Mending()
+    for turn in range(3000):
+        looked(mending, turn * EVERY_S, "no")
+        assert mending.due <= (turn + 1) * EVERY_S
+    assert mending.due == 3000 * EVERY_S
+
+
 def test_a_lock_that_is_held_is_tried_again_soon() -> None:
     mending = Mending()
     mending.locked(50.0)
