@@ -70,10 +70,33 @@ def test_the_peer_gets_in_and_a_stranger_does_not(lab, shell, answers, dropped, 
         assert answers(peer, addresses) == addresses
         assert answers(stranger, addresses) == ()
     assert dropped(gateway) == before + len(addresses)
+    captured_alone(frames, gateway, stranger, len(addresses))
+
+
+def captured_alone(frames, gateway, stranger, number):
+    """Check that a stranger's packets left its own uplink, and that the gateway sent none in answer."""
     theirs = {"madrid": "198.18.3.2 or 2001:db8:3::2", "rome": "198.18.4.2 or 2001:db8:4::2"}[stranger]
     ours = f"udp port 500 and host ( {theirs} )"
-    assert frames(f"{stranger}-wan0", ours) == len(addresses)
+    assert frames(f"{stranger}-wan0", ours) == number
     assert frames(f"{gateway}-wan0", ours) == 0
+
+
+@pytest.mark.parametrize("gateway", ENDS)
+def test_after_removal_nobody_gets_in(lab, apply, answers, dropped, frames, bring_up, gateway):
+    bring_up()
+    addresses, peer, stranger = ENDS[gateway]
+    apply(gateway, state="deleted", everything=True)
+    try:
+        before = dropped(gateway)
+        with lab.capture(sites=(gateway, stranger)):
+            assert answers(stranger, addresses) == ()
+        assert dropped(gateway) == before + len(addresses)
+        captured_alone(frames, gateway, stranger, len(addresses))
+        assert answers(peer, addresses) == ()
+    finally:
+        apply(gateway)
+    bring_up()
+    assert answers(peer, addresses) == addresses
 
 
 @pytest.mark.parametrize("gateway", ENDS)
