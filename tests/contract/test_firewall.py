@@ -303,6 +303,14 @@ def test_long_sets_of_others_are_listed_once_and_ours_always(
 
 
 @pytest.mark.root
+def test_a_long_map_of_others_is_listed_once(host_rules: Firewall, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nftables, "_LONG", 1)
+    nft("add map inet filter marks { type ipv4_addr : mark; elements = { 203.0.113.7 : 0x1, 203.0.113.9 : 0x2 } }")
+    told = [entry["map"] for _look in range(2) for entry in host_rules.ruleset(OWN) if "map" in entry]
+    assert [len(each.get("elem", ())) for each in told] == [2, 0]
+
+
+@pytest.mark.root
 def test_short_sets_of_others_come_with_all_that_there_is(host_rules: Firewall) -> None:
     nft("add set inet filter few { type ipv4_addr; elements = { 203.0.113.7 } }")
     host_rules.commit(commands(table_of(GATEWAYS["rules for traffic"])))

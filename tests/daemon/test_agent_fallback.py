@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from ansible_collections.swanfleet.ipsec.tests.daemon import each_release
 from ansible_collections.swanfleet.ipsec.tests.daemon.agents import LINES, AgentHost, answer, gateway, two_lines
+from ansible_collections.swanfleet.ipsec.tests.daemon.charon_process import CharonProcess, Mark
 
 pytestmark = [pytest.mark.charon, pytest.mark.root]
 # Checked five times a second from outside; it returns after a second without a fault.
@@ -79,46 +80,54 @@ def test_hot_only_routes_move_and_no_sa_is_touched(host: AgentHost) -> None:
     assert [each["kind"] for each in host.explained("site")] == ["switch", "rekey", "switch"]
 
 
+@pytest.fixture
+def impatient(release: str) -> Iterator[AgentHost]:
+    """Return a gateway and a peer whose charons repeat a request after 1.5 and 4.2 s, and give up after 9.1 s."""
+    patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
+    with (
+        tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root,
+        two_lines(Path(root), release=release, extra=patience) as made,
+    ):
+        yield made
+
+
+def cut_until_repeated_last(host: AgentHost, asking: CharonProcess) -> Mark:
+    """Cut the primary's line, and mend it when a charon has repeated its request for the last time; returns where its log was."""
+    mark = asking.mark()
+    host.cut("paris")
+    host.awaits(lambda: "retransmit 2 of request" in asking.log(mark) and host.way() == "xlyon")
+    host.mend("paris")
+    return mark
+
+
 @each_release.EACH
-def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(release: str) -> None:
+def test_no_return_to_a_tunnel_that_charon_is_about_to_give_up(impatient: AgentHost) -> None:
     """Its line works again, yet charon repeats no request between the last repetition and the end of its patience."""
-    patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
-    with (
-        tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root,
-        two_lines(Path(root), release=release, extra=patience) as host,
-    ):
-        answer(host.there)
-        hot(host, dpd={"delay": "2s", "action": "restart"})
-        before = host.spis()["paris"]
-        mark = host.here.mark()
-        host.cut("paris")
-        host.awaits(lambda: "retransmit 2 of request" in host.here.log(mark) and host.way() == "xlyon")
-        host.mend("paris")
-        host.awaits(lambda: host.way() == "xparis")
-        assert "giving up after 2 retransmits" in host.here.log(mark)
-        assert host.spis()["paris"] != before
+    host = impatient
+    answer(host.there)
+    hot(host, dpd={"delay": "2s", "action": "restart"})
+    before = host.spis()["paris"]
+    mark = cut_until_repeated_last(host, host.here)
+    host.awaits(lambda: host.way() == "xparis")
+    assert "giving up after 2 retransmits" in host.here.log(mark)
+    assert host.spis()["paris"] != before
 
 
 @each_release.EACH
-def test_no_return_to_a_tunnel_that_its_peer_is_about_to_give_up(release: str) -> None:
+def test_no_return_to_a_tunnel_that_its_peer_is_about_to_give_up(impatient: AgentHost) -> None:
     """As above, but it is the peer's charon that waits, of which nothing is seen here, and which would tell nobody."""
-    patience = "retransmit_tries = 2\n    retransmit_timeout = 1.5"
-    with (
-        tempfile.TemporaryDirectory(prefix="swf-", dir="/tmp") as root,
-        two_lines(Path(root), release=release, extra=patience) as host,
-    ):
-        answer(host.there, dpd_delay="2s")
-        hot(host, dpd={"enabled": False}, mobike=False)
-        before = host.spis()["paris"]
-        mark = host.there.mark()
-        host.cut("paris")
-        host.awaits(lambda: "retransmit 2 of request" in host.there.log(mark) and host.way() == "xlyon")
-        host.mend("paris")
-        host.awaits(lambda: host.way() == "xparis")
-        time.sleep(6)  # the peer's patience ends after 4.9, and nothing tells that it has not
-        assert "giving up" not in host.there.log(mark)
-        assert host.spis()["paris"] == before
-        assert host.way() == "xparis"
+    host = impatient
+    answer(host.there, dpd_delay="2s")
+    hot(host, dpd={"enabled": False}, mobike=False)
+    before = host.spis()["paris"]
+    mark = cut_until_repeated_last(host, host.there)
+    host.awaits(lambda: host.way() == "xparis")
+    back = host.there.mark()
+    # It checks each of the two tunnels every 2 s, so that its patience of 4.9 s more has ended by then.
+    host.awaits(lambda: host.there.log(back).count("sending DPD request") >= 8, timeout=30)
+    assert "giving up" not in host.there.log(mark)
+    assert host.spis()["paris"] == before
+    assert host.way() == "xparis"
 
 
 @each_release.EACH

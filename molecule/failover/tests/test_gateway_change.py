@@ -43,7 +43,7 @@ def roams(lab):
 
 @pytest.mark.proves("S37", releases=("12",))
 @pytest.mark.parametrize("turn", range(ROUNDS))
-def test_the_tunnel_follows_the_default_route(lab, route, roams, stream, until, figures, turn):  # noqa: ARG001  # once more
+def test_the_tunnel_follows_the_default_route(lab, route, roams, stream, until, figures, turn):  # noqa: ARG001  # `turn` only has it run again
     for before, line in ((BY_FIRST, BY_SECOND), (BY_SECOND, BY_FIRST)):
         with stream(WAY) as traffic:
             until("traffic before", traffic.steady, seconds=60)

@@ -73,7 +73,7 @@ def back(lab, until, stream, in_use):
 @pytest.mark.proves("S32", "S33", "S34", "S35", releases=("12", "13"))
 @pytest.mark.proves("S40", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
-def test_traffic_goes_another_way_and_returns(lab, settled, cut, back, noise, slowness, figures, turn):  # noqa: ARG001  # once more
+def test_traffic_goes_another_way_and_returns(lab, settled, cut, back, noise, slowness, figures, turn):  # noqa: ARG001  # `turn` only has it run again
     settled()
     with lab.capture(sites=("berlin", "paris")) as capture:
         gaps = cut()

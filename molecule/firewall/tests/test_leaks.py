@@ -18,6 +18,9 @@ import pytest
 
 # make prove asks for all windows, at gateways of both releases, and for a control of each that takes tunnels away.
 ALL = os.environ.get("SWANFLEET_WINDOWS") == "all"
+CONTROL_OF_EACH = pytest.mark.skipif(
+    not ALL, reason="takes 27 minutes: for make prove, every day has one for all windows"
+)
 PLACES = ("berlin", "paris") if ALL else ("berlin",)
 LINKS = {"berlin": "ipsec-paris", "paris": "ipsec-berlin"}
 PROGRAM = "/usr/local/sbin/swanfleet"
@@ -226,7 +229,7 @@ def left_to_itself(window):
             window.shell(gateway, "systemctl start strongswan swanfleet-agent")
 
 
-@pytest.mark.skipif(not ALL, reason="make prove has a control of each window, every day has the one below")
+@CONTROL_OF_EACH
 @pytest.mark.parametrize("window", PLACES, indirect=True)
 @pytest.mark.parametrize("happens", LEAVING)
 def test_without_guard_and_healing_packets_leave_when(happens, window, stream):
@@ -242,7 +245,7 @@ def test_without_guard_and_healing_packets_leave_when(happens, window, stream):
         assert sent.report.faults() == []
 
 
-@pytest.mark.skipif(not ALL, reason="make prove has a control of each window, every day has the one below")
+@CONTROL_OF_EACH
 @pytest.mark.parametrize("window", PLACES, indirect=True)
 @pytest.mark.parametrize("happens", STAYING)
 def test_without_guard_and_peer_packets_leave_when(happens, window, stream):

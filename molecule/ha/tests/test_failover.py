@@ -96,7 +96,7 @@ def stays(until, holder, stream, spis):
 
 @pytest.mark.proves("S02", "S41", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
-def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, until, spis, turn):  # noqa: ARG001  # once more
+def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, until, spis, turn):  # noqa: ARG001  # `turn` only has it run again
     old, new = moved("keepalived killed", killed)
 
     def again():
@@ -109,7 +109,7 @@ def test_the_other_node_takes_over_when_keepalived_is_killed(lab, moved, stays, 
 
 @pytest.mark.proves("S02", "S41", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(ROUNDS))
-def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # once more
+def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # `turn` only has it run again
     old, new = moved("uplink cut", cut)
     assert not spis(old)
     stays(lambda: lab.link(old, "wan0", "up"), new)
@@ -118,7 +118,7 @@ def test_the_other_node_takes_over_when_the_uplink_is_cut(lab, moved, stays, spi
 
 @pytest.mark.proves("S02", "S41", releases=("12", "13"))
 @pytest.mark.parametrize("turn", range(min(ROUNDS, POWER_CUTS)))
-def test_the_other_node_takes_over_when_the_power_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # once more
+def test_the_other_node_takes_over_when_the_power_is_cut(lab, moved, stays, spis, turn):  # noqa: ARG001  # `turn` only has it run again
     old, new = moved("power cut", lambda lab, node: lab.stop(node, kill=True), heard=False)
     stays(lambda: lab.start(old), new)
     assert not spis(old)

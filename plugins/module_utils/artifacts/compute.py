@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..desired.check_sources import sourceless
+from ..desired.check_sources import unfit_sources
 from ..desired.gateway import Gateway
 from ..desired.roles import Resting, resting
 from ..desired.rules import uses_firewall
@@ -73,7 +73,7 @@ def artifacts(gateway: Gateway, situation: Situation) -> Artifacts:
         f"this host has no interface {interface} now; its last known addresses are used for {_some('phase1', names)}"
         for interface, names in vanished(gateway, situation).items()
     )
-    warnings += sourceless(gateway, situation)
+    warnings += unfit_sources(gateway, situation)
     held = credentials(gateway)
     rules, open_to_anyone = _firewall(gateway, situation)
     pools = pool_trees(gateway)

@@ -67,12 +67,19 @@ def _holds(side: Selector, address: str) -> bool:
 
 def chooses_sources(gateway: Gateway) -> bool:
     """Say whether any check goes from an address that depends on those of the host."""
-    checked = [each for each in gateway.fallbacks.values() if each.checked and not each.ping_source]
+    checked = _checked(gateway, given=False)
     children = children_of({each.primary for each in checked}, gateway.phase2)
     return any(checked_inside(each, gateway.phase1[each.primary], children[each.primary]) for each in checked)
 
 
-def sourceless(gateway: Gateway, situation: Situation) -> list[str]:
+def _checked(gateway: Gateway, *, given: bool) -> list[Fallback]:
+    """Return the fallbacks with checks, those whose `ping_source` is given or the others, by name."""
+    return [
+        each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and bool(each.ping_source) == given
+    ]
+
+
+def unfit_sources(gateway: Gateway, situation: Situation) -> list[str]:
     """Return a sentence for each fallback whose checks from inside come from an address that the tunnel does not take.
 
     That this host has none that it takes is told where anybody has looked. There are five at most.
@@ -85,7 +92,7 @@ def sourceless(gateway: Gateway, situation: Situation) -> list[str]:
 
 
 def _strays(gateway: Gateway) -> Iterator[str]:
-    checked = [each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and each.ping_source]
+    checked = _checked(gateway, given=True)
     children = children_of({each.primary for each in checked}, gateway.phase2)
     for each in checked:
         own = children[each.primary]
@@ -100,13 +107,12 @@ def _strays(gateway: Gateway) -> Iterator[str]:
 
 
 def _takes(source: str | None, asked: str, children: Iterable[Phase2]) -> bool:
-    """Say whether the tunnel carries a check from there; what is asked may also be outside of it."""
-    sides = list(_local_sides(asked, children))
-    return source is None or not sides or any(not side.family or _holds(side, source) for side in sides)
+    """Say whether the tunnel carries a check from there."""
+    return source is None or any(not side.family or _holds(side, source) for side in _local_sides(asked, children))
 
 
 def _without(gateway: Gateway, situation: Situation) -> Iterator[str]:
-    checked = [each for _name, each in sorted(gateway.fallbacks.items()) if each.checked and not each.ping_source]
+    checked = _checked(gateway, given=False)
     to_be = {name: [one.partition("/")[0] for one in link.addresses] for name, link in gateway.xfrm_interfaces.items()}
     own = {name: (*situation.own.get(name, ()), *to_be.get(name, ())) for name in {**situation.own, **to_be}}
     children = children_of({each.primary for each in checked}, gateway.phase2)

@@ -289,7 +289,7 @@ class _Turn:
             if self.standing.health is not None and self.standing.health.failed:
                 self._become(health=checking.anew(self.standing.health, self.clock.now))
         elif before == primary:
-            self._become(hold=self._hold_from_now(), left=self.clock.now, returned=None, asked=None)
+            self._become(hold=self._hold_from_now(), left=self.clock.now, returned=None)
         self._act(SWITCH, to, reason, instead_of=before)
         self._become(active=to, trial=None, search=None, told="", attempts={})
         if not self.standing.kept_ready(before) or (before == primary and not self.group.hot):

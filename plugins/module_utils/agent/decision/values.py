@@ -30,6 +30,9 @@ NOTE = "note"
 
 INITIATING = frozenset((INITIATE, RESTART))
 
+# charon tells ages in whole seconds, so that one SA seems to be born at moments that differ by less than this.
+_SAME_S = 1.5
+
 AUTO = "auto"
 PRIMARY = "primary"
 FALLBACK = "fallback"
@@ -77,13 +80,10 @@ class View:
 
 
 def same_birth(one: float | None, other: float | None) -> bool:
-    """Say whether two moments are of the same IKE SA: charon tells ages in whole seconds, so that they differ by less than 1.5."""
+    """Say whether two moments are of the birth of the same IKE SA."""
     if one is None or other is None:
         return one is other
     return abs(one - other) < _SAME_S
-
-
-_SAME_S = 1.5
 
 
 @dataclass(frozen=True)

@@ -184,7 +184,9 @@ def test_a_run_that_always_fails_is_not_repeated_without_a_pause(
     assert len([moment for moment in runs if moment >= LOST_AT]) < 12
 
 
-def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(life: FakeLife) -> None:
+def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
     end = life.host.charon.terminate
 
     def hanging(**named: Any) -> int:
@@ -192,9 +194,9 @@ def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(life
         life.host.charon.unavailable = DaemonHung("it hangs")
         return ended
 
-    life.host.charon.terminate = hanging  # type: ignore[method-assign]  # the next one is the last one
+    monkeypatch.setattr(life.host.charon, "terminate", hanging)
     life.at(BACK_AT, lambda: has(life, True))
-    life.at(BACK_AT + 5, lambda: setattr(life.host.charon, "terminate", end))
+    life.at(BACK_AT + 5, lambda: monkeypatch.setattr(life.host.charon, "terminate", end))
     life.at(BACK_AT + 5, lambda: setattr(life.host.charon, "unavailable", None))
     life.until = LOST_AT + 80
     life.run()

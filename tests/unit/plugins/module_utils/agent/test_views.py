@@ -92,6 +92,13 @@ def test_one_that_carries_traffic_may_be_given_up_while_it_waits(
     assert view_of(life, None, NOW, Happened(heard=heard), usable=True, starts=False).unanswered == unanswered
 
 
+def test_of_one_that_renews_its_keys_charon_tells_no_age() -> None:
+    tree = {name: value for name, value in sa("REKEYING").items() if name != "established"}
+    life = lives_of([("t", tree)])["t"]
+    assert (life.up, life.age) == (True, None)
+    assert view_of(life, None, NOW, usable=True, starts=False).born is None
+
+
 CHECK, REQUEST, NOTHING = (True, False), (False, True), (False, False)
 
 

@@ -12,7 +12,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.check_sour
     NOWHERE,
     check_sources,
     chooses_sources,
-    sourceless,
+    unfit_sources,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import Gateway, parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.situation import Situation
@@ -119,18 +119,18 @@ def situation(**more: Any) -> Situation:
 
 def test_whose_checks_have_no_address_is_told_with_the_networks() -> None:
     made = gateway([(["10.9.0.0/24"], [FAR])], ["10.2.0.1"])
-    [told] = sourceless(made, situation())
+    [told] = unfit_sources(made, situation())
     assert told.startswith(
         "fallback s0: this host has no address in local_networks of the phase 2s of a0 (10.9.0.0/24) for its checks of 10.2.0.1:"
     )
-    assert sourceless(made, situation(own={**OWN, "lan1": ("10.9.0.1",)})) == []
+    assert unfit_sources(made, situation(own={**OWN, "lan1": ("10.9.0.1",)})) == []
     # Where nobody has looked, nobody knows.
-    assert sourceless(made, situation(own={}, interfaces=None)) == []
+    assert unfit_sources(made, situation(own={}, interfaces=None)) == []
 
 
 def test_an_address_that_the_link_gets_counts_before_it_is_there() -> None:
     made = gateway([(["10.1.255.0/24"], [FAR])], ["10.2.0.1"], xfrm_interface="x0")
-    assert sourceless(made, situation(own={"wan0": ("192.0.2.1",)})) == []
+    assert unfit_sources(made, situation(own={"wan0": ("192.0.2.1",)})) == []
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_address_that_the_link_gets_counts_before_it_is_there() -> None:
 def test_a_given_source_that_the_tunnel_does_not_take_is_told(
     children: list[tuple[list[str], list[str]]], asked: list[str], source: str, strays: str, looked: bool
 ) -> None:
-    told = sourceless(gateway(children, asked, source=source), situation() if looked else situation(interfaces=None))
+    told = unfit_sources(gateway(children, asked, source=source), situation() if looked else situation(interfaces=None))
     assert len(told) == bool(strays)
     if strays:
         assert f"ping_source {source} is not in local_networks of the phase 2s of a0" in told[0]
@@ -159,5 +159,5 @@ def test_a_given_source_that_the_tunnel_does_not_take_is_told(
 
 
 def test_five_are_told_and_others_counted() -> None:
-    told = sourceless(gateway([(["10.9.0.0/24"], [FAR])], ["10.2.0.1"], count=8), situation())
+    told = unfit_sources(gateway([(["10.9.0.0/24"], [FAR])], ["10.2.0.1"], count=8), situation())
     assert (len(told), told[-1]) == (6, "and 3 more fallbacks without such an address")
