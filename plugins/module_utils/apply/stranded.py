@@ -42,18 +42,17 @@ class Addresses:
 
 
 def end_stranded(host: Host, known: Stored, addresses: Addresses) -> list[Step]:
-    """End the SAs of connections that had one of their own addresses by the last run, and have none now; returns what was done.
+    """End the SAs of connections that have none of their own addresses now; returns what was done.
 
     `known` is the generation in force. Raises `DaemonUnavailable`; what was to be ended is noted all the same.
     """
-    before = absent_addresses(known.gateway, known.situation.present)
     # Those of our own links come with the run, if they are not there.
     own = dataclasses.replace(known.situation, present=frozenset(addresses.present or ()))
-    now = absent_addresses(known.gateway, own.with_links_of(known.gateway).present)
+    lost = absent_addresses(known.gateway, own.with_links_of(known.gateway).present)
     at_once = Settlement(whole=True, at_once=True)
-    lost = [Step("end", "sa", name, settlement=at_once) for name in sorted(now.keys() - before.keys())]
-    old = snapshot(host, lost)
-    ended = [step for step in lost if old.get(step.name)]
-    addresses.absent.update(address for step in ended for address in now[step.name])
+    steps = [Step("end", "sa", name, settlement=at_once) for name in sorted(lost)]
+    old = snapshot(host, steps)
+    ended = [step for step in steps if old.get(step.name)]
+    addresses.absent.update(address for step in ended for address in lost[step.name])
     settle_all(host, ended, old, {}, gently=False)
     return ended
