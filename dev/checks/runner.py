@@ -13,12 +13,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from parts import Part
 from verdicts import Tally, tally
+
+_HEEDED_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -57,21 +59,26 @@ class Runner:
         together = [part for part in parts if not part.alone]
         # The lab's emulated computer takes more of this one's two processors than any other part.
         workers = 3 if any(part.live for part in together) else 4
-        outcomes: list[Outcome] = []
-        try:
-            with ThreadPoolExecutor(max_workers=workers) as pool:
-                try:
-                    started = [pool.submit(self._run_part, part) for part in together]
-                    outcomes.extend(self._shown(future) for future in as_completed(started))
-                except BaseException:
-                    self._stop()
-                    pool.shutdown(cancel_futures=True)
-                    raise
-            outcomes.extend(self._show(self._run_part(part)) for part in parts if part.alone)
-        except BaseException:
-            self._stop()
-            raise
+        outcomes = self._run_together(together, workers=workers)
+        outcomes += self._run_together([part for part in parts if part.alone], workers=1)
         return sorted(outcomes, key=lambda outcome: parts.index(outcome.part))
+
+    def _run_together(self, parts: Sequence[Part], *, workers: int) -> list[Outcome]:
+        """Run some parts at a time, and show each as it ends."""
+        outcomes: list[Outcome] = []
+        with ThreadPoolExecutor(max_workers=workers) as pool:
+            try:
+                waiting = {pool.submit(self._run_part, part) for part in parts}
+                while waiting:
+                    # A signal that comes just before the system call that waits does not interrupt it, and Python heeds it
+                    # when that call returns: so each of them is a short one.
+                    done, waiting = wait(waiting, timeout=_HEEDED_S, return_when=FIRST_COMPLETED)
+                    outcomes += [self._show(future.result()) for future in done]
+            except BaseException:
+                self._stop()
+                pool.shutdown(cancel_futures=True)
+                raise
+        return outcomes
 
     def _run_part(self, part: Part) -> Outcome:
         started = time.monotonic()
@@ -126,9 +133,6 @@ class Runner:
                     with self._printing:
                         print(line, end="", flush=True)
         return "".join(lines)
-
-    def _shown(self, future: Future[Outcome]) -> Outcome:
-        return self._show(future.result())
 
     def _show(self, outcome: Outcome) -> Outcome:
         with self._printing:

@@ -99,7 +99,7 @@ def test_tests_are_counted_one_by_one(checkout: Path, tmp_path: Path) -> None:
 
 def test_an_interrupt_ends_what_was_started(checkout: Path, tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
-    command = f"echo $$ > {pid_file}.new && mv {pid_file}.new {pid_file}; exec sleep 600"
+    command = f"echo $$ > {pid_file}.new && mv {pid_file}.new {pid_file}; exec sleep 60"
     part = f"Part('slow', ('sh', '-c', {command!r}))"
     environment = {**os.environ, "SWANFLEET_CACHE": str(tmp_path)}
     with subprocess.Popen(program(checkout, tmp_path, part), env=environment, stderr=subprocess.DEVNULL) as running:
