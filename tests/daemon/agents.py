@@ -115,8 +115,10 @@ class AgentHost:
         return told
 
     def awaits(self, condition: Callable[[], Any], *, timeout: float = 20.0) -> None:
-        """Wait until a condition holds; if it does not, say what the agent has said."""
-        assert awaited(condition, timeout=timeout), f"{self.said()}\n{self.run('status')}"
+        """Wait until a condition holds; if it does not, tell what the agent has said, and charon of late."""
+        if not awaited(condition, timeout=timeout):
+            of_late = "\n".join(self.here.log().splitlines()[-60:])
+            raise AssertionError(f"{self.said()}\n{self.run('status')}\n{of_late}")
 
     def ask_to_look(self) -> None:
         """Have the agent look at everything now."""

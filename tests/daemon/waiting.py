@@ -11,10 +11,15 @@ from typing import Any
 
 
 def awaited(condition: Callable[[], Any], *, timeout: float = 20.0) -> bool:
-    """Look until a condition holds; False when it does not in time (seconds)."""
+    """Look until a condition holds; False when it does not in time (seconds), which a look that begins after that tells.
+
+    Where others have the processors, a look can take longer than what is waited for.
+    """
     deadline = time.monotonic() + timeout
-    while not condition():
-        if time.monotonic() > deadline:
+    while True:
+        late = time.monotonic() > deadline
+        if condition():
+            return True
+        if late:
             return False
         time.sleep(0.01)
-    return True
