@@ -19,7 +19,7 @@ from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.values import Stored
-from .decision.values import END, INITIATE, REKEY, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer
+from .decision.values import END, INITIATE, REKEY, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, View
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
@@ -128,6 +128,22 @@ class Acting:
 
     def _ids(self, tunnel: str) -> set[str]:
         return {str(tree.get("uniqueid", "")) for _name, tree in self._charon.sas([tunnel])}
+
+
+def still_wanted(pending: Iterable[Action], views: Mapping[str, View]) -> tuple[Action, ...]:
+    """Return what has waited for charon and is still to be done, by what is seen of the tunnels now.
+
+    A tunnel that is up, and whose peer owes no answer, is judged anew: its peer may have answered since, or it may be another
+    one. What a group decided does not depend on that, and an age is compared when the time has come (`older_than`).
+    """
+
+    def lasts(action: Action) -> bool:
+        if action.group or action.older_than or action.kind not in (TERMINATE, RESTART, TRAP, END):
+            return True
+        view = views.get(action.tunnel)
+        return view is None or not view.up or view.check_pending or view.request_pending
+
+    return tuple(each for each in pending if lasts(each))
 
 
 def still_to_do(pending: Sequence[Action], actions: Iterable[Action]) -> tuple[Action, ...]:

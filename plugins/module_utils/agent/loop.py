@@ -22,7 +22,7 @@ from ..drivers.host import Host
 from ..drivers.netlink import ADDRESS, LINK, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
-from .acting import Acting, still_to_do
+from .acting import Acting, still_to_do, still_wanted
 from .agenda import Agenda
 from .decision.decide import decide
 from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
@@ -78,6 +78,7 @@ class Agent:
         self._all_waiting = 0.0
         self._save_again = 0.0
         self._hung_until = 0.0
+        self._blind = False  # charon has let an answer wait, and was not looked at since
         self._wake: float | None = None
         self._hastened = False
         self._assumed: tuple[Answer, ...] = ()
@@ -135,9 +136,8 @@ class Agent:
         ended = self._now()
         if ended >= self._save_again:
             self._save()
-        rest = min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S)
         # Whatever happens meanwhile is not lost: it is read after the rest.
-        self._clock.pause(rest)
+        self._clock.pause(min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S))
         moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, self._owed.next]
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
@@ -252,12 +252,12 @@ class Agent:
         except IpsecError as error:
             self._trouble("charon", str(error))
         else:
-            self._touched = set()
-            self._happened = {}
+            self._touched, self._happened, self._blind = set(), {}, False
             self._well("charon")
 
     def _hung(self, error: DaemonHung) -> None:
         self._hung_until = self._now() + _HUNG_S
+        self._blind, self._touched = True, None
         self._around.charon_news.stop()
         # Whatever was asked for, it is one and the same trouble.
         self._trouble("charon", self._troubles.get("charon", str(error)))
@@ -277,6 +277,7 @@ class Agent:
             due=self._due,
             overrides=scene.overrides,
             names=dict(self._naming.answers),
+            blind=self._blind,
         )
         decided = decide(self._state, seen, now)
         self._state, self._wake, self._due = decided.state, decided.wake, frozenset()
@@ -297,7 +298,8 @@ class Agent:
             self._well("echoes")
 
     def _act(self, actions: Sequence[Action]) -> None:
-        self._pending = still_to_do(self._pending, actions)
+        before = self._pending if self._blind else still_wanted(self._pending, self._scene.views)
+        self._pending = still_to_do(before, actions)
         if actions:
             self._telling.decided(actions)
             # Before anything is done, so that whoever comes after a kill goes on with it.
@@ -309,7 +311,7 @@ class Agent:
             self._mend()
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
         due = [each for each in self._pending if self._moved or not each.carries]
-        if due and self._now() >= self._hung_until:
+        if due and not self._blind:
             self._tell_charon(due)
 
     def _keep_roles(self) -> None:
@@ -339,11 +341,11 @@ class Agent:
         try:
             named, hangs, own = self._naming.held(), now < self._hung_until, self._scene.addresses
             done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=named, addresses=own)
-            again = done.again
-            self._moved = True
+            # It went by the roles that are written.
+            self._moved = "roles" not in self._troubles
             self._scene.adopt(done.stored)
             self._scene.following.acted(done.steps)
-            changed, failures = bool(done.steps), list(done.failures)
+            changed, failures, again = bool(done.steps), list(done.failures), done.again
             if done.steps:
                 self._telling.say(f"put in place: {'; '.join(map(str, done.steps))}")
         except LockBusy:
@@ -366,8 +368,7 @@ class Agent:
 
     def _save(self) -> None:
         now = self._now()
-        memory = Memory(self._state, self._pending, known_down(self._scene.views))
-        content = dump_memory(memory, now)
+        content = dump_memory(Memory(self._state, self._pending, known_down(self._scene.views)), now)
         self._quietly("memory", lambda: self._keep(content))
         # `status` shows it; of a thousand groups it takes a while to write.
         took = self._now() - now

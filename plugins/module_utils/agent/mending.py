@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 EVERY_S = 30.0
 # What happens at once, as when a link comes with its addresses and routes, is looked at once.
 _SETTLED_S = 0.1
-# News that turned out to be about nothing of ours make the next ones wait, twice as long each time.
+# News that turned out to be about nothing of ours, or that mended nothing, make the next ones wait, twice as long each time.
 _SPACING_S = 1.0
 # Somebody else holds the lock: a run that changes the host.
 _LOCKED_S = 0.2
@@ -32,14 +32,12 @@ class Mending:
         self.due = min(self.due, now)
 
     def heard(self, now: float) -> None:
-        """Have it look soon: something has changed, which may or may not be ours."""
-        if not self._failures:
-            self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
+        """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now."""
+        self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
 
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""
-        if not self._failures:
-            self.due = min(self.due, max(now, self._rested + _SPACING_S))
+        self.due = min(self.due, max(now, self._rested + _SPACING_S))
 
     def locked(self, now: float) -> None:
         """Note that another run is changing the host just now."""
@@ -55,7 +53,7 @@ class Mending:
         self._told = tuple(failures)
         self._rested = now
         self._failures = self._failures + 1 if failures else 0
-        if changed or not hastened:
+        if (changed and not failures) or not hastened:
             self._spacing = _SPACING_S
         else:
             self._spacing = min(2 * self._spacing, EVERY_S)

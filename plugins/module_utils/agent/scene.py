@@ -13,6 +13,7 @@ from ..desired.check_sources import chooses_sources
 from ..desired.fallback import calendars
 from ..desired.gateway import Gateway
 from ..desired.phase1 import Phase1, address_family
+from ..desired.roles import absent_addresses
 from ..desired.rules import followed_names, uses_firewall
 from ..desired.situation import Situation, local_addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonUnavailable
@@ -144,6 +145,8 @@ class Scene:
             own = parse_own(interfaces)
             for name in bound:
                 usable[name] = not own.isdisjoint(local_addresses(self.gateway.phase1[name], situation) or ())
+            # Whoever names an interface as well is on standby all the same without the address of its own.
+            usable.update(dict.fromkeys(absent_addresses(self.gateway, own), False))
         self._usable = usable
         if any(before.get(name, there) != there for name, there in usable.items()):
             self.addresses.present = own

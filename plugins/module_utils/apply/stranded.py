@@ -21,8 +21,8 @@ class Addresses:
     """What whoever restores again and again knows of the host's addresses from one run to the next.
 
     `present` are those that were just read, None where nobody has. `absent` are those whose connections were ended for the lack
-    of them: they count as absent, also if one has come back meanwhile, until a run has gone through, which leaves these on
-    standby. The run after that finds the address, and sets up what was ended.
+    of them: they count as absent, also if one has come back meanwhile, until a run has put these on standby, whatever else of it
+    has failed. The run after that finds the address, and sets up what was ended.
     """
 
     present: Set[str] | None = None

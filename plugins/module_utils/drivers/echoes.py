@@ -103,6 +103,8 @@ class RawEchoes:
     def _sent(self, request: EchoRequest) -> bool:
         family = _family(request.address)
         one = self._socket(family)
+        if one is None:
+            return False
         message = self._message(_ECHO[family][0], request)
         if family == socket.AF_INET:
             # The kernel does it for ICMPv6 alone.
@@ -114,11 +116,14 @@ class RawEchoes:
             # No route, no such interface or address, a full queue: all of them are the silence that is asked about.
             return False
 
-    def _socket(self, family: socket.AddressFamily) -> socket.socket:
+    def _socket(self, family: socket.AddressFamily) -> socket.socket | None:
+        """Return what asks by a family, None where this host does not have it: nobody is reached by it."""
         if family not in self._sockets:
             try:
                 self._sockets[family] = _opened(family)
             except OSError as error:
+                if error.errno == errno.EAFNOSUPPORT:
+                    return None
                 raise EchoUnavailable(_why(error)) from error
         return self._sockets[family]
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from .peers import Suspicion, dead_peers
 from .refused import Refused, try_again
 from .standing import STANDBY, Standing, adopted, fresh
 from .timing import Clock
-from .values import END, PROBE, RESTART, TERMINATE, Action, Answer, Decision, Observation, View, same_birth
+from .values import END, PROBE, TERMINATE, Action, Answer, Decision, Observation, View, same_birth
 from .wanted import Group
 
 # So many decisions are kept for people who ask why.
@@ -64,56 +64,64 @@ def decide(state: State, observation: Observation, now: float) -> Decided:
     clock = Clock(now)
     for moment in wakes.values():
         clock.past(moment)
-    busy = {action.tunnel for action in actions if action.kind != PROBE}
-    suspicions, ended = dead_peers(state.suspicions, observation, clock)
-    actions += [_allowed(each, groups) for each in ended if each.tunnel not in busy]
-    busy.update(each.tunnel for each in ended)
+    state = dataclasses.replace(state, groups=groups, wakes=wakes, last=observation.later())
+    # Of single tunnels nobody judges by what was seen before: their peers may have answered since.
+    if not observation.blind:
+        busy = {action.tunnel for action in actions if action.kind != PROBE}
+        state, more = _single(state, observation, busy, clock)
+        actions += more
+    told = [Decision(now, action) for action in actions if action.kind != PROBE]
+    if told:
+        state = dataclasses.replace(state, decisions=(*state.decisions, *told)[-REMEMBERED:])
+    return Decided(state, tuple(actions), clock.wake)
+
+
+def _single(state: State, seen: Observation, busy: set[str], clock: Clock) -> tuple[State, list[Action]]:
+    """Return what is remembered of single tunnels now, and what follows; what their groups do with them comes first (`busy`)."""
+    resting = _Resting(state.groups)
 
     def may_restart(tunnel: str) -> bool:
-        return tunnel not in busy and not _on_standby(tunnel, groups)
+        return tunnel not in busy and tunnel not in resting
 
-    followed, restarted = follow_paths(state.followed, observation, may_restart, clock)
-    actions += restarted
-    busy.update(each.tunnel for each in restarted)
-    over, ends = expired(state.ended, observation, busy, clock)
-    actions += [_without_start(each, groups) for each in ends]
-    busy.update(each.tunnel for each in ends)
-    named, moved = follow_names(
-        state.named, observation, busy, lambda tunnel: _on_standby(tunnel, groups), state.seed, clock
+    actions: list[Action] = []
+
+    def act(found: list[Action]) -> None:
+        actions.extend(found)
+        busy.update(each.tunnel for each in found)
+
+    suspicions, dead = dead_peers(state.suspicions, seen, clock)
+    act([_without_start(each, resting, TERMINATE) for each in dead if each.tunnel not in busy])
+    followed, restarted = follow_paths(state.followed, seen, may_restart, clock)
+    act(restarted)
+    ended, ends = expired(state.ended, seen, busy, clock)
+    act([_without_start(each, resting, END) for each in ends])
+    named, moved = follow_names(state.named, seen, busy, resting, state.seed, clock)
+    act(moved)
+    refused, again = try_again(state.refused, seen, busy, state.seed, clock)
+    act(again)
+    after = dataclasses.replace(
+        state, suspicions=suspicions, followed=followed, ended=ended, named=named, refused=refused
     )
-    actions += moved
-    busy.update(each.tunnel for each in moved)
-    refused, again = try_again(state.refused, observation, busy, state.seed, clock)
-    actions += again
-    told = [Decision(now, action) for action in actions if action.kind != PROBE]
-    decided = State(
-        state.seed,
-        groups,
-        suspicions,
-        followed,
-        over,
-        named,
-        refused,
-        (*state.decisions, *told)[-REMEMBERED:] if told else state.decisions,
-        observation.later(),
-        wakes,
-    )
-    return Decided(decided, tuple(actions), clock.wake)
+    return after, actions
 
 
-def _allowed(action: Action, groups: Mapping[str, Standing]) -> Action:
-    """Return what may be done about a dead peer: what is on standby only ends."""
-    return dataclasses.replace(action, kind=TERMINATE) if _on_standby(action.tunnel, groups) else action
+class _Resting:
+    """The tunnels that are on standby in their groups: found once for all that is decided, and only where anybody asks."""
+
+    def __init__(self, groups: Mapping[str, Standing]) -> None:
+        self._groups = groups
+        self._found: frozenset[str] | None = None
+
+    def __contains__(self, tunnel: object) -> bool:
+        if self._found is None:
+            roles = (role for standing in self._groups.values() for role in standing.roles.items())
+            self._found = frozenset(member for member, role in roles if role == STANDBY)
+        return tunnel in self._found
 
 
-def _without_start(action: Action, groups: Mapping[str, Standing]) -> Action:
-    """Return how a tunnel is set up anew: what is on standby only ends."""
-    standby = action.kind == RESTART and _on_standby(action.tunnel, groups)
-    return dataclasses.replace(action, kind=END) if standby else action
-
-
-def _on_standby(tunnel: str, groups: Mapping[str, Standing]) -> bool:
-    return any(each.roles.get(tunnel) == STANDBY for each in groups.values())
+def _without_start(action: Action, resting: Container[str], instead: str) -> Action:
+    """Return what may be done about a tunnel: what is on standby only ends."""
+    return dataclasses.replace(action, kind=instead) if action.tunnel in resting else action
 
 
 def _turned(state: State, seen: Observation, now: float) -> tuple[dict[str, Standing], dict[str, float], list[Action]]:

@@ -11,7 +11,7 @@ itself or by MOBIKE, is left where it is: its name may be late.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Container, Mapping, Set
 from dataclasses import dataclass
 
 from .timing import Clock, backoff
@@ -48,27 +48,27 @@ def follow_names(
     before: Mapping[str, Named],
     seen: Observation,
     busy: Set[str],
-    standby: Callable[[str], bool],
+    resting: Container[str],
     seed: str,
     clock: Clock,
 ) -> tuple[dict[str, Named], list[Action]]:
     """Return what is known of names now, and what follows for their tunnels.
 
-    Something else is done about `busy` tunnels just now. Those on `standby` are not initiated; to find that out takes a while.
+    Something else is done about `busy` tunnels just now. Those that are `resting` in a group are not initiated.
     """
     after: dict[str, Named] = {}
     actions: list[Action] = []
     for name, wanted in seen.wanted.tunnels.items():
         if not wanted.name:
             continue
-        view, answer = seen.view(name), seen.names.get(wanted.name)
+        view, answer = seen.view(name), seen.name_of(name)
         known = before.get(name, Named())
         if answer is not None:
             known = _heard(known, answer, view)
             if view.up:
-                known, action = _moved(known, name, wanted, view, standby, clock)
+                known, action = _moved(known, name, wanted, view, resting, clock)
             else:
-                known, action = _awaited(known, name, wanted, answer, view, standby, seed, clock)
+                known, action = _awaited(known, name, wanted, answer, view, resting, seed, clock)
             if action is not None and name not in busy:
                 actions.append(action)
         after[name] = known
@@ -90,12 +90,12 @@ def _heard(known: Named, answer: Resolved, view: View) -> Named:
 
 
 def _moved(
-    known: Named, name: str, wanted: Tunnel, view: View, standby: Callable[[str], bool], clock: Clock
+    known: Named, name: str, wanted: Tunnel, view: View, resting: Container[str], clock: Clock
 ) -> tuple[Named, Action | None]:
     known = dataclasses.replace(known, waits=False, attempts=0, next=0.0)
     if known.missed < MISSED or not (known.moved is None or clock.past(known.moved + SPACING_S)):
         return known, None
-    kind = RESTART if wanted.starts and not standby(name) else END
+    kind = RESTART if wanted.starts and name not in resting else END
     reason = f"{wanted.name} has moved: the peer is at {view.peer}, and the last {MISSED} answers have {known.known[-1]} instead"
     return dataclasses.replace(known, missed=0, moved=clock.now), Action(kind, name, reason)
 
@@ -106,13 +106,13 @@ def _awaited(
     wanted: Tunnel,
     answer: Resolved,
     view: View,
-    standby: Callable[[str], bool],
+    resting: Container[str],
     seed: str,
     clock: Clock,
 ) -> tuple[Named, Action | None]:
     known = dataclasses.replace(known, missed=0)
     nothing = dataclasses.replace(known, waits=False, attempts=0, next=0.0)
-    if not wanted.starts or not view.usable or standby(name):
+    if not wanted.starts or not view.usable or name in resting:
         return nothing, None
     if not answer.addresses:
         note = Action(NOTE, name, f"{wanted.name} has no address: it is set up as soon as there is one")

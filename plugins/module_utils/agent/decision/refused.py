@@ -39,7 +39,7 @@ def try_again(
         if not wanted.persists or view.up or not view.tried:
             continue
         known = before.get(name)
-        if view.connecting or not view.usable or _nowhere(seen, wanted.name):
+        if view.connecting or not view.usable or _nowhere(seen, name):
             # What comes of it is seen later; until then it is not refused once more.
             if known is not None:
                 after[name] = known
@@ -57,7 +57,7 @@ def try_again(
     return after, actions
 
 
-def _nowhere(seen: Observation, host: str) -> bool:
+def _nowhere(seen: Observation, tunnel: str) -> bool:
     """Say whether a peer has a name of which no address is known: it is waited for (names.py)."""
-    answer = seen.names.get(host)
-    return bool(host) and (answer is None or not answer.addresses)
+    answer = seen.name_of(tunnel)
+    return bool(seen.wanted.tunnel(tunnel).name) and (answer is None or not answer.addresses)

@@ -102,10 +102,19 @@ class Resolved:
     addresses: tuple[str, ...]
     at: float
 
+    def of_family(self, family: int) -> Resolved:
+        """Return the same with the addresses of one family alone, 4 or 6; 0 is any."""
+        if not family:
+            return self
+        return Resolved(tuple(each for each in self.addresses if (":" in each) == (family == 6)), self.at)
+
 
 @dataclass(frozen=True)
 class Observation:
-    """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one."""
+    """All that is seen at one moment; `answers` and `due` (groups whose calendar has come round) since the last one.
+
+    `blind` says that charon does not answer just now: the tunnels are those of before.
+    """
 
     wanted: Wanted
     tunnels: Mapping[str, View] = dataclasses.field(default_factory=dict)
@@ -113,6 +122,13 @@ class Observation:
     due: frozenset[str] = frozenset()
     overrides: Mapping[str, str] = dataclasses.field(default_factory=dict)
     names: Mapping[str, Resolved] = dataclasses.field(default_factory=dict)
+    blind: bool = False
+
+    def name_of(self, tunnel: str) -> Resolved | None:
+        """Return what is known of the name of a tunnel's peer, as far as it can be used; None where nobody has told yet."""
+        wanted = self.wanted.tunnel(tunnel)
+        found = self.names.get(wanted.name)
+        return None if found is None else found.of_family(wanted.family)
 
     def view(self, tunnel: str) -> View:
         """Return what is seen of a tunnel; one that nothing is known of is not there."""

@@ -91,7 +91,8 @@ class Tunnel:
     `lifetime` is after how many seconds an IKE SA ends whose end charon does not know, None where it does. `starts` says that
     it is set up again at once, whoever ends it; it is only told where the agent may end it.
     `persists` says that nothing but an attempt of this end's brings it up, so that one that was refused is repeated.
-    `name` is the host name that this end initiates to, empty where that is an address, or where it only responds.
+    `name` is the host name that this end initiates to, empty where that is an address, or where it only responds; only its
+    addresses of `family` count, 4 or 6, or of any where that is 0.
     """
 
     responder_only: bool = False
@@ -101,6 +102,7 @@ class Tunnel:
     starts: bool = False
     persists: bool = False
     name: str = ""
+    family: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting import Acting, still_to_do
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.acting import Acting, still_to_do, still_wanted
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
     END,
     INITIATE,
@@ -18,7 +19,9 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.val
     RESTART,
     SWITCH,
     TERMINATE,
+    TRAP,
     Action,
+    View,
 )
 from ansible_collections.swanfleet.ipsec.tests.fakes.charon import FakeCharon
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes
@@ -113,3 +116,21 @@ def test_what_waits_is_one_thing_for_each_tunnel(
     pending: list[Action], actions: list[Action], left: list[Action]
 ) -> None:
     assert still_to_do(pending, actions) == tuple(left)
+
+
+@pytest.mark.parametrize("kind", [TERMINATE, RESTART, TRAP, END])
+def test_what_has_waited_for_charon_is_judged_anew_where_its_tunnel_is_well(kind: str) -> None:
+    action = Action(kind, "p", "its peer is silent")
+    well, owes = View(up=True), (View(up=True, check_pending=True), View(up=True, request_pending=True))
+    assert still_wanted([action], {"p": well}) == ()
+    for view in (*owes, View()):
+        assert still_wanted([action], {"p": view}) == (action,)
+    # Nobody has looked yet, a group has decided, an age will tell.
+    kept = (action, dataclasses.replace(action, group="g"), dataclasses.replace(action, older_than=HOUR))
+    assert still_wanted(kept, {}) == kept
+    assert still_wanted(kept, {"p": well}) == kept[1:]
+
+
+def test_what_sets_up_or_renews_is_still_wanted_where_its_tunnel_is_well() -> None:
+    kept = tuple(Action(kind, "p", "why") for kind in (INITIATE, REKEY))
+    assert still_wanted(kept, {"p": View(up=True)}) == kept

@@ -13,6 +13,7 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoUnavailable
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import LINK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
@@ -113,6 +114,26 @@ def test_the_fallback_that_works_ends_after_its_traffic_has_gone_elsewhere(life:
         life.at(moment, lambda: up.append(sorted(name for name, _tree in life.host.charon.sas())))
     life.run()
     assert up == [["rome"], ["paris", "rome"] if locked else ["paris"], ["paris"]]
+    assert in_use(life.host) == "paris"
+
+
+def test_a_tunnel_that_carries_traffic_does_not_end_as_long_as_nobody_can_write_which_one_does(life: FakeLife) -> None:
+    """The primary returns while there is no room for the roles, and the engine leaves the routes where they are."""
+    up: list[list[str]] = []
+    replace = life.host.files.replace
+
+    def no_room(path: str, content: bytes, mode: int) -> None:
+        if path == life.host.paths.roles:
+            raise FileTrouble(f"cannot write {path}: No space left on device")
+        replace(path, content, mode)
+
+    cut(life, until=20.0)
+    life.at(19.0, lambda: setattr(life.host.files, "replace", no_room))
+    life.at(45.0, lambda: setattr(life.host.files, "replace", replace))
+    for moment in (44.0, 50.0):
+        life.at(moment, lambda: up.append(sorted(name for name, _tree in life.host.charon.sas())))
+    life.run()
+    assert up == [["paris", "rome"], ["paris"]]
     assert in_use(life.host) == "paris"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, News
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import BEGAN, CHANGED, GAVE_UP, News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, LINK, ROUTE
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeWay
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
@@ -152,3 +152,22 @@ def test_checks_from_inside_go_from_an_address_that_the_tunnel_takes_while_it_is
     life.at(60.0, has)
     # Without one it is left to the kernel, as it is told at the run.
     assert sources(life, 20.0, 21.5, 40.0, 41.5, 61.5) == ["", "10.1.0.1", "10.1.0.1", "10.1.0.9", ""]
+
+
+def test_whoever_names_an_interface_and_an_address_that_is_elsewhere_is_not_usable(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the passive node of a pair: the engine has it on standby, and the agent sets nothing up."""
+    both = {**PARIS, "interfaces": ["wan0", "192.0.2.100"], "init_type": "start"}
+    apply(life.host, config([both], [PARIS_LAN], [{"name": "ipsec-paris"}]))
+    begun: list[str] = []
+    monkeypatch.setattr(life.host.charon, "initiate", lambda **named: begun.append(named["ike"]))
+    life.host.kernel.links["wan0"].addresses.append("192.0.2.100/32")
+    life.at(QUIET_AT, lambda: life.host.kernel.links["wan0"].addresses.remove("192.0.2.100/32"))
+    life.at(QUIET_AT, lambda: life.kernel.add(ADDRESS))
+    # An attempt that was begun before the address went has failed.
+    life.at(QUIET_AT + 1, lambda: life.charon.append(News(BEGAN, "paris")))
+    life.at(QUIET_AT + 2, lambda: life.charon.append(News(GAVE_UP, "paris")))
+    life.until = QUIET_AT + 120
+    life.run()
+    assert begun == []

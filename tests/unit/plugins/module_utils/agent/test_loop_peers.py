@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHECKED, HEARD, News
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, CHECKED, HEARD, News
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, FakeWay
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
@@ -84,3 +85,33 @@ def test_a_primary_is_used_again_as_soon_as_charon_has_its_answer(monkeypatch: p
     life.at(43, look)
     life.run()
     assert used == ["rome", "paris"]
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_peer_is_not_judged_while_charon_hangs(monkeypatch: pytest.MonkeyPatch, answered: bool) -> None:
+    """Its answer may have come long since; if it has not when charon is well again, it is dead as ever."""
+    host = with_program(wan_host())
+    dpd = {"enabled": True, "delay": 5, "timeout": TIMEOUT, "action": "restart"}
+    apply(host, config([{**PARIS, "init_type": "start", "dpd": dpd}], [PARIS_LAN], [{"name": "ipsec-paris"}]))
+    listed = host.charon.sas
+    tasks: list[str] = []
+    monkeypatch.setattr(
+        host.charon, "sas", lambda names=None: [(name, {**tree, "tasks-active": tasks}) for name, tree in listed(names)]
+    )
+    before = listed()
+    life = FakeLife(host)
+
+    def asks() -> None:
+        tasks.append("IKE_DPD")
+        life.charon.append(News(CHECKED, "paris"))
+
+    life.at(10.0, asks)
+    # After the suspicion, and before the peer would be dead.
+    life.at(12.0, lambda: setattr(host.charon, "unavailable", DaemonHung("it hangs")))
+    life.at(12.0, lambda: life.charon.append(News(CHANGED, "paris")))
+    if answered:
+        life.at(14.0, tasks.clear)
+    life.at(25.0, lambda: setattr(host.charon, "unavailable", None))
+    life.run()
+    assert (listed() == before) is answered
+    assert any("has not answered a check" in text for text in life.said) is not answered

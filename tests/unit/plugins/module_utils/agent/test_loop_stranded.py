@@ -9,8 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import piecewise, restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
@@ -164,7 +166,7 @@ def test_what_was_ended_by_a_run_that_failed_is_set_up_when_the_address_is_back(
     assert sas(life) == ["paris", "rome"]
 
 
-def test_a_run_that_always_fails_is_not_repeated_without_a_pause(
+def test_a_run_that_always_fails_sets_up_what_is_back_and_is_not_repeated_without_a_pause(
     life: FakeLife, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs: list[float] = []
@@ -181,7 +183,27 @@ def test_a_run_that_always_fails_is_not_repeated_without_a_pause(
     monkeypatch.setattr(restore, "observe", looking)
     life.at(LOST_AT - 1, lambda: monkeypatch.setattr(restore, "with_rules", unreadable))
     life.run()
+    assert sas(life) == ["paris", "rome"]
     assert len([moment for moment in runs if moment >= LOST_AT]) < 12
+
+
+def test_what_could_not_be_put_on_standby_is_waited_for(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a journal no connection is touched, and the next run would take it for what it is wanted to be."""
+    begin, full = piecewise.begin_journal, [True]
+
+    def journal(host: Host) -> None:
+        if full and life.host.clock.time >= LOST_AT:
+            full.pop()
+            has(life, True)
+            raise FileTrouble("no room")
+        begin(host)
+
+    monkeypatch.setattr(piecewise, "begin_journal", journal)
+    # Sooner than an attempt that has failed is made again.
+    life.until = LOST_AT + 4
+    life.run()
+    assert full == []
+    assert sas(life) == ["paris", "rome"]
 
 
 def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(

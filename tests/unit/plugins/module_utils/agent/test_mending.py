@@ -48,8 +48,8 @@ def test_a_link_that_moves_is_looked_at_at_once_but_not_twice_within_a_second() 
     assert mending.due == 110.0
     looked(mending, 110.0, "no room")
     looked(mending, 111.0, "no room")
-    mending.moved(112.0)
-    assert mending.due == 113.0
+    mending.moved(111.2)
+    assert mending.due == 112.0
 
 
 def test_news_in_vain_are_looked_at_less_and_less_often() -> None:
@@ -68,14 +68,34 @@ def test_news_in_vain_are_looked_at_less_and_less_often() -> None:
     assert mending.due == pytest.approx(now + 5.1)
 
 
+def test_what_fails_all_the_time_is_hastened_less_and_less_often() -> None:
+    mending, now, looks = Mending(), 0.0, 0
+    looked(mending, now, "no room")
+    while now < 600:
+        now += 0.05
+        # What it does put in place each time is news as well.
+        mending.heard(now)
+        if now >= mending.due:
+            looked(mending, now, "no room", changed=True, hastened=True)
+            looks += 1
+    assert looks < 600 / EVERY_S + 8
+
+
+def test_news_are_looked_at_soon_though_something_else_fails() -> None:
+    mending = Mending()
+    for turn in range(10):
+        looked(mending, EVERY_S * turn, "no room")
+    now = EVERY_S * 9 + 5
+    mending.heard(now)
+    assert mending.due == pytest.approx(now + 0.1)
+
+
 def test_a_failure_is_told_once_and_tried_again_after_longer_and_longer() -> None:
     mending, now, pauses = Mending(), 0.0, []
     assert looked(mending, now, "no room") == ["no room"]
     for _attempt in range(7):
         pauses.append(mending.due - now)
         now = mending.due
-        # What happens meanwhile does not hasten it.
-        mending.heard(now - 0.5)
         assert looked(mending, now, "no room") == []
     assert pauses == [1, 2, 4, 8, 16, EVERY_S, EVERY_S]
     assert looked(mending, now, "no room", "no route") == ["no route"]

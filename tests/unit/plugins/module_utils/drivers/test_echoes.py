@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import struct
 
@@ -81,3 +82,16 @@ def test_who_may_open_no_raw_socket_is_told_what_it_needs(monkeypatch: pytest.Mo
     for address in ADDRESS.values():
         with pytest.raises(EchoUnavailable, match=r"^this process may open no raw socket: it needs CAP_NET_RAW$"):
             RawEchoes().ask([EchoRequest(address, 1)])
+
+
+def test_a_family_that_this_host_does_not_have_is_silence_and_no_reason_to_ask_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(*_arguments: int) -> None:
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", missing)
+    asking = RawEchoes()
+    requests = [EchoRequest(ADDRESS[socket.AF_INET6], 1)]
+    assert asking.ask(requests) == requests
+    assert asking.heard() == []

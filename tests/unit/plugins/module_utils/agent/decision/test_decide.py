@@ -14,13 +14,16 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.dec
     State,
     decide,
 )
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import Standing
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
     FALLBACK,
     PROBE,
+    RESTART,
     SWITCH,
     TERMINATE,
     Observation,
     Path,
+    Resolved,
     View,
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import (
@@ -152,3 +155,34 @@ def test_a_tunnel_that_a_group_acts_on_is_not_set_up_anew_for_another_reason() -
         kinds += [action.kind for action in actions if action.tunnel == "p" and action.kind != PROBE]
         assert len(kinds) <= before + 1
     assert kinds[0] == TERMINATE
+
+
+def test_tunnels_with_names_are_looked_up_among_all_groups_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each cold fallback it matters whether it is on standby, and each is down all the time."""
+    many = 50
+    groups = {f"g{number}": Group(f"g{number}", f"p{number}", (f"f{number}",)) for number in range(many)}
+    named = Tunnel(starts=True, name="paris.example.net")
+    wanted = Wanted(groups, {f"{kind}{number}": named for kind in "pf" for number in range(many)})
+    tunnels = {name: View(up=name.startswith("p"), peer="192.0.2.1") for name in wanted.tunnels}
+    seen = Observation(wanted, tunnels, names={named.name: Resolved(("192.0.2.1",), 0.0)})
+    state = decide(State("a"), seen, 0.0).state
+    asked: list[Standing] = []
+    roles = Standing.roles.fget
+    assert roles is not None
+    monkeypatch.setattr(Standing, "roles", property(lambda self: [asked.append(self), roles(self)][1]))
+    assert decide(state, seen, 1.0).actions == ()
+    assert 0 < len(asked) <= many
+
+
+def test_what_was_seen_before_charon_hung_decides_about_no_single_tunnel() -> None:
+    wanted = Wanted({}, {"p": Tunnel(dead_peer=DeadPeer(5.0, 10.0, "restart"))})
+    owes = Observation(wanted, {"p": View(up=True, check_pending=True)})
+    state = decide(State("a"), owes, 0.0).state
+    blind = dataclasses.replace(owes, blind=True)
+    for second in range(1, 60):
+        state, actions, _wake = decide(state, blind, float(second))
+        assert actions == ()
+    assert state.suspicions.keys() == {"p"}
+    assert [each.kind for each in decide(state, owes, 60.0).actions] == [RESTART]
+    well = Observation(wanted, {"p": View(up=True)})
+    assert decide(state, well, 60.0).actions == ()

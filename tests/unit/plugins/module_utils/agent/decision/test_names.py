@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.decide import State, decide
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.names import SPACING_S
@@ -25,6 +27,7 @@ from ansible_collections.swanfleet.ipsec.tests.simulation.world import gaps
 NAME = "paris.example.net"
 STARTS = Tunnel(starts=True, name=NAME)
 OLD, NEW, THIRD = "192.0.2.1", "192.0.2.2", "192.0.2.3"
+SIX = "2001:db8::2"
 
 
 class Named:
@@ -134,3 +137,21 @@ def test_what_is_on_standby_is_not_initiated() -> None:
     world.resolve(NAME, OLD)
     world.run(10)
     assert world.story() == []
+
+
+def test_only_addresses_of_its_family_count() -> None:
+    named = Named(dataclasses.replace(STARTS, family=4))
+    assert named.look(0, OLD, SIX, peer=OLD) == []
+    # The record of its family is gone for a while.
+    assert [named.look(30.0 * turn, SIX, peer=OLD) for turn in range(1, 5)] == [[]] * 4
+    [moved] = [each for turn in (5, 6) for each in named.look(30.0 * turn, NEW, SIX, peer=OLD)]
+    assert (moved.kind, moved.reason.rpartition(" answers have ")[2]) == (RESTART, f"{NEW} instead")
+
+
+@pytest.mark.parametrize(("family", "useless", "useful"), [(4, "2001:db8::2", OLD), (6, OLD, "2001:db8::2")])
+def test_a_name_with_addresses_of_the_other_family_alone_has_none(family: int, useless: str, useful: str) -> None:
+    named = Named(dataclasses.replace(STARTS, family=family))
+    assert [each.kind for each in named.look(0, useless)] == [NOTE]
+    assert named.look(30, useless) == []
+    [begun] = named.look(60, useless, useful)
+    assert (begun.kind, begun.reason) == (INITIATE, f"{NAME} has the address {useful} now")

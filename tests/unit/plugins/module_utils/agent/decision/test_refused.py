@@ -105,6 +105,12 @@ def test_a_name_with_an_address_leads_somewhere() -> None:
     assert any(refusing.look(float(now), REFUSED, "192.0.2.2") for now in range(20))
 
 
+def test_a_name_with_addresses_of_the_other_family_alone_leads_nowhere() -> None:
+    refusing = Refusing(Tunnel(persists=True, name=NAME, family=4))
+    assert not any(refusing.look(float(now), REFUSED, "2001:db8::2") for now in range(60))
+    assert any(refusing.look(float(now), REFUSED, "192.0.2.2") for now in range(60, 120))
+
+
 def test_what_is_set_up_anew_for_another_reason_is_not_set_up_twice() -> None:
     """An IKE SA without a CHILD_SA, whose peer is found dead at the very moment at which that would be tried again."""
     refusing = Refusing(dataclasses.replace(PERSISTS, dead_peer=DeadPeer(10.0, 20.0, "restart")))
