@@ -54,11 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         help="put back the guard and rules in the host's firewall, and nothing else",
     )
     restoring.set_defaults(run=_restore)
-    commands.add_parser("agent", help="watch over tunnels; systemd runs it as swanfleet-agent").set_defaults(
-        # While charon hangs, routes must move all the same.
-        run=_agent,
-        patience=5.0,
-    )
+    commands.add_parser("agent", help="watch over tunnels; systemd runs it as swanfleet-agent").set_defaults(run=_agent)
     showing = commands.add_parser("status", help="show tunnels and fallbacks as they are now")
     showing.add_argument("--json", action="store_true", help="for programs")
     # Whoever looks has a reason to be in a hurry.

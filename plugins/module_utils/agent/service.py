@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from ..artifacts import firewall as wanted_firewall
 from ..artifacts import owned_secrets, references, settings, takeover, tokens
 from ..desired.firewall import OURS
@@ -33,6 +35,8 @@ LOADED_NOW = (
 )
 # charon answers in milliseconds; checks of other tunnels wait meanwhile.
 _PATIENCE_S = 2.0
+# While it hangs, routes must move all the same.
+_ENGINE_S = 5.0
 # One that is being restarted is gone by then.
 _OTHER_ENDS_S = 5.0
 
@@ -40,14 +44,16 @@ _OTHER_ENDS_S = 5.0
 def serve(host: Host) -> None:
     """Be the host's agent until somebody asks it to stop; raises `LockBusy` where another one is."""
     with host.files.lock(host.paths.agent_lock, _OTHER_ENDS_S, "swanfleet agent"):
-        uri = host.paths.vici_uri
+        uri, notify = host.paths.vici_uri, SystemdNotify()
+        # A run may load many connections, and a silent name server holds each of them up.
+        host = dataclasses.replace(host, charon=ViciCharon(uri, timeout=_ENGINE_S, obeyed=notify.alive))
         around = Surroundings(
             charon=ViciCharon(uri, timeout=_PATIENCE_S),
             charon_news=ViciNews(uri, timeout=_PATIENCE_S),
             kernel_news=Netlink(frozenset({ROUTE_PROTOCOL}), OURS),
             echoes=RawEchoes(),
             waking=Signals(),
-            notify=SystemdNotify(),
+            notify=notify,
             journal=SystemdJournal("swanfleet"),
             program=RunningFile(),
             calendar=SystemdCalendar(),
@@ -60,3 +66,4 @@ def serve(host: Host) -> None:
             for each in (around.charon_news, around.kernel_news, around.echoes, around.waking, around.lookups):
                 each.stop()
             around.charon.close()
+            host.charon.close()

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Callable, Protocol
 
 from .lookups import lookups
 from .vici import ProtocolError, Section, Tree
@@ -188,10 +188,16 @@ class Charon(Protocol):
 
 
 class ViciCharon:
-    """charon over its vici socket; connects at the first call. `timeout` in seconds bounds connect and each answer."""
+    """charon over its vici socket; connects at the first call. `timeout` in seconds bounds connect and each answer.
 
-    def __init__(self, uri: str = DEFAULT_URI, *, timeout: float = 10.0) -> None:
+    `obeyed` is called whenever it has done, or refused, what it was told to.
+    """
+
+    def __init__(
+        self, uri: str = DEFAULT_URI, *, timeout: float = 10.0, obeyed: Callable[[], None] | None = None
+    ) -> None:
         self.session = Session(uri, timeout=timeout)
+        self._obeyed = obeyed or (lambda: None)
 
     def __enter__(self) -> ViciCharon:
         return self
@@ -358,6 +364,7 @@ class ViciCharon:
 
     def _order(self, command: str, subject: str, message: Tree, waits_ms: int = 0) -> Section:
         answer = self.session.request(command, message, timeout=self._bound(waits_ms))
+        self._obeyed()
         if answer.get("success") != "yes":
             raise DaemonRefused(command, subject, str(answer.get("errmsg", "")))
         return answer

@@ -27,7 +27,7 @@ class Notify(Protocol):
         """Say that it reads again what it goes by, until it says `ready`."""
 
     def alive(self) -> None:
-        """Give a sign of life, where one is wanted and the last one is not fresh."""
+        """Give a sign of life, where one is wanted and the last one is not fresh; a start may then take as long again."""
 
     def status(self, text: str) -> None:
         """Say in one line what it does, for `systemctl status`."""
@@ -61,7 +61,7 @@ class SystemdNotify:
         now = time.monotonic()
         if self._watchdog_s is not None and now >= self._next:
             self._next = now + self._watchdog_s / 4
-            self._say("WATCHDOG=1")
+            self._say(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1_000_000)}")
 
     def status(self, text: str) -> None:
         line = " ".join(text.split())

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import piecewise, restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.steps import begin_journal
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.host import Host
@@ -189,14 +190,14 @@ def test_a_run_that_always_fails_sets_up_what_is_back_and_is_not_repeated_withou
 
 def test_what_could_not_be_put_on_standby_is_waited_for(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a journal no connection is touched, and the next run would take it for what it is wanted to be."""
-    begin, full = piecewise.begin_journal, [True]
+    full = [True]
 
     def journal(host: Host) -> None:
         if full and life.host.clock.time >= LOST_AT:
             full.pop()
             has(life, True)
             raise FileTrouble("no room")
-        begin(host)
+        begin_journal(host)
 
     monkeypatch.setattr(piecewise, "begin_journal", journal)
     # Sooner than an attempt that has failed is made again.

@@ -356,11 +356,8 @@ def test_a_primary_that_is_checked_returns_where_that_is_wanted(options: dict[st
 
 @pytest.mark.parametrize(("ip_type", "family"), [("ipv4", 4), ("ipv6", 6), ("any", 0)])
 def test_a_name_is_followed_within_the_family_that_charon_goes_by(ip_type: str, family: int) -> None:
-    host = gateway()
-    host.phase1["paris"] = dataclasses.replace(
-        host.phase1["paris"], ip_type=ip_type, remote_endpoints=("paris.example.net",)
-    )
+    host = gateway(ip_type=ip_type, remote_endpoints=("paris.example.net",))
     wanted = wanted_of({}, host.phase1, host.phase2)
     assert (wanted.tunnel("paris").name, wanted.tunnel("paris").family) == ("paris.example.net", family)
     # One with an address asks for nothing.
-    assert wanted.tunnel("rome").family == 0
+    assert wanted.tunnel("paris-2").family == 0

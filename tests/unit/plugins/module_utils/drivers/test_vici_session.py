@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers import vici as ours
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import ViciCharon
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.vici import (
     ProtocolError,
     decode_packet,
@@ -119,6 +120,16 @@ class TestSession:
             assert session.request("version") == {"version": "5.9.8"}
             assert session.request("load-conn", {"a": {}}) == {"success": "no", "errmsg": "why"}
             assert session.commands == {"version": 1, "load-conn": 1}
+
+    def test_each_order_is_a_sign_of_life_also_one_that_is_refused_and_a_question_is_none(self, server: Server) -> None:
+        signs: list[str] = []
+        server.serve(answering(response(success="yes"), response(success="no", errmsg="why"), response(keys=["a"])))
+        with ViciCharon(server.uri, obeyed=lambda: signs.append("alive")) as charon:
+            charon.load_connection("a", {})
+            with pytest.raises(DaemonRefused):
+                charon.load_connection("b", {})
+            assert charon.shared_ids() == ["a"]
+        assert len(signs) == 2
 
     def test_nothing_is_connected_before_the_first_request(self, tmp_path: Path) -> None:
         with Session(f"unix://{tmp_path}/none") as session:

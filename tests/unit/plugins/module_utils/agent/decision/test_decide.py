@@ -167,9 +167,14 @@ def test_tunnels_with_names_are_looked_up_among_all_groups_once(monkeypatch: pyt
     seen = Observation(wanted, tunnels, names={named.name: Resolved(("192.0.2.1",), 0.0)})
     state = decide(State("a"), seen, 0.0).state
     asked: list[Standing] = []
-    roles = Standing.roles.fget
-    assert roles is not None
-    monkeypatch.setattr(Standing, "roles", property(lambda self: [asked.append(self), roles(self)][1]))
+    roles = vars(Standing)["roles"].fget
+
+    def counted(standing: Standing) -> dict[str, str]:
+        asked.append(standing)
+        found: dict[str, str] = roles(standing)
+        return found
+
+    monkeypatch.setattr(Standing, "roles", property(counted))
     assert decide(state, seen, 1.0).actions == ()
     assert 0 < len(asked) <= many
 
