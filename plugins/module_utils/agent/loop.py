@@ -8,7 +8,6 @@ A look is idempotent, so that whatever wakes it can wake it too often. Killed at
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import traceback
 from collections.abc import Sequence
@@ -25,10 +24,11 @@ from ..errors import IpsecError, LockBusy
 from .acting import Acting, still_to_do, still_wanted
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import END, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .decision.values import END, INITIATE, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
+from .noted import Noted
 from .owed import Owed
 from .scene import Scene
 from .surroundings import Surroundings
@@ -71,8 +71,7 @@ class Agent:
         self._naming = Naming(around.lookups)
         self._agenda = Agenda(around.calendar)
         self._due: frozenset[str] = frozenset()
-        self._touched: set[str] | None = None
-        self._happened: dict[str, Happened] = {}
+        self._noted = Noted()
         self._owed = Owed()
         self._glanced = -_GLANCE_S
         self._all_waiting = 0.0
@@ -128,9 +127,9 @@ class Agent:
             self._glance(began)
         if self._naming.look(began, self._scene.hosts, self._scene.awaited()):
             self._mending.wanted(began)
-        if self._now() >= self._mending.due:
+        if self._now() >= self._mending.due and not self._mending.gives_way(self._now(), near=self._near):
             self._mend()
-            self._touched = None
+            self._noted.all()
         self._refresh()
         self._decide()
         ended = self._now()
@@ -142,6 +141,11 @@ class Agent:
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
+
+    def _near(self) -> bool:
+        """Say whether it may be decided in a moment which tunnel carries traffic; the engine's look would hold that up."""
+        now = self._now()
+        return any(each.undecided(now) for each in self._state.groups.values())
 
     # What is heard and seen.
 
@@ -185,10 +189,10 @@ class Agent:
         if kind in (CAME, WENT, CHANGED, BEGAN):
             self._scene.following.heard(connection)
         if kind in (CAME, WENT):
-            self._touched = None
+            self._noted.all()
             self._mending.heard(now)
             # Where it begins, it does so before anybody listens.
-            self._remember("began", *(self._scene.persisting if kind == CAME else ()))
+            self._noted.remember("began", *(self._scene.persisting if kind == CAME else ()))
         elif connection not in self._scene.names:
             return
         elif kind == CHECKED:
@@ -197,22 +201,12 @@ class Agent:
             awaited = connection in self._state.suspicions or self._scene.views[connection].unanswered
             self._owed.heard(connection, now, again=awaited)
             if awaited:
-                self._remember("heard", connection)
-                self._touch(connection)
+                self._noted.remember("heard", connection)
+                self._noted.touch(connection)
         elif kind in (CHANGED, BEGAN, GAVE_UP):
-            self._touch(connection)
+            self._noted.touch(connection)
             if kind in _HAPPENED:
-                self._remember(_HAPPENED[kind], connection)
-
-    def _remember(self, what: str, *names: str) -> None:
-        """Have the next look know what has happened to these tunnels, beside what has before."""
-        for name in names:
-            self._happened[name] = dataclasses.replace(self._happened.get(name, Happened()), **{what: True})
-
-    def _touch(self, *names: str) -> None:
-        """Have the next look read these tunnels; None is all of them already."""
-        if self._touched is not None:
-            self._touched.update(names)
+                self._noted.remember(_HAPPENED[kind], connection)
 
     def _glance(self, now: float) -> None:
         """See whether something has changed that nobody tells of."""
@@ -227,37 +221,39 @@ class Agent:
             self._hastened = True
         self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch(), now)
         self._quietly("calendar", lambda: self._agenda.reckon(now))
-        self._touch(*self._state.suspicions)
+        self._noted.touch(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
         if len(waiting) <= _FEW or now >= self._all_waiting + _MANY_EVERY_S:
-            self._touch(*waiting)
+            self._noted.touch(*waiting)
             self._all_waiting = now
         self._around.notify.status(summary(self._scene.names, self._state, self._troubles))
 
     def _read(self) -> None:
         self._scene.read()
         self._state = taken_up(self._state, self._scene.wanted, self._roles, self._now())
-        self._touched = None
+        self._noted.all()
 
     def _refresh(self) -> None:
         now = self._now()
-        self._touch(*self._owed.due(now))
-        if now < self._hung_until or self._touched == set():
+        self._noted.touch(*self._owed.due(now))
+        if now < self._hung_until or self._noted.touched == set():
             return
         try:
-            self._scene.refresh(self._touched, self._state, now, self._happened)
+            self._scene.refresh(self._noted.touched, self._state, now, self._noted.happened)
         except DaemonHung as error:
             self._hung(error)
         except IpsecError as error:
             self._trouble("charon", str(error))
         else:
-            self._touched, self._happened, self._blind = set(), {}, False
+            self._noted.looked()
+            self._blind = False
             self._well("charon")
 
     def _hung(self, error: DaemonHung) -> None:
         self._hung_until = self._now() + _HUNG_S
-        self._blind, self._touched = True, None
+        self._blind = True
+        self._noted.all()
         self._around.charon_news.stop()
         # Whatever was asked for, it is one and the same trouble.
         self._trouble("charon", self._troubles.get("charon", str(error)))
@@ -306,6 +302,10 @@ class Agent:
             self._save()
         self._quietly("roles", self._keep_roles)
         if any(each.kind == SWITCH for each in actions):
+            # Peers answer while the engine works.
+            begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
+            if len(begun) <= _FEW and not self._blind:
+                self._tell_charon(begun)
             self._moved = False
             self._mending.wanted(self._now())
             self._mend()
@@ -328,10 +328,10 @@ class Agent:
             if refused:
                 self._telling.trouble(refused)
             self._pending = tuple(each for each in self._pending if each is not action)
-            self._touch(action.tunnel)
+            self._noted.touch(action.tunnel)
             if action.kind in (TERMINATE, RESTART, TRAP, END):
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
-                self._happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
+                self._noted.happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
         self._save()
 
     def _mend(self) -> None:

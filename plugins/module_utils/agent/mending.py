@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Callable
 
 EVERY_S = 30.0
 # What happens at once, as when a link comes with its addresses and routes, is looked at once.
@@ -15,6 +16,9 @@ _SETTLED_S = 0.1
 _SPACING_S = 1.0
 # Somebody else holds the lock: a run that changes the host.
 _LOCKED_S = 0.2
+# Looks that nobody waits for give way to what is more urgent: for so long together, and for so long at a time.
+_GIVES_WAY_S = 5.0
+_AGAIN_S = 0.2
 
 
 @dataclass
@@ -25,11 +29,14 @@ class Mending:
     _rested: float = 0.0
     _spacing: float = _SPACING_S
     _failures: int = 0
+    _urgent: bool = True
+    _latest: float | None = None
     _told: Sequence[str] = field(default=())
 
     def wanted(self, now: float) -> None:
         """Have it look now: what a decision changes waits for nothing but its own failures."""
         self.due = min(self.due, now)
+        self._urgent = True
 
     def heard(self, now: float) -> None:
         """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now."""
@@ -38,6 +45,16 @@ class Mending:
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""
         self.due = min(self.due, max(now, self._rested + _SPACING_S))
+        self._urgent = True
+
+    def gives_way(self, now: float, *, near: Callable[[], bool]) -> bool:
+        """Put off a look that is due where a decision is `near` and nobody waits for the look; returns whether it is put off."""
+        if self._latest is None:
+            self._latest = now + _GIVES_WAY_S
+        if self._urgent or now >= self._latest or not near():
+            return False
+        self.due = now + _AGAIN_S
+        return True
 
     def locked(self, now: float) -> None:
         """Note that another run is changing the host just now."""
@@ -52,6 +69,7 @@ class Mending:
         mended = bool(self._told) and not failures
         self._told = tuple(failures)
         self._rested = now
+        self._urgent, self._latest = False, None
         self._failures = self._failures + 1 if failures else 0
         if (changed and not failures) or not hastened:
             self._spacing = _SPACING_S

@@ -42,6 +42,10 @@ class Health:
     failed: bool = False
     heard: float | None = None
 
+    def doubted(self, check: Check, now: float) -> bool:
+        """Say whether answers are missing, and not yet so many that it has failed."""
+        return not self.failed and any(now >= each.sent + check.answer_within for each in self.rounds)
+
     def trusted(self, check: Check, now: float) -> bool:
         """Say whether enough was answered in a row, and nothing that should have come by now is missing since."""
         if self.heard is None or self.streak < check.rise:

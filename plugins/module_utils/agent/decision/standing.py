@@ -68,6 +68,12 @@ class Standing:
         """Return what each tunnel of the group is now."""
         return {member: self._role(member) for member in self.group.members}
 
+    def undecided(self, now: float) -> bool:
+        """Say whether another tunnel may have to carry the traffic in a moment: answers are missing, or one is being set up."""
+        check, health = self.group.check, self.health
+        missing = check is not None and health is not None and health.doubted(check, now)
+        return missing or self.trial is not None
+
     def _role(self, member: str) -> str:
         if member == self.active:
             return ACTIVE

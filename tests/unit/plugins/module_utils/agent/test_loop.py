@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoUnavailable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import LINK
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import LINK, RULE
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, FakeWay
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
@@ -135,6 +139,61 @@ def test_a_tunnel_that_carries_traffic_does_not_end_as_long_as_nobody_can_write_
     life.run()
     assert up == [["paris", "rome"], ["paris"]]
     assert in_use(life.host) == "paris"
+
+
+def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large gateway's takes longer than checks have time; what came up meanwhile is looked at afterwards."""
+    looks: list[float] = []
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        looks.append(life.host.clock.time)
+        return observe(*arguments, **named)
+
+    monkeypatch.setattr(restore, "observe", looking)
+    life.at(CUT_AT, looks.clear)
+    cut(life)
+    # The first answer is missing.
+    for moment in (CUT_AT + 2.2, CUT_AT + 20):
+        life.at(moment, lambda: life.kernel.add(RULE))
+    life.run()
+    # The look that has it carried out is the first one, and news are heeded as ever when nothing is missing any more.
+    assert CUT_AT + 3 <= looks[0] <= CUT_AT + KNOWN_WITHIN_S
+    assert any(CUT_AT + 20 < moment < CUT_AT + 22 for moment in looks)
+
+
+def test_a_fallback_is_being_set_up_while_routes_move(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two groups change at the same moment, and one of them has nothing but routes to move."""
+    others = {"oslo": "198.51.100.4", "bern": "198.51.100.5"}
+    more = [
+        {**ROME, "name": name, "remote_endpoints": [peer], "xfrm_interface": f"ipsec-{name}", "init_type": "start"}
+        for name, peer in others.items()
+    ]
+    lans = [{**ROME_LAN, "phase1": name, "remote_networks": ["10.9.0.0/24"]} for name in others]
+    links = [{"name": f"ipsec-{name}"} for name in ("paris", *others)]
+    wanted = config([PARIS, ROME, *more], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}, *lans], links)
+    hot = {"name": "hot", "primary": "oslo", "fallbacks": ["bern"], "mode": "hot"}
+    apply(life.host, {**wanted, "fallbacks": [SITE, hot]})
+    done: list[str] = []
+    initiate, run = life.host.charon.initiate, life.host.kernel.run
+
+    def initiated(**named: Any) -> None:
+        done.append(f"initiate {named['ike']}")
+        initiate(**named)
+
+    def ran(commands: Any) -> Any:
+        done.append("routes")
+        return run(commands)
+
+    def by_hand() -> None:
+        monkeypatch.setattr(life.host.charon, "initiate", initiated)
+        monkeypatch.setattr(life.host.kernel, "run", ran)
+        for name in ("site", "hot"):
+            write_override(life.host.host, name, FALLBACK)
+
+    life.at(CUT_AT, by_hand)
+    life.until = CUT_AT + 5
+    life.run()
+    assert done[:2] == ["initiate rome", "routes"]
 
 
 def test_what_is_killed_while_a_run_holds_the_lock_ends_no_tunnel_that_carries_traffic(life: FakeLife) -> None:

@@ -5,8 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.mending import EVERY_S, Mending
+from ansible_collections.swanfleet.ipsec.tests.simulation.world import gaps
 
 
 def looked(mending: Mending, now: float, *failures: str, changed: bool = False, hastened: bool = False) -> list[str]:
@@ -110,6 +113,34 @@ def test_what_fails_for_days_is_tried_every_half_minute() -> None:
         looked(mending, turn * EVERY_S, "no")
         assert mending.due <= (turn + 1) * EVERY_S
     assert mending.due == 3000 * EVERY_S
+
+
+def test_what_nobody_waits_for_gives_way_to_a_decision_for_a_few_seconds() -> None:
+    mending, now, put_off = Mending(), 100.0, []
+    looked(mending, now)
+    mending.heard(101.0)
+    while mending.due < 120:
+        now = mending.due
+        if not mending.gives_way(now, near=lambda: True):
+            break
+        put_off.append(now)
+    assert 5.0 <= now - 101.1 <= 5.3
+    assert max(gaps(put_off)) < 0.3
+    looked(mending, now)
+    # Another one gives way anew, and none where nothing is about to be decided.
+    mending.heard(now + 1)
+    assert mending.gives_way(mending.due, near=lambda: True)
+    assert not mending.gives_way(mending.due, near=lambda: False)
+
+
+@pytest.mark.parametrize("wanted", [Mending.wanted, Mending.moved])
+def test_what_somebody_waits_for_gives_way_to_nothing(wanted: Callable[[Mending, float], None]) -> None:
+    mending = Mending()
+    assert not mending.gives_way(0.0, near=lambda: True)
+    looked(mending, 100.0)
+    mending.heard(100.5)
+    wanted(mending, 102.0)
+    assert not mending.gives_way(102.0, near=lambda: True)
 
 
 def test_a_lock_that_is_held_is_tried_again_soon() -> None:

@@ -14,7 +14,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.dec
     State,
     decide,
 )
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import Standing
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.health import Health, Round
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.standing import Standing, Trial, fresh
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import (
     FALLBACK,
     PROBE,
@@ -191,3 +192,14 @@ def test_what_was_seen_before_charon_hung_decides_about_no_single_tunnel() -> No
     assert [each.kind for each in decide(state, owes, 60.0).actions] == [RESTART]
     well = Observation(wanted, {"p": View(up=True)})
     assert decide(state, well, 60.0).actions == ()
+
+
+def test_who_is_doubted_or_has_a_successor_under_way_is_undecided() -> None:
+    standing = fresh(Group("g", "p", ("f",), check=OUTSIDE), "a", 0.0)
+    asked = dataclasses.replace(Health(0.0), sent=10.0, rounds=(Round(1, 10.0),))
+    waits = dataclasses.replace(standing, health=asked)
+    failed = dataclasses.replace(standing, health=dataclasses.replace(asked, failed=True))
+    tried = dataclasses.replace(failed, trial=Trial("f", 30.0))
+    late = 10.0 + OUTSIDE.answer_within
+    found = [(each.undecided(10.1), each.undecided(late)) for each in (standing, waits, failed, tried)]
+    assert found == [(False, False), (False, True), (False, False), (True, True)]

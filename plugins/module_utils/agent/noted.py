@@ -1,0 +1,37 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is known of tunnels before they are looked at: which of them to look at, and what has happened to them meanwhile."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+
+from .views import Happened
+
+
+@dataclass
+class Noted:
+    """The tunnels that the next look reads, None is all of them, and what has happened to each."""
+
+    touched: set[str] | None = None
+    happened: dict[str, Happened] = field(default_factory=dict)
+
+    def all(self) -> None:
+        """Have the next look read all tunnels."""
+        self.touched = None
+
+    def touch(self, *names: str) -> None:
+        """Have the next look read these tunnels, beside others."""
+        if self.touched is not None:
+            self.touched.update(names)
+
+    def remember(self, what: str, *names: str) -> None:
+        """Have the next look know what has happened to these tunnels, beside what has before."""
+        for name in names:
+            self.happened[name] = dataclasses.replace(self.happened.get(name, Happened()), **{what: True})
+
+    def looked(self) -> None:
+        """Begin anew: all of it was looked at."""
+        self.touched, self.happened = set(), {}
