@@ -129,7 +129,7 @@ class Agent:
             self._mending.wanted(began)
         if self._now() >= self._mending.due and not self._mending.gives_way(self._now(), near=self._near):
             self._mend()
-            self._noted.all()
+            self._noted.look_at_all()
         self._refresh()
         self._decide()
         ended = self._now()
@@ -189,7 +189,7 @@ class Agent:
         if kind in (CAME, WENT, CHANGED, BEGAN):
             self._scene.following.heard(connection)
         if kind in (CAME, WENT):
-            self._noted.all()
+            self._noted.look_at_all()
             self._mending.heard(now)
             # Where it begins, it does so before anybody listens.
             self._noted.remember("began", *(self._scene.persisting if kind == CAME else ()))
@@ -202,9 +202,9 @@ class Agent:
             self._owed.heard(connection, now, again=awaited)
             if awaited:
                 self._noted.remember("heard", connection)
-                self._noted.touch(connection)
+                self._noted.look_at(connection)
         elif kind in (CHANGED, BEGAN, GAVE_UP):
-            self._noted.touch(connection)
+            self._noted.look_at(connection)
             if kind in _HAPPENED:
                 self._noted.remember(_HAPPENED[kind], connection)
 
@@ -221,26 +221,26 @@ class Agent:
             self._hastened = True
         self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch(), now)
         self._quietly("calendar", lambda: self._agenda.reckon(now))
-        self._noted.touch(*self._state.suspicions)
+        self._noted.look_at(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
         if len(waiting) <= _FEW or now >= self._all_waiting + _MANY_EVERY_S:
-            self._noted.touch(*waiting)
+            self._noted.look_at(*waiting)
             self._all_waiting = now
         self._around.notify.status(summary(self._scene.names, self._state, self._troubles))
 
     def _read(self) -> None:
         self._scene.read()
         self._state = taken_up(self._state, self._scene.wanted, self._roles, self._now())
-        self._noted.all()
+        self._noted.look_at_all()
 
     def _refresh(self) -> None:
         now = self._now()
-        self._noted.touch(*self._owed.due(now))
-        if now < self._hung_until or self._noted.touched == set():
+        self._noted.look_at(*self._owed.due(now))
+        if now < self._hung_until or self._noted.chosen == set():
             return
         try:
-            self._scene.refresh(self._noted.touched, self._state, now, self._noted.happened)
+            self._scene.refresh(self._noted.chosen, self._state, now, self._noted.happened)
         except DaemonHung as error:
             self._hung(error)
         except IpsecError as error:
@@ -253,7 +253,7 @@ class Agent:
     def _hung(self, error: DaemonHung) -> None:
         self._hung_until = self._now() + _HUNG_S
         self._blind = True
-        self._noted.all()
+        self._noted.look_at_all()
         self._around.charon_news.stop()
         # Whatever was asked for, it is one and the same trouble.
         self._trouble("charon", self._troubles.get("charon", str(error)))
@@ -328,7 +328,7 @@ class Agent:
             if refused:
                 self._telling.trouble(refused)
             self._pending = tuple(each for each in self._pending if each is not action)
-            self._noted.touch(action.tunnel)
+            self._noted.look_at(action.tunnel)
             if action.kind in (TERMINATE, RESTART, TRAP, END):
                 found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
                 self._noted.happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)

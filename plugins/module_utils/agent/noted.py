@@ -15,17 +15,17 @@ from .views import Happened
 class Noted:
     """The tunnels that the next look reads, None is all of them, and what has happened to each."""
 
-    touched: set[str] | None = None
+    chosen: set[str] | None = None
     happened: dict[str, Happened] = field(default_factory=dict)
 
-    def all(self) -> None:
+    def look_at_all(self) -> None:
         """Have the next look read all tunnels."""
-        self.touched = None
+        self.chosen = None
 
-    def touch(self, *names: str) -> None:
+    def look_at(self, *names: str) -> None:
         """Have the next look read these tunnels, beside others."""
-        if self.touched is not None:
-            self.touched.update(names)
+        if self.chosen is not None:
+            self.chosen.update(names)
 
     def remember(self, what: str, *names: str) -> None:
         """Have the next look know what has happened to these tunnels, beside what has before."""
@@ -34,4 +34,4 @@ class Noted:
 
     def looked(self) -> None:
         """Begin anew: all of it was looked at."""
-        self.touched, self.happened = set(), {}
+        self.chosen, self.happened = set(), {}
