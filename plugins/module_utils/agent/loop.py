@@ -304,7 +304,7 @@ class Agent:
         if any(each.kind == SWITCH for each in actions):
             # Peers answer while the engine works.
             begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
-            if len(begun) <= _FEW and not self._blind:
+            if 0 < len(begun) <= _FEW and not self._blind:
                 self._tell_charon(begun)
             self._moved = False
             self._mending.wanted(self._now())
