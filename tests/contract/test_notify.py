@@ -58,6 +58,11 @@ def test_a_sign_of_life_is_given_where_it_is_wanted_and_not_more_often_than_that
     notify.alive()
     notify.alive()
     assert (notify.watchdog_s, manager.heard()) == (60.0, [b"WATCHDOG=1\nEXTEND_TIMEOUT_USEC=60000000"])
+    started = SystemdNotify(wanted)
+    started.ready()
+    started.alive()
+    # Later it would give the stop more time.
+    assert manager.heard() == [b"READY=1", b"WATCHDOG=1"]
     for others in (
         {**wanted, "WATCHDOG_PID": "1"},
         {"NOTIFY_SOCKET": manager.address},

@@ -133,15 +133,13 @@ class Acting:
 def still_wanted(pending: Iterable[Action], views: Mapping[str, View]) -> tuple[Action, ...]:
     """Return what has waited for charon and is still to be done, by what is seen of the tunnels now.
 
-    A tunnel that is up, and whose peer owes no answer, is judged anew: its peer may have answered since, or it may be another
-    one. What a group decided does not depend on that, and an age is compared when the time has come (`older_than`).
+    A peer that was taken for dead may have answered since, or its tunnel may be another one. What was decided for other reasons
+    holds: nobody would decide it again.
     """
 
     def lasts(action: Action) -> bool:
-        if action.group or action.older_than or action.kind not in (TERMINATE, RESTART, TRAP, END):
-            return True
         view = views.get(action.tunnel)
-        return view is None or not view.up or view.check_pending or view.request_pending
+        return not action.owed or view is None or not view.up or view.check_pending or view.request_pending
 
     return tuple(each for each in pending if lasts(each))
 

@@ -18,7 +18,7 @@ from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD,
 from ..drivers.echoes import EchoUnavailable
 from ..drivers.files import FileTrouble, sweep_temporaries
 from ..drivers.host import Host
-from ..drivers.netlink import ADDRESS, LINK, ROUTE, RULE
+from ..drivers.netlink import ADDRESS, FIREWALL, LINK, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
 from .acting import Acting, still_to_do, still_wanted
@@ -144,8 +144,7 @@ class Agent:
 
     def _near(self) -> bool:
         """Say whether it may be decided in a moment which tunnel carries traffic; the engine's look would hold that up."""
-        now = self._now()
-        return any(each.undecided(now) for each in self._state.groups.values())
+        return any(each.undecided(self._now()) for each in self._state.groups.values())
 
     # What is heard and seen.
 
@@ -157,7 +156,7 @@ class Agent:
             self._trouble("kernel", str(error))
             kinds = frozenset()
         if kinds:
-            self._mending.heard(now)
+            self._mending.heard(now, urgent=not kinds.isdisjoint((ADDRESS, FIREWALL, LINK)))
             self._hastened = True
         if ADDRESS in kinds:
             self._survey.wanted(now)
@@ -191,6 +190,7 @@ class Agent:
         if kind in (CAME, WENT):
             self._noted.look_at_all()
             self._mending.heard(now)
+            self._hastened |= self._mending.failing
             # Where it begins, it does so before anybody listens.
             self._noted.remember("began", *(self._scene.persisting if kind == CAME else ()))
         elif connection not in self._scene.names:
@@ -304,8 +304,8 @@ class Agent:
         if any(each.kind == SWITCH for each in actions):
             # Peers answer while the engine works.
             begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
-            if 0 < len(begun) <= _FEW and not self._blind:
-                self._tell_charon(begun)
+            if begun and not self._blind:
+                self._tell_charon(begun[:_FEW])
             self._moved = False
             self._mending.wanted(self._now())
             self._mend()

@@ -38,8 +38,14 @@ class Mending:
         self.due = min(self.due, now)
         self._urgent = True
 
-    def heard(self, now: float) -> None:
+    @property
+    def failing(self) -> bool:
+        """Say whether the last look has not come to its end."""
+        return self._failures > 0
+
+    def heard(self, now: float, *, urgent: bool = False) -> None:
         """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now."""
+        self._urgent |= urgent
         self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
 
     def moved(self, now: float) -> None:
@@ -69,7 +75,8 @@ class Mending:
         mended = bool(self._told) and not failures
         self._told = tuple(failures)
         self._rested = now
-        self._urgent, self._latest = False, None
+        # What could not be put in place is still waited for.
+        self._urgent, self._latest = self._urgent and bool(failures), None
         self._failures = self._failures + 1 if failures else 0
         if (changed and not failures) or not hastened:
             self._spacing = _SPACING_S

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Collection, Mapping, Set
 
 from ..drivers.resolver import Lookups
 from .decision.values import Resolved
@@ -33,10 +33,10 @@ class Naming:
         self._soonest = 0.0
         self.answers: dict[str, Resolved] = {}
 
-    def look(self, now: float, names: Set[str], awaited: Set[str]) -> bool:
+    def look(self, now: float, names: Set[str], awaited: Mapping[str, Set[int]]) -> bool:
         """Take answers that have come, and ask for what is due; returns whether the firewall shall let in somebody else.
 
-        Tunnels that are down wait for the `awaited` ones among `names`.
+        Tunnels that are down wait for the `awaited` ones among `names`, for addresses of these families (`Resolved.of_family`).
         """
         told = self._lookups.told() if self._lookups.under_way else {}
         if not told and names == self._next.keys() and now < self._soonest:
@@ -44,7 +44,7 @@ class Naming:
         before = self.held()
         for name, addresses in told.items():
             if name in names:
-                self._take(name, addresses, now, hasty=name in awaited)
+                self._take(name, addresses, now, awaited.get(name, ()))
         for name in self._next.keys() - names:
             for kept in (self._next, self._failed, self._seen, self.answers):
                 kept.pop(name, None)
@@ -71,12 +71,13 @@ class Naming:
         """Return the addresses that each name has, or had a short time ago; without those of which none is known."""
         return {name: tuple(sorted(seen)) for name, seen in self._seen.items() if seen}
 
-    def _take(self, name: str, addresses: tuple[str, ...], now: float, *, hasty: bool) -> None:
-        self.answers[name] = Resolved(addresses, now)
-        self._failed[name] = 0 if addresses else self._failed.get(name, 0) + 1
+    def _take(self, name: str, addresses: tuple[str, ...], now: float, families: Collection[int]) -> None:
+        answer = self.answers[name] = Resolved(addresses, now)
+        lacking = not addresses or not all(answer.of_family(family).addresses for family in families)
+        self._failed[name] = self._failed.get(name, 0) + 1 if lacking else 0
         if addresses:
             self._seen.setdefault(name, {}).update(dict.fromkeys(addresses, now))
-        self._next[name] = now + self._pause(name, hasty=hasty)
+        self._next[name] = now + self._pause(name, hasty=bool(families))
 
     def _pause(self, name: str, *, hasty: bool) -> float:
         failed = self._failed.get(name, 0)

@@ -121,11 +121,13 @@ class Scene:
         self.read_addresses()
         self.read_paths()
 
-    def awaited(self) -> Set[str]:
-        """Return the host names that a tunnel which is down would go to."""
-        if not self.hosts:
-            return frozenset()
-        return {each.name for name, each in self.wanted.tunnels.items() if each.name and not self.views[name].up}
+    def awaited(self) -> Mapping[str, Set[int]]:
+        """Return the host names that a tunnel which is down would go to, with the families whose addresses it needs."""
+        found: dict[str, set[int]] = {}
+        for name, each in self.wanted.tunnels.items() if self.hosts else ():
+            if each.name and not self.views[name].up:
+                found.setdefault(each.name, set()).add(each.family)
+        return found
 
     def read_addresses(self) -> None:
         """Find out which tunnels have an address of their own on this host now, and whether any that was known has moved.

@@ -103,8 +103,8 @@ def restore(
             number = observed.stored.number
             failures += _told(lambda: tidy(host, number))
             failures += _told(lambda: remember(host, observed, situation))
-        if observed.daemon is not None or observed.daemon_down:
-            # Whatever of it went wrong differs, and is set up by the next run.
+        if work.journalled and (observed.daemon is not None or observed.daemon_down):
+            # Whatever of it went wrong differs, or is in the journal, so that the next run sets it up.
             addresses.absent.clear()
         # Where it was made another one just now, it is read anew the next time.
         holds = not to_remember(gateway, observed.stored.situation, situation)

@@ -45,12 +45,14 @@ class SystemdNotify:
         self._watchdog_s = _watchdog(given)
         self._told = ""
         self._next = 0.0
+        self._starts = True
 
     @property
     def watchdog_s(self) -> float | None:
         return self._watchdog_s
 
     def ready(self) -> None:
+        self._starts = False
         self._say("READY=1")
 
     def reloading(self) -> None:
@@ -61,7 +63,9 @@ class SystemdNotify:
         now = time.monotonic()
         if self._watchdog_s is not None and now >= self._next:
             self._next = now + self._watchdog_s / 4
-            self._say(f"WATCHDOG=1\nEXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1_000_000)}")
+            # At another time it would be the stop that may take longer.
+            longer = f"\nEXTEND_TIMEOUT_USEC={round(self._watchdog_s * 1_000_000)}" if self._starts else ""
+            self._say(f"WATCHDOG=1{longer}")
 
     def status(self, text: str) -> None:
         line = " ".join(text.split())

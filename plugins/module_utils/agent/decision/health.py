@@ -17,6 +17,8 @@ from .timing import Clock
 from .values import Answer
 from .wanted import Check
 
+_SOON_S = 5.0
+
 
 @dataclass(frozen=True)
 class Round:
@@ -43,8 +45,9 @@ class Health:
     heard: float | None = None
 
     def doubted(self, check: Check, now: float) -> bool:
-        """Say whether answers are missing, and not yet so many that it has failed."""
-        return not self.failed and any(now >= each.sent + check.answer_within for each in self.rounds)
+        """Say whether answers are missing, and not yet so many that it has failed, which will be known in a few seconds."""
+        soon = check.again is not None and check.again * check.retries <= _SOON_S
+        return soon and not self.failed and any(now >= each.sent + check.answer_within for each in self.rounds)
 
     def trusted(self, check: Check, now: float) -> bool:
         """Say whether enough was answered in a row, and nothing that should have come by now is missing since."""

@@ -47,7 +47,7 @@ def dead_peers(
         if clock.past(known.since + patience):
             kind = TERMINATE if wanted.responder_only else _ACTIONS[rule.action]
             reason = f"its peer has not answered {what} for {patience:g} s, and has sent nothing else"
-            actions.append(Action(kind, name, reason))
+            actions.append(Action(kind, name, reason, owed=True))
             known = Suspicion(clock.now, view.received)
         clock.past(clock.now + LOOK_AGAIN_S)
         after[name] = known

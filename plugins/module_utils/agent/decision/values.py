@@ -147,7 +147,8 @@ class Action:
     """One thing to do, with the reason in words. Actions are done in their order.
 
     `older_than`, where it is not 0, is the age in seconds that an IKE SA must have reached for anything to be done about it.
-    `carries` says that traffic goes by this tunnel until it has been given to another one.
+    `carries` says that traffic goes by this tunnel until it has been given to another one, and `owed` that nothing is to be done
+    unless its peer owes an answer.
     """
 
     kind: str
@@ -159,6 +160,7 @@ class Action:
     sequence: int = 0
     older_than: float = 0.0
     carries: bool = False
+    owed: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import pytest
@@ -118,19 +117,17 @@ def test_what_waits_is_one_thing_for_each_tunnel(
     assert still_to_do(pending, actions) == tuple(left)
 
 
-@pytest.mark.parametrize("kind", [TERMINATE, RESTART, TRAP, END])
-def test_what_has_waited_for_charon_is_judged_anew_where_its_tunnel_is_well(kind: str) -> None:
-    action = Action(kind, "p", "its peer is silent")
+@pytest.mark.parametrize("kind", [TERMINATE, RESTART, TRAP])
+def test_a_peer_that_owes_nothing_any_more_is_not_dead(kind: str) -> None:
+    action = Action(kind, "p", "its peer is silent", owed=True)
     well, owes = View(up=True), (View(up=True, check_pending=True), View(up=True, request_pending=True))
     assert still_wanted([action], {"p": well}) == ()
     for view in (*owes, View()):
         assert still_wanted([action], {"p": view}) == (action,)
-    # Nobody has looked yet, a group has decided, an age will tell.
-    kept = (action, dataclasses.replace(action, group="g"), dataclasses.replace(action, older_than=HOUR))
-    assert still_wanted(kept, {}) == kept
-    assert still_wanted(kept, {"p": well}) == kept[1:]
+    # Nobody has looked yet.
+    assert still_wanted([action], {}) == (action,)
 
 
-def test_what_sets_up_or_renews_is_still_wanted_where_its_tunnel_is_well() -> None:
-    kept = tuple(Action(kind, "p", "why") for kind in (INITIATE, REKEY))
+def test_what_was_decided_for_other_reasons_holds() -> None:
+    kept = tuple(Action(kind, "p", "why") for kind in (TERMINATE, RESTART, TRAP, END, INITIATE, REKEY))
     assert still_wanted(kept, {"p": View(up=True)}) == kept

@@ -207,6 +207,26 @@ def test_what_could_not_be_put_on_standby_is_waited_for(life: FakeLife, monkeypa
     assert sas(life) == ["paris", "rome"]
 
 
+def test_what_was_ended_while_there_was_no_room_is_set_up_when_there_is(life: FakeLife) -> None:
+    """Nothing could be put on standby then, so that nothing differs."""
+    files = life.host.files
+    writing = {name: getattr(files, name) for name in ("append", "replace", "replace_all")}
+
+    def no_room(*_arguments: Any) -> None:
+        raise FileTrouble("No space left on device")
+
+    def room(there: bool) -> None:
+        for name, write in writing.items():
+            setattr(files, name, write if there else no_room)
+
+    life.at(LOST_AT - 0.1, lambda: room(False))
+    life.at(BACK_AT, lambda: has(life, True))
+    life.at(BACK_AT + 10, lambda: room(True))
+    life.until = BACK_AT + 45
+    life.run()
+    assert sas(life) == ["paris", "rome"]
+
+
 def test_what_was_ended_when_charon_began_to_hang_is_set_up_when_it_is_well(
     life: FakeLife, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,27 @@ def test_what_somebody_waits_for_gives_way_to_nothing(wanted: Callable[[Mending,
     assert not mending.gives_way(102.0, near=lambda: True)
 
 
+def test_news_of_what_may_be_gone_give_way_to_nothing() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    mending.heard(102.0)
+    mending.heard(102.05, urgent=True)
+    assert not mending.gives_way(mending.due, near=lambda: True)
+
+
+def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    mending.wanted(101.0)
+    looked(mending, 101.0, "no room")
+    failing = [mending.failing]
+    assert not mending.gives_way(mending.due, near=lambda: True)
+    looked(mending, 102.0)
+    failing.append(mending.failing)
+    assert failing == [True, False]
+    assert mending.gives_way(mending.due, near=lambda: True)
+
+
 def test_a_lock_that_is_held_is_tried_again_soon() -> None:
     mending = Mending()
     mending.locked(50.0)

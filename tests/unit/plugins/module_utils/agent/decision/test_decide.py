@@ -203,3 +203,11 @@ def test_who_is_doubted_or_has_a_successor_under_way_is_undecided() -> None:
     late = 10.0 + OUTSIDE.answer_within
     found = [(each.undecided(10.1), each.undecided(late)) for each in (standing, waits, failed, tried)]
     assert found == [(False, False), (False, True), (False, False), (True, True)]
+
+
+def test_nothing_is_near_where_it_takes_long_to_be_known() -> None:
+    slow = dataclasses.replace(OUTSIDE, interval=300.0)
+    missing = Health(0.0, sent=10.0, rounds=(Round(1, 10.0),))
+    assert missing.doubted(dataclasses.replace(slow, retry_interval=1.0), 1000.0)
+    assert not missing.doubted(slow, 1000.0)
+    assert not missing.doubted(dataclasses.replace(slow, interval=None), 1000.0)

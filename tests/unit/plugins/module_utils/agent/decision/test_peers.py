@@ -54,7 +54,7 @@ def test_a_check_that_waits_too_long_is_followed_by_the_action(action: str, kind
         assert peer.look(float(now)) == []
         assert peer.wake == now + 1
     assert peer.look(120.0) == [
-        Action(kind, "paris", "its peer has not answered a check for 20 s, and has sent nothing else")
+        Action(kind, "paris", "its peer has not answered a check for 20 s, and has sent nothing else", owed=True)
     ]
 
 
