@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import loop
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CHANGED, News
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CAME, CHANGED, News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoUnavailable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import LINK, RULE
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, FIREWALL, LINK, RULE
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
@@ -141,15 +142,21 @@ def test_a_tunnel_that_carries_traffic_does_not_end_as_long_as_nobody_can_write_
     assert in_use(life.host) == "paris"
 
 
-def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A large gateway's takes longer than checks have time; what came up meanwhile is looked at afterwards."""
-    looks: list[float] = []
+@pytest.fixture
+def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return when the engine has looked at the host."""
+    found: list[float] = []
 
     def looking(*arguments: Any, **named: Any) -> Any:
-        looks.append(life.host.clock.time)
+        found.append(life.host.clock.time)
         return observe(*arguments, **named)
 
     monkeypatch.setattr(restore, "observe", looking)
+    return found
+
+
+def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, looks: list[float]) -> None:
+    """A large gateway's takes longer than checks have time; what came up meanwhile is looked at afterwards."""
     life.at(CUT_AT, looks.clear)
     cut(life)
     # The first answer is missing.
@@ -161,8 +168,37 @@ def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, monkeypatch: p
     assert any(CUT_AT + 20 < moment < CUT_AT + 22 for moment in looks)
 
 
-def test_a_fallback_is_being_set_up_while_routes_move(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two groups change at the same moment, and one of them has nothing but routes to move."""
+@pytest.mark.parametrize("kind", [ADDRESS, FIREWALL, LINK])
+def test_what_the_kernel_tells_of_links_addresses_and_rules_waits_for_no_decision(
+    life: FakeLife, looks: list[float], kind: str
+) -> None:
+    life.at(CUT_AT, looks.clear)
+    cut(life)
+    life.at(CUT_AT + 2.2, lambda: life.kernel.add(kind))
+    life.run()
+    assert looks[0] < CUT_AT + 2.5
+
+
+def test_a_charon_that_comes_and_goes_while_runs_fail_is_looked_at_less_and_less_often(
+    life: FakeLife, looks: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(*_arguments: Any) -> Any:
+        raise IpsecError("no rules to be had")
+
+    monkeypatch.setattr(restore, "with_rules", unreadable)
+    for second in range(1, 240):
+        life.at(second / 2, lambda: life.charon.append(News(CAME, "paris")))
+    life.until = 120
+    life.run()
+    assert len(looks) < 25
+
+
+@pytest.mark.parametrize(("few", "first"), [(32, ["initiate rome", "routes"]), (0, ["routes", "initiate rome"])])
+def test_a_fallback_is_being_set_up_while_routes_move(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch, few: int, first: list[str]
+) -> None:
+    """Two groups change at the same moment, and one has nothing but routes to move; of very many these come first."""
+    monkeypatch.setattr(loop, "_FEW", few)
     others = {"oslo": "198.51.100.4", "bern": "198.51.100.5"}
     more = [
         {**ROME, "name": name, "remote_endpoints": [peer], "xfrm_interface": f"ipsec-{name}", "init_type": "start"}
@@ -193,7 +229,7 @@ def test_a_fallback_is_being_set_up_while_routes_move(life: FakeLife, monkeypatc
     life.at(CUT_AT, by_hand)
     life.until = CUT_AT + 5
     life.run()
-    assert done[:2] == ["initiate rome", "routes"]
+    assert sorted(set(done), key=done.index)[:2] == first
 
 
 def test_what_is_killed_while_a_run_holds_the_lock_ends_no_tunnel_that_carries_traffic(life: FakeLife) -> None:
