@@ -142,8 +142,7 @@ class Agent:
         moments += [self._wake] if self._wake is not None else []
         return max(min(moments) - self._now(), 0.0)
 
-    def _near(self) -> bool:
-        """Say whether it may be decided in a moment which tunnel carries traffic; the engine's look would hold that up."""
+    def _near(self) -> bool:  # for whoever decides which tunnel carries traffic, a look of the engine takes long
         return any(each.undecided(self._now()) for each in self._state.groups.values())
 
     # What is heard and seen.
@@ -309,6 +308,7 @@ class Agent:
             self._moved = False
             self._mending.wanted(self._now())
             self._mend()
+            self._mending.switched(self._now())
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
         due = [each for each in self._pending if self._moved or not each.carries]
         if due and not self._blind:

@@ -16,7 +16,8 @@ _SETTLED_S = 0.1
 _SPACING_S = 1.0
 # Somebody else holds the lock: a run that changes the host.
 _LOCKED_S = 0.2
-# Looks that nobody waits for give way to what is more urgent: for so long together, and for so long at a time.
+# Looks that nobody waits for give way to what is more urgent: for so long together, and for so long at a time. After a switch
+# they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself.
 _GIVES_WAY_S = 5.0
 _AGAIN_S = 0.2
 
@@ -31,6 +32,7 @@ class Mending:
     _failures: int = 0
     _urgent: bool = True
     _latest: float | None = None
+    _switched: float = -_GIVES_WAY_S
     _told: Sequence[str] = field(default=())
 
     def wanted(self, now: float) -> None:
@@ -46,7 +48,12 @@ class Mending:
     def heard(self, now: float, *, urgent: bool = False) -> None:
         """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now."""
         self._urgent |= urgent
-        self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
+        earliest = max(now + _SETTLED_S, self._rested + self._spacing)
+        self.due = min(self.due, earliest if urgent else max(earliest, self._switched + _GIVES_WAY_S))
+
+    def switched(self, now: float) -> None:
+        """Note that traffic was given to another tunnel just now."""
+        self._switched = now
 
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""

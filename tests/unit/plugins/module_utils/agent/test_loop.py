@@ -18,7 +18,13 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon imp
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CAME, CHANGED, News
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.echoes import EchoUnavailable
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import ADDRESS, FIREWALL, LINK, RULE
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink import (
+    ADDRESS,
+    FIREWALL,
+    LINK,
+    ROUTE,
+    RULE,
+)
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
@@ -166,6 +172,15 @@ def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, looks: list[fl
     # The look that has it carried out is the first one, and news are heeded as ever when nothing is missing any more.
     assert CUT_AT + 3 <= looks[0] <= CUT_AT + KNOWN_WITHIN_S
     assert any(CUT_AT + 20 < moment < CUT_AT + 22 for moment in looks)
+
+
+def test_news_of_a_switch_hold_up_no_other_one(life: FakeLife, looks: list[float]) -> None:
+    cut(life)
+    switched = CUT_AT + KNOWN_WITHIN_S
+    life.at(switched, looks.clear)
+    life.at(switched + 0.1, lambda: life.kernel.add(ROUTE))
+    life.run()
+    assert CUT_AT + 8 < looks[0] < switched + 5.2
 
 
 @pytest.mark.parametrize("kind", [ADDRESS, FIREWALL, LINK])

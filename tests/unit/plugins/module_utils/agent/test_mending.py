@@ -164,6 +164,19 @@ def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
     assert mending.gives_way(mending.due, near=lambda: True)
 
 
+def test_news_after_a_switch_wait_for_the_next_one() -> None:
+    mending = Mending()
+    looked(mending, 100.0, changed=True)
+    mending.switched(100.0)
+    mending.heard(100.2)
+    assert mending.due == 105.0
+    mending.heard(101.5, urgent=True)
+    assert mending.due == pytest.approx(101.6)
+    looked(mending, 101.6)
+    mending.heard(106.0)
+    assert mending.due == pytest.approx(106.1)
+
+
 def test_a_lock_that_is_held_is_tried_again_soon() -> None:
     mending = Mending()
     mending.locked(50.0)
