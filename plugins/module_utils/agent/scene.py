@@ -103,8 +103,8 @@ class Scene:
             known = self.names
             members = {member for group in wanted.groups.values() for member in group.members}
             self.names = members | wanted.tunnels.keys()
-            self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.tunnels.values() if each.name}
-            self.persisting = frozenset(name for name, each in wanted.tunnels.items() if each.persists)
+            self.hosts = followed_names(stored.gateway) | {each.name for each in wanted.named.values()}
+            self.persisting = wanted.persisting.keys()
             # Of what is new here nobody has heard how its first attempt went.
             self.views = {
                 name: dataclasses.replace(self.views.get(name, View()), tried=name in self.persisting)
@@ -124,8 +124,8 @@ class Scene:
     def awaited(self) -> Mapping[str, Set[int]]:
         """Return the host names that a tunnel which is down would go to, with the families whose addresses it needs."""
         found: dict[str, set[int]] = {}
-        for name, each in self.wanted.tunnels.items() if self.hosts else ():
-            if each.name and not self.views[name].up:
+        for name, each in self.wanted.named.items():
+            if not self.views[name].up:
                 found.setdefault(each.name, set()).add(each.family)
         return found
 
@@ -158,8 +158,7 @@ class Scene:
 
     def read_paths(self) -> None:
         """Find out which way those tunnels would take that follow it."""
-        followed = [name for name, each in self.wanted.tunnels.items() if each.restart_on_gateway_change]
-        asked = {name: self._asked(self.gateway.phase1[name]) for name in followed}
+        asked = {name: self._asked(self.gateway.phase1[name]) for name in self.wanted.following}
         ways = self._routing.to({each for each in asked.values() if each[0]}) if asked else {}
         self._paths = {name: _path(ways.get(each)) for name, each in asked.items()}
         for name, path in self._paths.items():

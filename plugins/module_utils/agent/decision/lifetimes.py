@@ -33,7 +33,7 @@ def expired(
     """
     after: dict[str, Ended] = {}
     actions = []
-    for name, wanted in seen.wanted.tunnels.items():
+    for name, wanted in seen.wanted.mortal.items():
         if wanted.lifetime is None:
             continue
         born = seen.view(name).born

@@ -58,9 +58,7 @@ def follow_names(
     """
     after: dict[str, Named] = {}
     actions: list[Action] = []
-    for name, wanted in seen.wanted.tunnels.items():
-        if not wanted.name:
-            continue
+    for name, wanted in seen.wanted.named.items():
         view, answer = seen.view(name), seen.name_of(name)
         known = before.get(name, Named())
         if answer is not None:

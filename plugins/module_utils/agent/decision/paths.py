@@ -35,10 +35,8 @@ def follow_paths(
     """Return what is known of the ways now, and which tunnels are set up anew."""
     after: dict[str, Followed] = {}
     actions = []
-    for name, wanted in seen.wanted.tunnels.items():
+    for name in seen.wanted.following:
         view = seen.view(name)
-        if not wanted.restart_on_gateway_change or wanted.responder_only:
-            continue
         known = _known(before.get(name), view, clock.now)
         if known is None:
             continue

@@ -34,7 +34,7 @@ def dead_peers(
     """Return who is suspected now, and what follows for those that are dead."""
     after: dict[str, Suspicion] = {}
     actions = []
-    for name, wanted in seen.wanted.tunnels.items():
+    for name, wanted in seen.wanted.watched.items():
         rule, view = wanted.dead_peer, seen.view(name)
         if rule is None or not (view.check_pending or view.request_pending):
             continue

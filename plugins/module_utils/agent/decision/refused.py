@@ -34,9 +34,9 @@ def try_again(
     """
     after: dict[str, Refused] = {}
     actions = []
-    for name, wanted in seen.wanted.tunnels.items():
+    for name in seen.wanted.persisting:
         view = seen.view(name)
-        if not wanted.persists or view.up or not view.tried:
+        if view.up or not view.tried:
             continue
         known = before.get(name)
         if view.connecting or not view.usable or _nowhere(seen, name):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 # However long the interval, an answer that takes longer than this is not waited for: an interval of minutes says how often
 # to look, and nothing about the way there.
@@ -116,6 +117,37 @@ class Wanted:
         members = [member for group in self.groups.values() for member in group.members]
         if len(set(members)) < len(members):
             raise ValueError("a tunnel stands in two places of the groups")
+
+    # What each judgement is about, found once: of a thousand tunnels most ask for little, and each look asks all of them.
+
+    @cached_property
+    def watched(self) -> Mapping[str, Tunnel]:
+        """Return the tunnels whose peers may be dead sooner than charon finds out."""
+        return {name: each for name, each in self.tunnels.items() if each.dead_peer is not None}
+
+    @cached_property
+    def following(self) -> Mapping[str, Tunnel]:
+        """Return the tunnels that this end sets up anew where their way has changed."""
+        return {
+            name: each
+            for name, each in self.tunnels.items()
+            if each.restart_on_gateway_change and not each.responder_only
+        }
+
+    @cached_property
+    def mortal(self) -> Mapping[str, Tunnel]:
+        """Return the tunnels whose IKE SAs end at an age that charon does not know."""
+        return {name: each for name, each in self.tunnels.items() if each.lifetime is not None}
+
+    @cached_property
+    def named(self) -> Mapping[str, Tunnel]:
+        """Return the tunnels whose peers have names."""
+        return {name: each for name, each in self.tunnels.items() if each.name}
+
+    @cached_property
+    def persisting(self) -> Mapping[str, Tunnel]:
+        """Return the tunnels of which refused attempts are repeated."""
+        return {name: each for name, each in self.tunnels.items() if each.persists}
 
     def tunnel(self, name: str) -> Tunnel:
         """Return what a tunnel asks for."""
