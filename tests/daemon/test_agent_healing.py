@@ -99,11 +99,12 @@ def test_a_silent_peer_is_dead_within_delay_and_timeout_with_ikev2(release: str,
         host.start()
         host.awaits(lambda: "paris" in host.up())
         host.there.freeze()
-        began = time.monotonic()
+        began = time.time()
         try:
             kind = {"restart": "restart", "none": "terminate", "on_demand": "trap"}[action]
             host.awaits(lambda: [kind] == [each["kind"] for each in host.explained("paris")], timeout=40)
-            took = time.monotonic() - began
+            # Asking for it takes a while, where others have the processors.
+            took = host.explained("paris")[0]["at"] - began
             assert timeout - delay - 2 < took < delay + timeout + 2
         finally:
             host.there.thaw()
@@ -123,12 +124,13 @@ def test_a_peer_that_falls_silent_while_keys_are_renewed_is_dead_as_soon(release
         host.start()
         host.awaits(lambda: "paris" in host.up())
         host.cut("paris")
-        began = time.monotonic()
+        began = time.time()
         with host.here.client() as charon:
             charon.rekey(**what)
         host.awaits(lambda: [each["kind"] for each in host.explained("paris")] == ["terminate"], timeout=40)
-        assert timeout - 1 < time.monotonic() - began < delay + timeout + 2
-        assert "has not answered a request for 5 s" in host.explained("paris")[0]["reason"]
+        [decided] = host.explained("paris")
+        assert timeout - 1 < decided["at"] - began < delay + timeout + 2
+        assert "has not answered a request for 5 s" in decided["reason"]
 
 
 def test_a_generation_that_cannot_be_read_forgets_nothing(host: AgentHost) -> None:
