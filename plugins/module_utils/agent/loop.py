@@ -40,7 +40,7 @@ from .views import Happened, known_down, remembered
 _GLANCE_S = 1.0
 # After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
 _REST = 20.0
-_SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.05
+_SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.1
 _SAVE_REST = 200.0
 # So many tunnels that are being set up are looked at each second, and more of them less often.
 _FEW, _MANY_EVERY_S = 32, 5.0
