@@ -73,7 +73,8 @@ def consists_of(lab) -> Callable[[str], dict[str, list[str]]]:
         "ways out": "ip rule; ip route show table all proto 83",
         "links": "ip -brief link show type xfrm | awk '{print $1, $2}'",
         "rules": "nft --stateless list table inet swanfleet 2>&1",
-        "tunnels": "swanctl --list-sas 2>&1 | sed -nE 's/^(\\S+): .*ESTABLISHED.*/\\1/p; s/^  (\\S+): .*INSTALLED.*/ \\1/p'",
+        "tunnels": "swanctl --list-sas 2>&1 | awk '/^[^ ]/ {of = $1} /^[^ ].*ESTABLISHED/ {print of}"
+        " /^  [^ ].*INSTALLED/ {print of, $1}'",
         "agent": "systemctl is-active swanfleet-agent strongswan",
     }
     line = "\n".join(f"echo '== {name}'; {command}" for name, command in commands.items())

@@ -113,10 +113,6 @@ def _doors(connection: Phase1, family: int, *, anyone: bool = False) -> Iterator
             yield _Door(family, place, _ports(connection), connection.encryption_type, anyone)
 
 
-def _families(connection: Phase1) -> tuple[int, ...]:
-    return {"ipv4": (4,), "ipv6": (6,)}.get(connection.ip_type, (4, 6))
-
-
 def _peers(connection: Phase1) -> Iterator[tuple[_Door, Box]]:
     for endpoint in connection.remote_endpoints:
         family = address_family(endpoint)
@@ -124,7 +120,7 @@ def _peers(connection: Phase1) -> Iterator[tuple[_Door, Box]]:
             continue
         anyone = endpoint in ANYONE
         # Of one with any family "0.0.0.0" is the page's word for both.
-        families = _families(connection) if anyone else (family,)
+        families = connection.families if anyone else (family,)
         selector = selector_of(endpoint)
         for each in families:
             for door in _doors(connection, each, anyone=anyone):
@@ -136,7 +132,7 @@ def _resolved(connection: Phase1, situation: Situation) -> Iterator[tuple[_Door,
         if address_family(endpoint) is not None:
             continue
         addresses = situation.names.get(endpoint, ())
-        for family in _families(connection):
+        for family in connection.families:
             found: set[Box] = {((number, number),) for number in _numbers(addresses, family)}
             for door in _doors(connection, family):
                 yield door, found

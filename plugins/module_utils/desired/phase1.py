@@ -101,6 +101,11 @@ class Phase1(Authentication, IkeKeys, PageSettings):
         return f"phase1 {self.name}"
 
     @property
+    def families(self) -> tuple[int, ...]:
+        """Return the families whose addresses the endpoints may have, of 4 and 6."""
+        return {"ipv4": (4,), "ipv6": (6,)}.get(self.ip_type, (4, 6))
+
+    @property
     def shared_key(self) -> Secret | None:
         """Return the pre-shared key, wherever it stands among the ways to authenticate."""
         return shared_key(self)
@@ -179,19 +184,16 @@ class Phase1(Authentication, IkeKeys, PageSettings):
                 yield Problem(self.where, name, [], f"{wanted} is needed")
 
     def _family_problems(self) -> Iterator[Problem]:
-        if self.ip_type == "any":
-            return
-        version = 6 if self.ip_type == "ipv6" else 4
         listed = [("remote_endpoints", self.remote_endpoints), ("interfaces", self.interfaces)]
         for name, values in listed:
             for index, value in enumerate(values):
                 family = address_family(value)
-                if family is not None and family != version:
+                if family is not None and family not in self.families:
                     yield Problem(
                         self.where,
                         f"{name}[{index}]",
                         value,
-                        f"an IPv{version} address is needed, as ip_type is {self.ip_type}",
+                        f"an IPv{self.families[0]} address is needed, as ip_type is {self.ip_type}",
                     )
 
 

@@ -204,7 +204,7 @@ def local_addresses(connection: Phase1, situation: Situation) -> tuple[str, ...]
     """
     if "any" in connection.interfaces:
         return ()
-    families = {"ipv4": (4,), "ipv6": (6,)}.get(connection.ip_type, (4, 6))
+    families = connection.families
     found: dict[str, None] = {}
     default = next(filter(None, (situation.default_interface.get(family) for family in families)), None)
     for _index, entry in sorted(enumerate(connection.interfaces), key=lambda pair: (pair[1] != default, pair[0])):

@@ -371,6 +371,7 @@ class ViciCharon:
 
     def _matching(self, command: str, chosen: dict[str, str], message: Tree, waits_ms: int = 0) -> int:
         answer = self.session.request(command, message, timeout=self._bound(waits_ms))
+        self._obeyed()
         if answer.get("matches") == "0":
             return 0
         if answer.get("success") != "yes":

@@ -33,9 +33,8 @@ def expired(
     """
     after: dict[str, Ended] = {}
     actions = []
-    for name, wanted in seen.wanted.mortal.items():
-        if wanted.lifetime is None:
-            continue
+    for name, lifetime in seen.wanted.lifetimes.items():
+        wanted = seen.wanted.tunnel(name)
         born = seen.view(name).born
         if born is None:
             continue
@@ -44,12 +43,12 @@ def expired(
             after[name] = known
             if not clock.past(known.at + AGAIN_AFTER_S):
                 continue
-        if not clock.past(born + wanted.lifetime):
+        if not clock.past(born + lifetime):
             continue
         if name not in busy:
             kind = RESTART if wanted.starts and not wanted.responder_only else END
-            reason = f"its IKE SA is {wanted.lifetime:g} s old, and nobody has renewed it (rekey: false)"
-            actions.append(Action(kind, name, reason, older_than=wanted.lifetime))
+            reason = f"its IKE SA is {lifetime:g} s old, and nobody has renewed it (rekey: false)"
+            actions.append(Action(kind, name, reason, older_than=lifetime))
         after[name] = Ended(born, clock.now)
         clock.past(clock.now + AGAIN_AFTER_S)
     return after, actions

@@ -34,9 +34,9 @@ def dead_peers(
     """Return who is suspected now, and what follows for those that are dead."""
     after: dict[str, Suspicion] = {}
     actions = []
-    for name, wanted in seen.wanted.watched.items():
-        rule, view = wanted.dead_peer, seen.view(name)
-        if rule is None or not (view.check_pending or view.request_pending):
+    for name, rule in seen.wanted.dead_peers.items():
+        view = seen.view(name)
+        if not (view.check_pending or view.request_pending):
             continue
         known = before.get(name)
         if known is None or known.received != view.received:
@@ -45,7 +45,7 @@ def dead_peers(
         # When a check is sent a part of the time is over; another request may follow the last sign of life at once.
         patience, what = (_patience(rule), "a check") if view.check_pending else (rule.timeout, "a request")
         if clock.past(known.since + patience):
-            kind = TERMINATE if wanted.responder_only else _ACTIONS[rule.action]
+            kind = TERMINATE if seen.wanted.tunnel(name).responder_only else _ACTIONS[rule.action]
             reason = f"its peer has not answered {what} for {patience:g} s, and has sent nothing else"
             actions.append(Action(kind, name, reason, owed=True))
             known = Suspicion(clock.now, view.received)

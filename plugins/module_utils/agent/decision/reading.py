@@ -80,7 +80,7 @@ def _tunnel(connection: Phase1, *, alone: bool) -> Tunnel:
     # A trap's next packet is another attempt, a fallback sees to its tunnels, and a number of attempts that was asked for is kept.
     persists = alone and connection.start_type == "start" and connection.keyingtries == 0
     # charon sets it up to an address of its family, and the firewall lets in no other (artifacts/firewall.py).
-    family = {"ipv4": 4, "ipv6": 6}.get(connection.ip_type, 0) if name else 0
+    family = connection.families[0] if name and len(connection.families) == 1 else 0
     return Tunnel(
         connection.responder_only, peer, connection.restart_on_gateway_change, lifetime, starts, persists, name, family
     )

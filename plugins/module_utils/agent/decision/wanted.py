@@ -121,9 +121,9 @@ class Wanted:
     # What each judgement is about, found once: of a thousand tunnels most ask for little, and each look asks all of them.
 
     @cached_property
-    def watched(self) -> Mapping[str, Tunnel]:
-        """Return the tunnels whose peers may be dead sooner than charon finds out."""
-        return {name: each for name, each in self.tunnels.items() if each.dead_peer is not None}
+    def dead_peers(self) -> Mapping[str, DeadPeer]:
+        """Return when peers are dead, of the tunnels where that may be sooner than charon finds out."""
+        return {name: each.dead_peer for name, each in self.tunnels.items() if each.dead_peer is not None}
 
     @cached_property
     def following(self) -> Mapping[str, Tunnel]:
@@ -135,9 +135,9 @@ class Wanted:
         }
 
     @cached_property
-    def mortal(self) -> Mapping[str, Tunnel]:
-        """Return the tunnels whose IKE SAs end at an age that charon does not know."""
-        return {name: each for name, each in self.tunnels.items() if each.lifetime is not None}
+    def lifetimes(self) -> Mapping[str, float]:
+        """Return the ages in seconds at which IKE SAs end, of the tunnels where charon does not know it."""
+        return {name: each.lifetime for name, each in self.tunnels.items() if each.lifetime is not None}
 
     @cached_property
     def named(self) -> Mapping[str, Tunnel]:
