@@ -10,21 +10,25 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from ..apply.rerouting import by_routes_alone, reroute
 from ..apply.restore import Restored, restore
 from ..apply.stranded import Addresses
+from ..desired.gateway import Gateway
 from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.values import Stored
+from ..plan.steps import Step
 from .decision.values import END, INITIATE, REKEY, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, View
 from .probing import Asked, Way
 
 # charon ends an SA in a thread of its own, as soon as it is told to.
 _ENDED_WITHIN_S = 0.3
 _PAUSE_S = 0.005
+_PROGRAM = "swanfleet agent"
 
 
 class Acting:
@@ -74,12 +78,23 @@ class Acting:
             self._host,
             with_daemon=True,
             daemon_hangs=daemon_hangs,
-            program="swanfleet agent",
+            program=_PROGRAM,
             patience=0.0,
             known=known,
             names=names,
             addresses=addresses,
         )
+
+    def move(
+        self, groups: Collection[str], gateway: Gateway, known: Stored | None, addresses: Addresses
+    ) -> Sequence[Step] | None:
+        """Give the traffic of groups to the tunnels in use; returns the steps, None where that needs the whole engine.
+
+        What these must change beside is for `mend`. Raises `IpsecError`, after which `mend` finds out what is left.
+        """
+        if not by_routes_alone(gateway, groups):
+            return None
+        return reroute(self._host, program=_PROGRAM, known=known, addresses=addresses)
 
     def _carry_out(self, action: Action) -> None:
         if action.older_than and self._ids(action.tunnel) and not self._over(action):

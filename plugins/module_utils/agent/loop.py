@@ -8,10 +8,10 @@ A look is idempotent, so that whatever wakes it can wake it too often. Killed at
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import traceback
 from collections.abc import Sequence
-from typing import Callable
 
 from ..drivers.charon import DaemonHung
 from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
@@ -21,6 +21,7 @@ from ..drivers.host import Host
 from ..drivers.netlink import ADDRESS, FIREWALL, LINK, ROUTE, RULE
 from ..drivers.waking import LOOK, STOP
 from ..errors import IpsecError, LockBusy
+from ..plan.steps import Step
 from .acting import Acting, still_to_do, still_wanted
 from .agenda import Agenda
 from .decision.decide import decide
@@ -34,6 +35,7 @@ from .scene import Scene
 from .surroundings import Surroundings
 from .survey import Survey
 from .telling import Telling, summary
+from .troubles import Troubles
 from .views import Happened, known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
@@ -79,9 +81,8 @@ class Agent:
         self._hung_until = 0.0
         self._blind = False  # charon has let an answer wait, and was not looked at since
         self._wake: float | None = None
-        self._hastened = False
         self._assumed: tuple[Answer, ...] = ()
-        self._troubles: dict[str, str] = {}
+        self._troubles = Troubles(self._telling)
 
     def run(self) -> None:
         """Do the agent's work until it is asked to stop; tunnels and guard stay as they are."""
@@ -89,7 +90,7 @@ class Agent:
         sweep_temporaries(self._host.files, [self._host.paths.agent_memory.rpartition("/")[0]])
         # What the one before was about to put in force, if anything is known of it.
         if self._state.groups:
-            self._quietly("roles", self._keep_roles)
+            self._troubles.quietly("roles", self._keep_roles)
         pause = self._look()
         notify.ready()
         while True:
@@ -116,7 +117,7 @@ class Agent:
         try:
             found += self._around.kernel_news.descriptors(firewall=self._scene.uses_firewall)
         except IpsecError as error:
-            self._trouble("kernel", str(error))
+            self._troubles.tell("kernel", str(error))
         return [each for each in found if each is not None]
 
     def _look(self) -> float:
@@ -152,17 +153,16 @@ class Agent:
         try:
             kinds = self._around.kernel_news.happened()
         except IpsecError as error:
-            self._trouble("kernel", str(error))
+            self._troubles.tell("kernel", str(error))
             kinds = frozenset()
         if kinds:
             self._mending.heard(now, urgent=not kinds.isdisjoint((ADDRESS, FIREWALL, LINK)))
-            self._hastened = True
         if ADDRESS in kinds:
             self._survey.wanted(now)
         elif kinds & {LINK, ROUTE, RULE}:
             self._survey.heard(now)
         if now >= self._survey.due:
-            self._quietly("addresses", self._scene.read_addresses)
+            self._troubles.quietly("addresses", self._scene.read_addresses)
             self._heed_addresses()
             self._scene.read_paths()
             self._survey.done(self._now())
@@ -188,8 +188,7 @@ class Agent:
             self._scene.following.heard(connection)
         if kind in (CAME, WENT):
             self._noted.look_at_all()
-            self._mending.heard(now)
-            self._hastened |= self._mending.failing
+            self._mending.heard(now, ours=True)
             # Where it begins, it does so before anybody listens.
             self._noted.remember("began", *(self._scene.persisting if kind == CAME else ()))
         elif connection not in self._scene.names:
@@ -213,13 +212,12 @@ class Agent:
         if self._around.program.replaced():
             self._telling.say("the program was replaced by another one: ending, to be started again as that")
             self._ending = True
-        self._quietly("overrides", self._scene.read_overrides)
+        self._troubles.quietly("overrides", self._scene.read_overrides)
         if self._scene.changed():
-            self._quietly("generation", self._read)
+            self._troubles.quietly("generation", self._read)
             self._mending.heard(now)
-            self._hastened = True
         self._due |= self._agenda.due(self._scene.calendars, self._clock.epoch(), now)
-        self._quietly("calendar", lambda: self._agenda.reckon(now))
+        self._troubles.quietly("calendar", lambda: self._agenda.reckon(now))
         self._noted.look_at(*self._state.suspicions)
         # What is refused is told before it is gone, so that it must be looked at again; of many each look costs more.
         waiting = [name for name, view in self._scene.views.items() if view.connecting]
@@ -243,11 +241,11 @@ class Agent:
         except DaemonHung as error:
             self._hung(error)
         except IpsecError as error:
-            self._trouble("charon", str(error))
+            self._troubles.tell("charon", str(error))
         else:
             self._noted.looked()
             self._blind = False
-            self._well("charon")
+            self._troubles.over("charon")
 
     def _hung(self, error: DaemonHung) -> None:
         self._hung_until = self._now() + _HUNG_S
@@ -255,7 +253,7 @@ class Agent:
         self._noted.look_at_all()
         self._around.charon_news.stop()
         # Whatever was asked for, it is one and the same trouble.
-        self._trouble("charon", self._troubles.get("charon", str(error)))
+        self._troubles.tell("charon", str(error), anew=False)
 
     # What is decided and done.
 
@@ -287,10 +285,10 @@ class Agent:
             self._acting.probe(rounds, self._scene.ways)
         except EchoUnavailable as error:
             # Nobody was asked, so nobody is silent: no tunnel loses its place for what is wrong with this process.
-            self._trouble("echoes", str(error))
+            self._troubles.tell("echoes", str(error))
             self._assumed = tuple(Answer(each.group, each.sequence, to) for each in rounds for to in each.addresses)
         else:
-            self._well("echoes")
+            self._troubles.over("echoes")
 
     def _act(self, actions: Sequence[Action]) -> None:
         before = self._pending if self._blind else still_wanted(self._pending, self._scene.views)
@@ -299,24 +297,38 @@ class Agent:
             self._telling.decided(actions)
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
-        self._quietly("roles", self._keep_roles)
-        if any(each.kind == SWITCH for each in actions):
+        moved = [each.group for each in actions if each.kind == SWITCH]
+        self._troubles.quietly("roles", lambda: self._keep_roles(at_once=not moved))
+        if moved:
             # Peers answer while the engine works.
             begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
             if begun and not self._blind:
                 self._tell_charon(begun[:_FEW])
-            self._moved = False
-            self._mending.wanted(self._now())
-            self._mend()
+            self._move(moved)
             self._mending.switched(self._now())
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
         due = [each for each in self._pending if self._moved or not each.carries]
         if due and not self._blind:
             self._tell_charon(due)
 
-    def _keep_roles(self) -> None:
-        if write_roles(self._host, self._state):
+    def _keep_roles(self, *, at_once: bool = True) -> None:
+        if write_roles(self._host, self._state) and at_once:
             self._mending.wanted(self._now())
+
+    def _move(self, groups: Sequence[str]) -> None:
+        """Give the traffic of groups to the tunnels in use now, by routes where these decide alone."""
+        self._moved, scene = False, self._scene
+        steps = None
+        # Without the roles, routes would stay; with any other trouble the engine says what it is.
+        with contextlib.suppress(IpsecError):
+            if "roles" not in self._troubles:
+                steps = self._acting.move(groups, scene.gateway, scene.stored, scene.addresses)
+        if steps is None:
+            self._mending.wanted(self._now())
+            self._mend()
+            return
+        self._moved = True
+        self._done(steps)
 
     def _tell_charon(self, due: Sequence[Action]) -> None:
         for action in due:
@@ -344,10 +356,8 @@ class Agent:
             # It went by the roles that are written.
             self._moved = "roles" not in self._troubles
             self._scene.adopt(done.stored)
-            self._scene.following.acted(done.steps)
+            self._done(done.steps)
             changed, failures, again = bool(done.steps), list(done.failures), done.again
-            if done.steps:
-                self._telling.say(f"put in place: {'; '.join(map(str, done.steps))}")
         except LockBusy:
             self._mending.locked(now)
             return
@@ -355,21 +365,26 @@ class Agent:
             failures = [str(error)]
         except Exception:  # a fault in it must not end what watches over tunnels; it is told in full
             failures = [traceback.format_exc()]
-        new, mended = self._mending.done(self._now(), changed=changed, failures=failures, hastened=self._hastened)
-        self._hastened, self._scene.addresses.present = False, None
-        self._quietly("generation", self._read)
+        new, mended = self._mending.done(self._now(), changed=changed, failures=failures)
+        self._scene.addresses.present = None
+        self._troubles.quietly("generation", self._read)
         self._heed_addresses(again=again)
         for each in new:
             self._telling.trouble(each)
         if mended:
             self._telling.say("what could not be put in place before is in place now")
 
+    def _done(self, steps: Sequence[Step]) -> None:
+        self._scene.following.acted(steps)
+        if steps:
+            self._telling.say(f"put in place: {'; '.join(map(str, steps))}")
+
     # What is kept and told.
 
     def _save(self) -> None:
         now = self._now()
         content = dump_memory(Memory(self._state, self._pending, known_down(self._scene.views)), now)
-        self._quietly("memory", lambda: self._keep(content))
+        self._troubles.quietly("memory", lambda: self._keep(content))
         # `status` shows it; of a thousand groups it takes a while to write.
         took = self._now() - now
         self._save_again = now + (min(max(_SAVE_REST * took, _GLANCE_S), EVERY_S) if self._state.groups else EVERY_S)
@@ -381,20 +396,3 @@ class Agent:
             # Somebody has made the directory anew, and this service may write to the old one only; the next one may.
             self._ending |= isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EROFS
             raise
-
-    def _quietly(self, what: str, work: Callable[[], object]) -> None:
-        """Do something whose failure is told once, and tried again with a later look."""
-        try:
-            work()
-        except IpsecError as error:
-            self._trouble(what, str(error))
-        else:
-            self._well(what)
-
-    def _trouble(self, what: str, text: str) -> None:
-        if self._troubles.get(what) != text:
-            self._telling.trouble(text)
-        self._troubles[what] = text
-
-    def _well(self, what: str) -> None:
-        self._troubles.pop(what, None)

@@ -17,7 +17,8 @@ _SPACING_S = 1.0
 # Somebody else holds the lock: a run that changes the host.
 _LOCKED_S = 0.2
 # Looks that nobody waits for give way to what is more urgent: for so long together, and for so long at a time. After a switch
-# they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself.
+# they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself. So
+# does what a switch changes beside routes.
 _GIVES_WAY_S = 5.0
 _AGAIN_S = 0.2
 
@@ -33,6 +34,7 @@ class Mending:
     _urgent: bool = True
     _latest: float | None = None
     _switched: float = -_GIVES_WAY_S
+    _hastened: bool = False
     _told: Sequence[str] = field(default=())
 
     def wanted(self, now: float) -> None:
@@ -40,20 +42,20 @@ class Mending:
         self.due = min(self.due, now)
         self._urgent = True
 
-    @property
-    def failing(self) -> bool:
-        """Say whether the last look has not come to its end."""
-        return self._failures > 0
+    def heard(self, now: float, *, urgent: bool = False, ours: bool = False) -> None:
+        """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now.
 
-    def heard(self, now: float, *, urgent: bool = False) -> None:
-        """Have it look soon: something has changed, which may or may not be ours, or what has failed may go well now."""
+        What is known to be `ours` is in vain only where something fails all the time.
+        """
         self._urgent |= urgent
+        self._hastened |= not ours or self._failures > 0
         earliest = max(now + _SETTLED_S, self._rested + self._spacing)
         self.due = min(self.due, earliest if urgent else max(earliest, self._switched + _GIVES_WAY_S))
 
     def switched(self, now: float) -> None:
-        """Note that traffic was given to another tunnel just now."""
+        """Note that traffic was given to another tunnel just now: all else that this changes is looked at a little later."""
         self._switched = now
+        self.due = min(self.due, now + _GIVES_WAY_S)
 
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""
@@ -73,8 +75,8 @@ class Mending:
         """Note that another run is changing the host just now."""
         self.due = now + _LOCKED_S
 
-    def done(self, now: float, *, changed: bool, failures: Sequence[str], hastened: bool) -> tuple[list[str], bool]:
-        """Note what a look has come to: did it change anything, what failed, and was it earlier than its time?
+    def done(self, now: float, *, changed: bool, failures: Sequence[str]) -> tuple[list[str], bool]:
+        """Note what a look has come to: did it change anything, and what failed?
 
         Returns failures that were not told of yet, and whether what had failed before is mended now.
         """
@@ -85,6 +87,7 @@ class Mending:
         # What could not be put in place is still waited for.
         self._urgent, self._latest = self._urgent and bool(failures), None
         self._failures = self._failures + 1 if failures else 0
+        hastened, self._hastened = self._hastened, False
         if (changed and not failures) or not hastened:
             self._spacing = _SPACING_S
         else:

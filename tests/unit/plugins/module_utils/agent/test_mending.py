@@ -12,8 +12,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.mending impo
 from ansible_collections.swanfleet.ipsec.tests.simulation.world import gaps
 
 
-def looked(mending: Mending, now: float, *failures: str, changed: bool = False, hastened: bool = False) -> list[str]:
-    return mending.done(now, changed=changed, failures=failures, hastened=hastened)[0]
+def looked(mending: Mending, now: float, *failures: str, changed: bool = False) -> list[str]:
+    return mending.done(now, changed=changed, failures=failures)[0]
 
 
 def test_it_looks_at_once_and_then_every_half_minute() -> None:
@@ -40,8 +40,9 @@ def test_what_is_wanted_waits_for_nothing() -> None:
 
 def test_a_link_that_moves_is_looked_at_at_once_but_not_twice_within_a_second() -> None:
     mending = Mending()
-    looked(mending, 100.0, hastened=True)
-    looked(mending, 101.0, hastened=True)
+    for now in (100.0, 101.0):
+        mending.heard(now)
+        looked(mending, now)
     mending.moved(101.2)
     assert mending.due == 102.0
     mending.moved(110.0)
@@ -63,10 +64,10 @@ def test_news_in_vain_are_looked_at_less_and_less_often() -> None:
         now += 0.05
         mending.heard(now)
         if now >= mending.due:
-            looked(mending, now, hastened=True)
+            looked(mending, now)
             looks += 1
     assert looks < 600 / EVERY_S + 8
-    looked(mending, now, changed=True, hastened=True)
+    looked(mending, now, changed=True)
     mending.heard(now + 5)
     assert mending.due == pytest.approx(now + 5.1)
 
@@ -79,7 +80,7 @@ def test_what_fails_all_the_time_is_hastened_less_and_less_often() -> None:
         # What it does put in place each time is news as well.
         mending.heard(now)
         if now >= mending.due:
-            looked(mending, now, "no room", changed=True, hastened=True)
+            looked(mending, now, "no room", changed=True)
             looks += 1
     assert looks < 600 / EVERY_S + 8
 
@@ -102,8 +103,8 @@ def test_a_failure_is_told_once_and_tried_again_after_longer_and_longer() -> Non
         assert looked(mending, now, "no room") == []
     assert pauses == [1, 2, 4, 8, 16, EVERY_S, EVERY_S]
     assert looked(mending, now, "no room", "no route") == ["no route"]
-    assert mending.done(now, changed=True, failures=[], hastened=False) == ([], True)
-    assert mending.done(now, changed=False, failures=[], hastened=False) == ([], False)
+    assert mending.done(now, changed=True, failures=[]) == ([], True)
+    assert mending.done(now, changed=False, failures=[]) == ([], False)
     assert looked(mending, now, "no room") == ["no room"]
 
 
@@ -156,11 +157,8 @@ def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
     looked(mending, 100.0)
     mending.wanted(101.0)
     looked(mending, 101.0, "no room")
-    failing = [mending.failing]
     assert not mending.gives_way(mending.due, near=lambda: True)
     looked(mending, 102.0)
-    failing.append(mending.failing)
-    assert failing == [True, False]
     assert mending.gives_way(mending.due, near=lambda: True)
 
 
@@ -175,6 +173,27 @@ def test_news_after_a_switch_wait_for_the_next_one() -> None:
     looked(mending, 101.6)
     mending.heard(106.0)
     assert mending.due == pytest.approx(106.1)
+
+
+def test_what_a_switch_changes_beside_routes_is_looked_at_a_little_later_if_it_may_be_the_only_one() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    mending.switched(110.0)
+    mending.switched(112.0)
+    assert mending.due == 115.0
+    assert not mending.gives_way(115.0, near=lambda: False)
+
+
+@pytest.mark.parametrize(("failures", "waits"), [((), 1.1), (("no room",), EVERY_S)])
+def test_looking_for_a_tunnel_that_came_is_in_vain_only_where_something_fails(
+    failures: tuple[str, ...], waits: float
+) -> None:
+    mending = Mending()
+    for now in range(0, 1000, 100):
+        mending.heard(now, ours=True)
+        looked(mending, now, *failures)
+        mending.heard(now + 1, ours=True)
+    assert mending.due == pytest.approx(now + waits)
 
 
 def test_a_lock_that_is_held_is_tried_again_soon() -> None:

@@ -1,0 +1,155 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A switch between tunnels with links moves their routes at once, and the engine does the rest when nothing waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, apply, config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
+from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife, Killed
+
+AT = 10.0
+SWITCHED = AT + 1.2
+MODES = ("hot", "cold")
+
+
+def tunnels(mode: str) -> dict[str, Any]:
+    """Return two tunnels to one site that go by links, and a fallback of the two."""
+    peers = {"paris": "198.51.100.2", "lyon": "198.51.100.3"}
+    phase1 = [
+        {**PARIS, "name": name, "remote_endpoints": [peer], "xfrm_interface": f"ipsec-{name}", "init_type": "start"}
+        for name, peer in peers.items()
+    ]
+    children = [{**PARIS_LAN, "phase1": name} for name in peers]
+    links = [{"name": f"ipsec-{name}"} for name in peers]
+    site = {"name": "site", "primary": "paris", "fallbacks": ["lyon"], "mode": mode}
+    return {**config(phase1, children, links), "fallbacks": [site]}
+
+
+@pytest.fixture(params=MODES)
+def life(request: pytest.FixtureRequest) -> FakeLife:
+    """Return a gateway on which somebody has the fallback used at `AT`, after a full look."""
+    host = with_program(wan_host())
+    apply(host, tunnels(request.param))
+    life = FakeLife(host, until=AT + 20)
+    life.at(AT, lambda: write_override(host.host, "site", FALLBACK))
+    return life
+
+
+@pytest.fixture
+def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return when the engine has looked at the whole host, from `AT` on."""
+    found: list[float] = []
+
+    def looking(*arguments: Any, **named: Any) -> Any:
+        if life.host.clock.time >= AT:
+            found.append(life.host.clock.time)
+        return observe(*arguments, **named)
+
+    monkeypatch.setattr(restore, "observe", looking)
+    return found
+
+
+def best(life: FakeLife) -> str:
+    """Return the link of the best route."""
+    links = life.host.kernel.links
+    return min(
+        (route.metric, name) for name in links for route in links[name].routes if route.destination == "10.2.0.0/24"
+    )[1]
+
+
+def start_action(life: FakeLife) -> str:
+    tree: dict[str, Any] = dict(life.host.charon.loaded["lyon"])
+    return str(tree["children"]["lan"]["start_action"])
+
+
+def test_routes_move_at_once_and_the_whole_host_is_looked_at_some_seconds_later(
+    life: FakeLife, looks: list[float]
+) -> None:
+    found: list[tuple[str, int]] = []
+    for moment in (AT, SWITCHED):
+        life.at(moment, lambda: found.append((best(life), len(looks))))
+    life.run()
+    assert found == [("ipsec-paris", 0), ("ipsec-lyon", 0)]
+    assert SWITCHED + 3 < looks[0] < SWITCHED + 5.2
+    assert "put in place" in " ".join(life.said)
+    assert start_action(life) == "start"
+
+
+@pytest.mark.parametrize("trouble", ["kernel", "unfinished"])
+def test_what_routes_alone_do_not_settle_the_engine_does_at_once(
+    life: FakeLife, looks: list[float], monkeypatch: pytest.MonkeyPatch, trouble: str
+) -> None:
+    run = life.host.kernel.run
+
+    def refused(_commands: Any) -> None:
+        monkeypatch.setattr(life.host.kernel, "run", run)
+        raise KernelRefused("ip route replace: no", 0)
+
+    def strike() -> None:
+        if trouble == "unfinished":
+            life.host.host.generations.write({}, {})
+        else:
+            monkeypatch.setattr(life.host.kernel, "run", refused)
+
+    found: list[str] = []
+    life.at(AT, strike)
+    life.at(SWITCHED, lambda: found.append(best(life)))
+    life.run()
+    assert found == ["ipsec-lyon"]
+    assert looks[0] < SWITCHED
+
+
+def test_nothing_moves_while_a_run_holds_the_lock_and_soon_after_it_all_does(
+    life: FakeLife, looks: list[float]
+) -> None:
+    found: list[str] = []
+    life.at(AT, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
+    life.at(AT + 4, lambda: found.append(best(life)))
+    life.at(AT + 4, lambda: setattr(life.host.files, "locked_by", None))
+    life.at(AT + 4.5, lambda: found.append(best(life)))
+    life.run()
+    assert found == ["ipsec-paris", "ipsec-lyon"]
+    assert looks[0] < AT + 4.5
+
+
+def test_routes_do_not_move_without_the_roles_that_they_go_by(life: FakeLife, looks: list[float]) -> None:
+    replace, found = life.host.files.replace, []
+
+    def no_room(path: str, content: bytes, mode: int) -> None:
+        if path == life.host.paths.roles:
+            raise FileTrouble(f"cannot write {path}: No space left on device")
+        replace(path, content, mode)
+
+    life.at(AT, lambda: setattr(life.host.files, "replace", no_room))
+    life.at(AT + 4, lambda: found.append(best(life)))
+    life.at(AT + 4, lambda: setattr(life.host.files, "replace", replace))
+    life.at(AT + 8, lambda: found.append(best(life)))
+    life.run()
+    assert found == ["ipsec-paris", "ipsec-lyon"]
+    assert looks
+
+
+@pytest.mark.parametrize("call", range(30))
+def test_killed_at_any_call_of_a_switch_the_next_agent_ends_it(life: FakeLife, call: int) -> None:
+    life.at(AT, life.host.calls.clear)
+    life.at(AT, lambda: setattr(life.host, "fail_at", (call, Killed())))
+    try:
+        life.run()
+    except Killed:
+        life.host.files.locked_by = None
+    life.host.fail_at = None
+    life.until = life.host.clock.time + 20
+    life.run()
+    assert best(life) == "ipsec-lyon"
+    assert start_action(life) == "start"

@@ -1,0 +1,182 @@
+# Copyright: (c) swanfleet contributors
+# GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A switch by routes alone: it leaves links and routes as a full run would, and needs neither charon nor nftables for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.rerouting import by_routes_alone, reroute
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore import restore
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.stranded import Addresses
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy, ValidationError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import read_stored
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles import encode_roles
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import Stored
+from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, Config, apply, config
+from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
+
+OWN = {"fibre": "192.0.2.1", "lte": "192.0.2.100"}
+
+
+def tunnels(mode: str = "hot", **of_links: str) -> Config:
+    """Return two tunnels to one site, each with an address of its own and a link, and a fallback of the two."""
+    phase1 = [
+        {**PARIS, "name": name, "remote_endpoints": [peer], "xfrm_interface": name, "interfaces": [OWN[name]]}
+        for name, peer in (("fibre", "198.51.100.2"), ("lte", "198.51.100.3"))
+    ]
+    networks = ["10.2.0.0/24", "2001:db8:2::/64"]
+    children = [
+        {**PARIS_LAN, "phase1": name, "remote_networks": networks, "local_networks": ["10.1.0.0/24", "2001:db8:1::/64"]}
+        for name in OWN
+    ]
+    links = [{"name": name, "addresses": ["10.255.0.1/30"] if name == "fibre" else [], **of_links} for name in OWN]
+    fallback = {"name": "paris", "primary": "fibre", "fallbacks": ["lte"], "mode": mode}
+    return {**config(phase1, children, links), "fallbacks": [fallback]}
+
+
+def in_use(host: FakeHost, name: str) -> None:
+    host.files.replace(host.paths.roles, encode_roles({"paris": name}), 0o644)
+
+
+def ways(host: FakeHost) -> set[tuple[str, str, int]]:
+    return {
+        (name, route.destination, route.metric)
+        for name, link in host.kernel.links.items()
+        for route in link.routes
+        if name in OWN
+    }
+
+
+def gateway(mode: str = "hot", **of_links: str) -> FakeHost:
+    host = with_program(wan_host())
+    host.kernel.links["wan0"].addresses.append(f"{OWN['lte']}/32")
+    apply(host, tunnels(mode, **of_links))
+    host.reset()
+    return host
+
+
+def start_action(host: FakeHost) -> str:
+    tree: dict[str, Any] = dict(host.charon.loaded["lte"])
+    return str(tree["children"]["lan"]["start_action"])
+
+
+def moved(host: FakeHost, known: Stored | None = None, addresses: Addresses | None = None) -> list[str] | None:
+    done = reroute(host.host, program="a test", known=known, addresses=addresses or Addresses())
+    return None if done is None else [str(step) for step in done]
+
+
+@pytest.mark.parametrize("mode", ["hot", "cold"])
+@pytest.mark.parametrize("name", ["lte", "fibre"])
+def test_links_and_routes_are_as_a_full_run_leaves_them(mode: str, name: str) -> None:
+    host, other = gateway(mode=mode), gateway(mode=mode)
+    for each in (host, other):
+        in_use(each, "fibre" if name == "lte" else "lte")
+        restore(each.host, with_daemon=True)
+        in_use(each, name)
+    before = ways(host)
+    assert moved(host)
+    assert not restore(other.host, with_daemon=True).failures
+    assert ways(host) == ways(other) != before
+    assert moved(host) == []
+
+
+def test_nothing_else_is_looked_at_or_changed() -> None:
+    host = gateway()
+    in_use(host, "lte")
+    known, reads = read_stored(host.host), host.firewall.reads
+    host.reset()
+    assert moved(host, known)
+    assert not host.charon.commands
+    assert host.firewall.reads == reads
+    assert host.calls == ["run"]
+    assert len(host.kernel.batches) == 1
+
+
+def test_what_is_left_is_for_a_full_run() -> None:
+    host = gateway(mode="cold")
+    in_use(host, "lte")
+    assert moved(host)
+    assert start_action(host) == "none"
+    assert not restore(host.host, with_daemon=True).failures
+    assert start_action(host) != "none"
+    assert moved(host) == []
+
+
+def test_a_link_that_follows_its_tunnel_stays_as_it_is() -> None:
+    host = gateway(link_state="sa")
+    host.kernel.links["fibre"].up, host.kernel.links["lte"].up = True, False
+    in_use(host, "lte")
+    moved(host)
+    assert [host.kernel.links[name].up for name in OWN] == [True, False]
+    assert not [route for route in ways(host) if route[0] == "lte"]
+
+
+def test_an_address_that_counts_as_absent_does() -> None:
+    """Its tunnel was ended for the lack of it, and is not given traffic though it has come back meanwhile."""
+    host = gateway()
+    in_use(host, "lte")
+    assert moved(host, addresses=Addresses(absent={OWN["lte"]}))
+    assert not [route for route in ways(host) if route[0] == "lte"]
+
+
+def test_the_generation_in_force_is_the_one_that_is_gone_by() -> None:
+    host = gateway()
+    known = read_stored(host.host)
+    more = tunnels()
+    for child in more["phase2"]:
+        child["remote_networks"] = ["10.9.0.0/24"]
+    apply(host, more)
+    in_use(host, "lte")
+    assert moved(host, known)
+    assert {destination for _name, destination, _metric in ways(host)} == {"10.9.0.0/24"}
+
+
+def test_after_a_run_that_was_stopped_nothing_is_done() -> None:
+    probe, host = gateway(), gateway()
+    apply(probe, tunnels("cold"))
+    host.fail_at = (probe.calls.index("load_connection"), KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        apply(host, tunnels("cold"))
+    host.reset()
+    before = ways(host)
+    in_use(host, "lte")
+    assert moved(host) is None
+    assert ways(host) == before
+
+
+def test_a_lock_that_is_held_is_not_waited_for() -> None:
+    host = gateway()
+    host.files.locked_by = "process 7, ipsec_gateway"
+    with pytest.raises(LockBusy, match="process 7"):
+        moved(host)
+
+
+def test_a_link_of_others_in_the_way_is_told() -> None:
+    host = gateway()
+    in_use(host, "lte")
+    host.kernel.links["lte"].kind = "dummy"
+    with pytest.raises(ValidationError, match=r"xfrm_interface lte: .*no XFRM interface"):
+        moved(host)
+
+
+def test_what_the_kernel_refuses_is_told() -> None:
+    host = gateway()
+    in_use(host, "lte")
+    host.fail_at = (0, KernelRefused("ip route replace: No such process", 0))
+    with pytest.raises(KernelRefused, match="No such process"):
+        moved(host)
+
+
+@pytest.mark.parametrize(("with_link", "decide"), [(("fibre", "lte"), True), (("fibre",), False), ((), False)])
+def test_routes_decide_where_each_tunnel_has_a_link(with_link: tuple[str, ...], decide: bool) -> None:
+    wanted = tunnels("cold")
+    for each in wanted["phase1"]:
+        each["xfrm_interface"] = each["name"] if each["name"] in with_link else None
+    found = parse_gateway(wanted)
+    assert by_routes_alone(found, ["paris"]) is decide
+    assert by_routes_alone(found, ["nobody"])
