@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from parts import check_parts, features_part, scenarios_part, test_parts
+from parts import check_parts, features_part, scenarios_part, test_parts, with_the_build
 from runner import Runner, summary
 
 
@@ -38,6 +38,8 @@ def main() -> int:
         )
         return 2
     parts = [part for part in parts if not chosen.part or part.name in chosen.part]
+    if any(part.name == "scenarios" for part in parts):
+        parts = with_the_build(stage, parts)
 
     def interrupted(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt

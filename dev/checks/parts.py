@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent.parent
 COLLECTION = Path("ansible_collections/swanfleet/ipsec")
 OF_THE_ENGINE = ("test_adopt", "test_prediction", "test_zero_flap")
 SECRETS = "test_modules_secrets.py"
+# To build what the lab is made of keeps the disk busy for minutes, for which tests of daemons would wait in vain. These do not.
+BESIDE_THE_BUILD = ("mypy", "ansible-lint", "sanity", "importer", "docs")
 # make prove runs all that there are.
 SCENARIOS = () if os.environ.get("SWANFLEET_SCENARIOS") == "all" else ("default", "page", "failover")
 
@@ -25,13 +28,15 @@ class Part:
     """One program whose exit code counts, and what else must hold for its output.
 
     Parts begin in the table's order, the longest first. A `live` one shows its output as it comes, and goes before others
-    where there is not enough processor time for all. `alone` parts run after the others, as they need what those have made.
+    where there is not enough processor time for all. `early` parts run before the others, and `alone` ones after these, as they
+    need what those have made.
     """
 
     name: str
     argv: tuple[str, ...]
     cwd: Path = CHECKOUT
     env: dict[str, str] = field(default_factory=dict)
+    early: bool = False
     alone: bool = False
     live: bool = False
     tests: bool = False
@@ -93,6 +98,12 @@ def features_part(stage: Path, *, lab: bool) -> Part:
     """Return the part that compares docs/features.md with what the parts before it have proven."""
     argv = ("python", "dev/proofs", *(() if lab else ("--keep", "lab")), str(stage / "proofs"))
     return Part("features", argv, alone=True)
+
+
+def with_the_build(stage: Path, parts: Sequence[Part]) -> list[Part]:
+    """Return parts with one that builds what the lab is made of, where nobody has yet; few others run until that is done."""
+    build = Part("lab", ("dev/scenarios", str(stage), "--build"), live=True, early=True)
+    return [build, *(dataclasses.replace(part, early=part.name in BESIDE_THE_BUILD) for part in parts)]
 
 
 def scenarios_part(stage: Path) -> Part:

@@ -56,10 +56,12 @@ class Runner:
 
     def run(self, parts: Sequence[Part]) -> list[Outcome]:
         """Run all parts, also after a failure, and print each; return the outcomes in the order of `parts`."""
-        together = [part for part in parts if not part.alone]
+        early = [part for part in parts if part.early]
+        together = [part for part in parts if not part.early and not part.alone]
         # The lab's emulated computer takes more of this one's two processors than any other part.
         workers = 3 if any(part.live for part in together) else 4
-        outcomes = self._run_together(together, workers=workers)
+        outcomes = self._run_together(early, workers=3)
+        outcomes += self._run_together(together, workers=workers)
         outcomes += self._run_together([part for part in parts if part.alone], workers=1)
         return sorted(outcomes, key=lambda outcome: parts.index(outcome.part))
 

@@ -64,6 +64,12 @@ def test_one_failure_fails_and_is_named_and_the_rest_runs(checkout: Path, tmp_pa
     assert done.stdout.splitlines()[-1] == "==== 2 passed, 1 failed, 0 skipped in 1.00s ===="
 
 
+def test_early_parts_have_ended_before_others_begin(checkout: Path, tmp_path: Path) -> None:
+    early = f"Part('early', ('sh', '-c', 'sleep 0.3; touch {tmp_path}/done'), early=True)"
+    done = run(checkout, tmp_path, f"Part('next', ('test', '-e', '{tmp_path}/done'))", early)
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_runs_long_shows_its_output_once_as_it_comes(checkout: Path, tmp_path: Path) -> None:
     both = f"until grep -q other {tmp_path}/logs/other.log; do sleep 0.05; done; echo long"
     done = run(

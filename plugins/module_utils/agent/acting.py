@@ -12,10 +12,9 @@ import contextlib
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ..apply.rerouting import by_routes_alone, reroute
+from ..apply.rerouting import reroute
 from ..apply.restore import Restored, restore
 from ..apply.stranded import Addresses
-from ..desired.gateway import Gateway
 from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
 from ..drivers.echoes import Echoes
 from ..drivers.host import Host
@@ -85,16 +84,12 @@ class Acting:
             addresses=addresses,
         )
 
-    def move(
-        self, groups: Collection[str], gateway: Gateway, known: Stored | None, addresses: Addresses
-    ) -> Sequence[Step] | None:
+    def move(self, groups: Collection[str], known: Stored | None, addresses: Addresses) -> Sequence[Step] | None:
         """Give the traffic of groups to the tunnels in use; returns the steps, None where that needs the whole engine.
 
         What these must change beside is for `mend`. Raises `IpsecError`, after which `mend` finds out what is left.
         """
-        if not by_routes_alone(gateway, groups):
-            return None
-        return reroute(self._host, program=_PROGRAM, known=known, addresses=addresses)
+        return reroute(self._host, groups, program=_PROGRAM, known=known, addresses=addresses)
 
     def _carry_out(self, action: Action) -> None:
         if action.older_than and self._ids(action.tunnel) and not self._over(action):

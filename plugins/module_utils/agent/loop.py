@@ -322,7 +322,7 @@ class Agent:
         # Without the roles, routes would stay; with any other trouble the engine says what it is.
         with contextlib.suppress(IpsecError):
             if "roles" not in self._troubles:
-                steps = self._acting.move(groups, scene.gateway, scene.stored, scene.addresses)
+                steps = self._acting.move(groups, scene.stored, scene.addresses)
         if steps is None:
             self._mending.wanted(self._now())
             self._mend()

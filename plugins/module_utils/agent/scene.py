@@ -150,6 +150,7 @@ class Scene:
             # Whoever names an interface as well is on standby all the same without the address of its own.
             usable.update(dict.fromkeys(absent_addresses(self.gateway, own), False))
         self._usable = usable
+        self.addresses.latest = own
         if any(before.get(name, there) != there for name, there in usable.items()):
             self.addresses.present = own
         for name, view in self.views.items():

@@ -1,50 +1,105 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Giving traffic to the tunnels in use as fast as that goes: by links and their routes, which is all that it goes by.
+"""Giving traffic to the tunnels in use as fast as that goes: by the routes of their links, which is all that it goes by.
 
-What else a switch changes is a full run's (restore.py): how charon holds the tunnels, and what the firewall lets through.
+What else a switch changes is a full run's (restore.py): how charon holds the tunnels, and all that is not there as it should be.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from ..artifacts.links import links
+from ..artifacts.values import Link
 from ..desired.gateway import Gateway
+from ..desired.situation import Situation, allot_if_ids
+from ..desired.xfrm_interface import ROUTE_PROTOCOL, UP
 from ..drivers.host import Host
-from ..observed.read import observe_links
-from ..observed.values import Stored
-from ..plan.following import followed
+from ..observed.kernel import parse_routes
+from ..observed.read import read_stored
+from ..observed.roles import parse_roles
+from ..observed.values import ObservedLink, Stored
 from ..plan.kernel import plan_links
 from ..plan.steps import Step
-from .planning import situation_at_boot
 from .stranded import Addresses
 
 
 def by_routes_alone(gateway: Gateway, fallbacks: Iterable[str]) -> bool:
-    """Say whether routes decide which tunnel of these fallbacks gets the traffic: each member has an XFRM interface.
+    """Say whether routes decide which tunnel of these fallbacks gets the traffic: each member has a link that is simply up.
 
-    A policy of one that has none catches packets whatever the routes say, until charon is told otherwise.
+    A policy of one that has none catches packets whatever the routes say, until charon is told otherwise, and the routes of
+    a link that follows its tunnels come with these.
     """
-    members = {name for each in fallbacks if each in gateway.fallbacks for name in gateway.fallbacks[each].members}
-    return all(gateway.phase1[name].xfrm_interface is not None for name in members)
+    theirs = {gateway.phase1[name].xfrm_interface for name in _members(gateway, fallbacks)}
+    return all(name is not None and gateway.xfrm_interfaces[name].link_state == UP for name in theirs)
 
 
-def reroute(host: Host, *, program: str, known: Stored | None, addresses: Addresses) -> tuple[Step, ...] | None:
-    """Make links and routes what the generation in force says, by the roles of now; returns what was done.
+def reroute(
+    host: Host, fallbacks: Iterable[str], *, program: str, known: Stored | None, addresses: Addresses
+) -> tuple[Step, ...] | None:
+    """Make the routes of some fallbacks' links what the generation in force says, by the roles of now; returns what was done.
 
-    A link that follows its tunnels stays as it is. `known` and `addresses` are those of `restore`. None, and nothing is done,
-    where a run was stopped in its middle, after which a full one must look at everything. Raises `LockBusy` at once where
-    somebody else is changing the host, and `IpsecError` at the first command that the kernel refuses.
+    Nothing is read but routes: links are taken to be there. `known` and `addresses` are those of `restore`. None, and nothing is
+    done, where routes do not decide alone, or a run was stopped in its middle, after which a full one must look at everything.
+    Raises `LockBusy` at once where somebody else is changing the host, and `KernelRefused` at the first command that does not go.
     """
     with host.files.lock(host.paths.lock, 0.0, program):
-        observed = addresses.without_absent(observe_links(host, host_key=b"", known=known))
-        if observed.stored.unfinished:
+        stored = read_stored(host, known=known)
+        if stored.unfinished or not by_routes_alone(stored.gateway, fallbacks):
             return None
-        gateway = observed.stored.gateway
-        wanted, _warnings = links(gateway, situation_at_boot(observed, gateway, before_charon=False))
-        build, remove = plan_links(followed(wanted, observed.links, None), observed.links)
-        steps = (*build, *remove)
+        wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, fallbacks)), addresses)
+        build, remove = plan_links(wanted, _present(wanted, host.kernel.routes(ROUTE_PROTOCOL)))
+        steps = tuple(step for step in (*build, *remove) if step.layer == "route")
         host.kernel.run([command for step in steps for command in step.commands])
         return steps
+
+
+def _members(gateway: Gateway, fallbacks: Iterable[str]) -> set[str]:
+    return {name for each in fallbacks if each in gateway.fallbacks for name in gateway.fallbacks[each].members}
+
+
+def _part(gateway: Gateway, fallbacks: Iterable[str]) -> Gateway:
+    """Return the part of a gateway that decides about the routes of some fallbacks: what has to do with the same links."""
+    links_of = {name: each.xfrm_interface for name, each in gateway.phase1.items()}
+    names: set[str] = set()
+    theirs: set[str | None] = set()
+    more = _members(gateway, fallbacks)
+    while not more <= names:
+        names |= more
+        theirs = {links_of[name] for name in names} - {None}
+        more = {name for name, link in links_of.items() if link in theirs}
+        more |= _members(gateway, (name for name, each in gateway.fallbacks.items() if more.intersection(each.members)))
+    return dataclasses.replace(
+        gateway,
+        phase1={name: each for name, each in gateway.phase1.items() if name in names},
+        phase2={key: each for key, each in gateway.phase2.items() if each.phase1 in names},
+        xfrm_interfaces={name: each for name, each in gateway.xfrm_interfaces.items() if name in theirs},
+        fallbacks={name: each for name, each in gateway.fallbacks.items() if names.intersection(each.members)},
+    )
+
+
+def _wanted(host: Host, stored: Stored, addresses: Addresses) -> dict[str, Link]:
+    """Return the links that are simply up, as they are to be."""
+    situation = Situation(
+        host_key=b"",
+        if_ids=allot_if_ids(stored.gateway, stored.if_ids, frozenset()),
+        present=addresses.counted(),
+        in_use=parse_roles(host.files.read(host.paths.roles)),
+    )
+    found, _warnings = links(stored.gateway, situation.with_links_of(stored.gateway))
+    return {name: link for name, link in found.items() if link.bound.state == UP}
+
+
+def _present(wanted: Mapping[str, Link], routes: Sequence[Mapping[str, Any]]) -> dict[str, ObservedLink]:
+    """Return the links as they are if nothing but their routes differs."""
+    found = parse_routes(routes)
+    return {
+        name: ObservedLink(
+            name, "xfrm", ours=True, if_id=link.if_id, parent=link.parent, up=True, addresses=link.addresses,
+            routes=found.get(name, ()),
+        )
+        for name, link in wanted.items()
+    }  # fmt: skip

@@ -20,11 +20,13 @@ from .sas import settle_all, snapshot
 class Addresses:
     """What whoever restores again and again knows of the host's addresses from one run to the next.
 
-    `present` are those that were just read, None where nobody has. `absent` are those whose connections were ended for the lack
+    `latest` are those of the last reading, None where none was needed, and `present` the same until a run has gone by them, None
+    afterwards. `absent` are those whose connections were ended for the lack
     of them: they count as absent, also if one has come back meanwhile, until a run has put these on standby, whatever else of it
     has failed. The run after that finds the address, and sets up what was ended.
     """
 
+    latest: frozenset[str] | None = None
     present: Set[str] | None = None
     absent: set[str] = field(default_factory=set)
 
@@ -35,6 +37,10 @@ class Addresses:
             return observed
         situation = dataclasses.replace(observed.situation, present=present - self.absent)
         return dataclasses.replace(observed, situation=situation)
+
+    def counted(self) -> frozenset[str] | None:
+        """Return those of the last reading without what counts as absent; None where there was no reading."""
+        return None if self.latest is None else self.latest - self.absent
 
     def came_back(self, observed: Observed) -> bool:
         """Say whether any that counts as absent was there after all."""

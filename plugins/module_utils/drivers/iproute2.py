@@ -9,7 +9,7 @@ import itertools
 import json
 import re
 import subprocess
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..errors import DependencyMissing, IpsecError
@@ -74,11 +74,17 @@ class IpRoute2:
 
     def routes(self, protocol: int) -> list[dict[str, Any]]:
         """Return the routes with one protocol number, of all tables and both families, each with its family."""
-        return self._routes(["-N"], ["table", "all", "proto", str(protocol)])
+        # Of all tables, and of no others, ip(8) shows both families at once (iproute2, ip/iproute.c, iproute_list_flush_or_save).
+        found = self._read(["-N", "route", "show", "table", "all", "proto", str(protocol)])
+        return [{**route, "family": _family(route)} for route in found]
 
     def default_routes(self) -> list[dict[str, Any]]:
         """Return the default routes of the main table, each with its family."""
-        return self._routes([], ["default"])
+        return [
+            {**route, "family": family}
+            for family in (4, 6)
+            for route in self._read([f"-{family}", "route", "show", "default"])
+        ]
 
     def rules(self, protocol: int) -> list[dict[str, Any]]:
         """Return the rules with one protocol number, of both families; a kernel without a family has none of it."""
@@ -111,19 +117,18 @@ class IpRoute2:
             _run_batch(flag, part, done)
             done += len(part)
 
-    def _routes(self, flags: list[str], selector: list[str]) -> list[dict[str, Any]]:
-        return [
-            {**route, "family": family}
-            for family in (4, 6)
-            for route in self._read([*flags, f"-{family}", "route", "show", *selector])
-        ]
-
     def _read(self, arguments: list[str]) -> list[dict[str, Any]]:
         done = _ip(["-j", *arguments], "")
         if done.returncode != 0:
             raise KernelRefused(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
         found = json.loads(done.stdout or "[]")
         return [entry for entry in found if entry]
+
+
+def _family(route: Mapping[str, Any]) -> int:
+    # What is called "default" is so in both; the kernel gives each IPv6 route a preference, and no other (net/ipv6/route.c,
+    # rt6_fill_node: RTA_PREF).
+    return 6 if ":" in route["dst"] or "pref" in route else 4
 
 
 def _run_batch(flag: list[str], commands: Sequence[Sequence[str]], before: int) -> None:

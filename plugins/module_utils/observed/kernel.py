@@ -29,15 +29,23 @@ def parse_links(
     A link gets its mark after it was made, since the kernel takes no alias together with a new link. One without any
     that is `recorded`, by name and number, is ours too: the run that made it was stopped in between.
     """
-    by_device: dict[str, list[ObservedRoute]] = {}
-    for route in routes:
-        if is_unreachable(route):
-            continue
-        by_device.setdefault(str(route.get("dev", "")), []).append(_route(route))
+    by_link = parse_routes(routes)
     return {
-        str(entry["ifname"]): _link(entry, tuple(by_device.get(str(entry["ifname"]), ())), recorded)
+        str(entry["ifname"]): _link(entry, by_link.get(str(entry["ifname"]), ()), recorded)
         for entry in interfaces
         if "ifname" in entry
+    }
+
+
+def parse_routes(routes: Sequence[Mapping[str, Any]]) -> dict[str, tuple[ObservedRoute, ...]]:
+    """Return the routes of each link that has any, by its name; those that lead nowhere belong to none."""
+    found: dict[str, list[ObservedRoute]] = {}
+    for route in routes:
+        if not is_unreachable(route):
+            found.setdefault(str(route.get("dev", "")), []).append(_route(route))
+    return {
+        name: tuple(sorted(many, key=lambda route: (route.table, route.destination, route.metric)))
+        for name, many in found.items()
     }
 
 
@@ -57,7 +65,7 @@ def _link(entry: Mapping[str, Any], routes: tuple[ObservedRoute, ...], recorded:
         up="UP" in entry.get("flags", ()),
         alias=str(entry.get("ifalias", "")),
         addresses=tuple(sorted(f"{a['local']}/{a['prefixlen']}" for a in _addresses(entry))),
-        routes=tuple(sorted(routes, key=lambda route: (route.table, route.destination, route.metric))),
+        routes=routes,
     )
 
 

@@ -35,7 +35,6 @@ from .values import Observed, ObservedDaemon, ObservedGuard, Stored
 
 # States of a unit in which its process does not run, and does not come by itself.
 _DOWN = ("inactive", "failed")
-NOT_ASKED = "charon was not asked"
 
 
 def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Stored | None = None) -> Observed:
@@ -43,32 +42,17 @@ def observe(host: Host, *, host_key: bytes, with_daemon: bool = True, known: Sto
 
     Of `known`, read before under the same lock, the generation in force is not read again: it changes with the commit.
     """
-    found = observe_links(host, host_key=host_key, known=known)
-    default = parse_default_interfaces(host.kernel.default_routes())
-    situation = dataclasses.replace(found.situation, default_interface=default).after(found.stored.situation)
-    daemon, trouble, down = _daemon(host) if with_daemon else (None, NOT_ASKED, True)
-    return dataclasses.replace(
-        found,
-        situation=situation,
-        files=_files(host),
-        daemon=daemon,
-        daemon_trouble=trouble,
-        daemon_down=down,
-        owes_credentials=host.files.read(host.paths.credentials_owed) is not None,
-    )
-
-
-def observe_links(host: Host, *, host_key: bytes, known: Stored | None = None) -> Observed:
-    """Read what links and their routes depend on, and which tunnels are in use; neither charon nor files nor default routes."""
     interfaces = host.kernel.interfaces()
     routes = host.kernel.routes(ROUTE_PROTOCOL)
     addresses = parse_addresses(interfaces)
     stored = read_stored(host, known=known)
+    daemon, trouble, down = _daemon(host) if with_daemon else (None, "charon was not asked", True)
     return Observed(
         stored=stored,
         situation=Situation(
             host_key=host_key,
             addresses=addresses,
+            default_interface=parse_default_interfaces(host.kernel.default_routes()),
             if_ids=stored.if_ids,
             tables=stored.tables,
             own=parse_sources(interfaces),
@@ -77,13 +61,15 @@ def observe_links(host: Host, *, host_key: bytes, known: Stored | None = None) -
             interfaces=frozenset(addresses),
             present=parse_own(interfaces),
             in_use=parse_roles(host.files.read(host.paths.roles)),
-        ),
-        files={},
+        ).after(stored.situation),
+        files=_files(host),
         links=parse_links(interfaces, routes, stored.recorded_links),
         guard=ObservedGuard(parse_guard_routes(routes)),
         uplinks=UplinkRouting(parse_uplink_routes(routes)),
-        daemon=None,
-        daemon_trouble=NOT_ASKED,
+        daemon=daemon,
+        daemon_trouble=trouble,
+        daemon_down=down,
+        owes_credentials=host.files.read(host.paths.credentials_owed) is not None,
     )
 
 

@@ -13,7 +13,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.restore impo
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply.stranded import Addresses
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway import parse_gateway
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy, ValidationError
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import LockBusy
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import read_stored
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.roles import encode_roles
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.values import Stored
@@ -66,7 +66,7 @@ def start_action(host: FakeHost) -> str:
 
 
 def moved(host: FakeHost, known: Stored | None = None, addresses: Addresses | None = None) -> list[str] | None:
-    done = reroute(host.host, program="a test", known=known, addresses=addresses or Addresses())
+    done = reroute(host.host, ["paris"], program="a test", known=known, addresses=addresses or Addresses())
     return None if done is None else [str(step) for step in done]
 
 
@@ -107,20 +107,12 @@ def test_what_is_left_is_for_a_full_run() -> None:
     assert moved(host) == []
 
 
-def test_a_link_that_follows_its_tunnel_stays_as_it_is() -> None:
-    host = gateway(link_state="sa")
-    host.kernel.links["fibre"].up, host.kernel.links["lte"].up = True, False
-    in_use(host, "lte")
-    moved(host)
-    assert [host.kernel.links[name].up for name in OWN] == [True, False]
-    assert not [route for route in ways(host) if route[0] == "lte"]
-
-
 def test_an_address_that_counts_as_absent_does() -> None:
     """Its tunnel was ended for the lack of it, and is not given traffic though it has come back meanwhile."""
     host = gateway()
     in_use(host, "lte")
-    assert moved(host, addresses=Addresses(absent={OWN["lte"]}))
+    own = Addresses(latest=frozenset(OWN.values()), absent={OWN["lte"]})
+    assert moved(host, addresses=own)
     assert not [route for route in ways(host) if route[0] == "lte"]
 
 
@@ -156,20 +148,48 @@ def test_a_lock_that_is_held_is_not_waited_for() -> None:
         moved(host)
 
 
-def test_a_link_of_others_in_the_way_is_told() -> None:
-    host = gateway()
-    in_use(host, "lte")
-    host.kernel.links["lte"].kind = "dummy"
-    with pytest.raises(ValidationError, match=r"xfrm_interface lte: .*no XFRM interface"):
-        moved(host)
-
-
 def test_what_the_kernel_refuses_is_told() -> None:
     host = gateway()
     in_use(host, "lte")
     host.fail_at = (0, KernelRefused("ip route replace: No such process", 0))
     with pytest.raises(KernelRefused, match="No such process"):
         moved(host)
+
+
+def test_of_many_those_that_have_to_do_with_the_same_links_are_looked_at() -> None:
+    """Another tunnel by a link of the fallback keeps its routes, as does the fallback that this one is a member of."""
+    wanted = tunnels()
+    more = {"guest": "fibre", "other": "cable", "apart": "alone"}
+    for number, (name, link) in enumerate(more.items(), start=4):
+        phase1 = {
+            **wanted["phase1"][0],
+            "name": name,
+            "xfrm_interface": link,
+            "remote_endpoints": [f"198.51.100.{number}"],
+        }
+        wanted["phase1"].append(phase1)
+        wanted["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": [f"10.{number}.0.0/24"]})
+    wanted["xfrm_interfaces"] += [{"name": "cable"}, {"name": "alone"}]
+    wanted["fallbacks"].append({"name": "more", "primary": "guest", "fallbacks": ["other"], "mode": "hot"})
+    hosts = []
+    for _each in range(2):
+        host = with_program(wan_host())
+        host.kernel.links["wan0"].addresses.append(f"{OWN['lte']}/32")
+        apply(host, wanted)
+        in_use(host, "lte")
+        hosts.append(host)
+    del hosts[0].kernel.links["alone"]
+    assert moved(hosts[0])
+    assert not restore(hosts[1].host, with_daemon=True).failures
+    shared = {"fibre", "lte", "cable"}
+    found = [{name: each.kernel.links[name].told() for name in shared} for each in hosts]
+    assert found[0] == found[1]
+    assert "alone" not in hosts[0].kernel.links
+
+
+@pytest.mark.parametrize("state", ["follow", "sa", "down"])
+def test_routes_of_a_link_that_follows_its_tunnel_come_with_that(state: str) -> None:
+    assert not by_routes_alone(parse_gateway(tunnels(link_state=state)), ["paris"])
 
 
 @pytest.mark.parametrize(("with_link", "decide"), [(("fibre", "lte"), True), (("fibre",), False), ((), False)])
