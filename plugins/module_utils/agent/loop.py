@@ -305,7 +305,8 @@ class Agent:
             if begun and not self._blind:
                 self._tell_charon(begun[:_FEW])
             self._move(moved)
-            self._mending.switched(self._now())
+            # Hot ones differ by routes alone.
+            self._mending.switched(self._now(), owing=any(not self._state.groups[each].group.hot for each in moved))
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
         due = [each for each in self._pending if self._moved or not each.carries]
         if due and not self._blind:

@@ -17,8 +17,7 @@ _SPACING_S = 1.0
 # Somebody else holds the lock: a run that changes the host.
 _LOCKED_S = 0.2
 # Looks that nobody waits for give way to what is more urgent: for so long together, and for so long at a time. After a switch
-# they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself. So
-# does what a switch changes beside routes.
+# they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself.
 _GIVES_WAY_S = 5.0
 _AGAIN_S = 0.2
 
@@ -52,10 +51,13 @@ class Mending:
         earliest = max(now + _SETTLED_S, self._rested + self._spacing)
         self.due = min(self.due, earliest if urgent else max(earliest, self._switched + _GIVES_WAY_S))
 
-    def switched(self, now: float) -> None:
-        """Note that traffic was given to another tunnel just now: all else that this changes is looked at a little later."""
+    def switched(self, now: float, *, owing: bool) -> None:
+        """Note that traffic was given to another tunnel just now.
+
+        `owing` says that more of it is to be put in place, which waits for nothing but a decision that is near.
+        """
         self._switched = now
-        self.due = min(self.due, now + _GIVES_WAY_S)
+        self.due = min(self.due, now if owing else now + _GIVES_WAY_S)
 
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""

@@ -165,7 +165,7 @@ def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
 def test_news_after_a_switch_wait_for_the_next_one() -> None:
     mending = Mending()
     looked(mending, 100.0, changed=True)
-    mending.switched(100.0)
+    mending.switched(100.0, owing=False)
     mending.heard(100.2)
     assert mending.due == 105.0
     mending.heard(101.5, urgent=True)
@@ -175,13 +175,15 @@ def test_news_after_a_switch_wait_for_the_next_one() -> None:
     assert mending.due == pytest.approx(106.1)
 
 
-def test_what_a_switch_changes_beside_routes_is_looked_at_a_little_later_if_it_may_be_the_only_one() -> None:
+@pytest.mark.parametrize(("owing", "due"), [(False, 115.0), (True, 112.0)])
+def test_what_a_switch_owes_waits_for_nothing_but_a_decision_that_is_near(owing: bool, due: float) -> None:
     mending = Mending()
     looked(mending, 100.0)
-    mending.switched(110.0)
-    mending.switched(112.0)
-    assert mending.due == 115.0
-    assert not mending.gives_way(115.0, near=lambda: False)
+    mending.switched(110.0, owing=False)
+    mending.switched(112.0, owing=owing)
+    assert mending.due == due
+    assert mending.gives_way(due, near=lambda: True)
+    assert not mending.gives_way(due, near=lambda: False)
 
 
 @pytest.mark.parametrize(("failures", "waits"), [((), 1.1), (("no room",), EVERY_S)])
