@@ -102,7 +102,7 @@ def features_part(stage: Path, *, lab: bool) -> Part:
 
 def with_the_build(stage: Path, parts: Sequence[Part]) -> list[Part]:
     """Return parts with one that builds what the lab is made of, where nobody has yet; few others run until that is done."""
-    build = Part("lab", ("dev/scenarios", str(stage), "--build"), live=True, early=True)
+    build = Part("lab", ("dev/scenarios", str(stage), "--build"), live=True, early=True, timeout=3600)
     return [build, *(dataclasses.replace(part, early=part.name in BESIDE_THE_BUILD) for part in parts)]
 
 

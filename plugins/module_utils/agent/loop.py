@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import traceback
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from ..drivers.charon import DaemonHung
 from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
@@ -25,7 +25,7 @@ from ..plan.steps import Step
 from .acting import Acting, still_to_do, still_wanted
 from .agenda import Agenda
 from .decision.decide import decide
-from .decision.values import END, INITIATE, PROBE, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, Observation
+from .decision.values import INITIATE, PROBE, SWITCH, Action, Answer, Observation
 from .keeping import Memory, dump_memory, read_memory, read_roles, taken_up, write_roles
 from .mending import EVERY_S, Mending
 from .naming import Naming
@@ -36,7 +36,7 @@ from .surroundings import Surroundings
 from .survey import Survey
 from .telling import Telling, summary
 from .troubles import Troubles
-from .views import Happened, known_down, remembered
+from .views import known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
 _GLANCE_S = 1.0
@@ -65,8 +65,8 @@ class Agent:
         self._state = memory.state
         self._roles = read_roles(host)
         self._pending: tuple[Action, ...] = memory.pending
-        # Whether traffic goes where it shall, as far as the engine can have it.
-        self._moved = False
+        # The groups whose traffic may not go yet where it shall.
+        self._unmoved = {each.group for each in self._pending}
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._survey = Survey()
@@ -114,10 +114,8 @@ class Agent:
 
     def _descriptors(self) -> list[int]:
         found = [self._around.charon_news.descriptor()] if self._scene.listens else []
-        try:
+        with self._troubles.told("kernel"):
             found += self._around.kernel_news.descriptors(firewall=self._scene.uses_firewall)
-        except IpsecError as error:
-            self._troubles.tell("kernel", str(error))
         return [each for each in found if each is not None]
 
     def _look(self) -> float:
@@ -150,11 +148,9 @@ class Agent:
 
     def _hear(self) -> None:
         now = self._now()
-        try:
+        kinds: Set[str] = frozenset()
+        with self._troubles.told("kernel"):
             kinds = self._around.kernel_news.happened()
-        except IpsecError as error:
-            self._troubles.tell("kernel", str(error))
-            kinds = frozenset()
         if kinds:
             self._mending.heard(now, urgent=not kinds.isdisjoint((ADDRESS, FIREWALL, LINK)))
         if ADDRESS in kinds:
@@ -304,11 +300,12 @@ class Agent:
             begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
             if begun and not self._blind:
                 self._tell_charon(begun[:_FEW])
-            self._move(moved)
-            # Hot ones differ by routes alone.
-            self._mending.switched(self._now(), owing=any(not self._state.groups[each].group.hot for each in moved))
+            if self._move(moved):
+                # Hot ones differ by routes alone.
+                self._mending.rerouted(self._now(), owing=any(not self._state.groups[each].group.hot for each in moved))
+            self._mending.switched(self._now())
         # What carries traffic carries it until that has been given to another tunnel, which another run may hold up.
-        due = [each for each in self._pending if self._moved or not each.carries]
+        due = [each for each in self._pending if not each.carries or each.group not in self._unmoved]
         if due and not self._blind:
             self._tell_charon(due)
 
@@ -316,20 +313,24 @@ class Agent:
         if write_roles(self._host, self._state) and at_once:
             self._mending.wanted(self._now())
 
-    def _move(self, groups: Sequence[str]) -> None:
-        """Give the traffic of groups to the tunnels in use now, by routes where these decide alone."""
-        self._moved, scene = False, self._scene
-        steps = None
-        # Without the roles, routes would stay; with any other trouble the engine says what it is.
-        with contextlib.suppress(IpsecError):
-            if "roles" not in self._troubles:
-                steps = self._acting.move(groups, scene.stored, scene.addresses)
+    def _move(self, groups: Sequence[str]) -> bool:
+        """Give the traffic of groups to the tunnels in use now; returns whether that was done by routes alone."""
+        self._unmoved.update(groups)
+        # Without the roles, routes would stay; whatever else is the matter, the whole engine comes to the same, and says it.
+        steps, scene = None, self._scene
+        try:
+            with contextlib.suppress(IpsecError):
+                if "roles" not in self._troubles:
+                    steps = self._acting.move(self._unmoved, scene.stored, scene.addresses)
+        except Exception:  # a fault in it must not end what watches over tunnels
+            self._telling.trouble(traceback.format_exc())
         if steps is None:
             self._mending.wanted(self._now())
             self._mend()
-            return
-        self._moved = True
+            return False
+        self._unmoved.clear()
         self._done(steps)
+        return True
 
     def _tell_charon(self, due: Sequence[Action]) -> None:
         for action in due:
@@ -341,10 +342,7 @@ class Agent:
             if refused:
                 self._telling.trouble(refused)
             self._pending = tuple(each for each in self._pending if each is not action)
-            self._noted.look_at(action.tunnel)
-            if action.kind in (TERMINATE, RESTART, TRAP, END):
-                found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
-                self._noted.happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)
+            self._noted.told(action)
         self._save()
 
     def _mend(self) -> None:
@@ -355,7 +353,8 @@ class Agent:
             named, hangs, own = self._naming.held(), now < self._hung_until, self._scene.addresses
             done = self._acting.mend(self._scene.stored, daemon_hangs=hangs, names=named, addresses=own)
             # It went by the roles that are written.
-            self._moved = "roles" not in self._troubles
+            if "roles" not in self._troubles:
+                self._unmoved.clear()
             self._scene.adopt(done.stored)
             self._done(done.steps)
             changed, failures, again = bool(done.steps), list(done.failures), done.again

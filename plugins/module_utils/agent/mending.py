@@ -20,6 +20,8 @@ _LOCKED_S = 0.2
 # they wait as long: what failed with the same line is about to be decided, and the news are mostly of the switch itself.
 _GIVES_WAY_S = 5.0
 _AGAIN_S = 0.2
+# What a switch has left to the engine gives way for so long: what it is to end may be set up anew meanwhile.
+_OWED_S = 1.0
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Mending:
     _latest: float | None = None
     _switched: float = -_GIVES_WAY_S
     _hastened: bool = False
+    _changed: bool = False
     _told: Sequence[str] = field(default=())
 
     def wanted(self, now: float) -> None:
@@ -51,13 +54,19 @@ class Mending:
         earliest = max(now + _SETTLED_S, self._rested + self._spacing)
         self.due = min(self.due, earliest if urgent else max(earliest, self._switched + _GIVES_WAY_S))
 
-    def switched(self, now: float, *, owing: bool) -> None:
-        """Note that traffic was given to another tunnel just now.
-
-        `owing` says that more of it is to be put in place, which waits for nothing but a decision that is near.
-        """
+    def switched(self, now: float) -> None:
+        """Note that traffic was given to another tunnel just now."""
         self._switched = now
+
+    def rerouted(self, now: float, *, owing: bool) -> None:
+        """Note that a switch has moved routes by itself; `owing` says that more of it is to be put in place.
+
+        That waits for nothing but a decision that is near, and not long. News of these routes are about something of ours.
+        """
         self.due = min(self.due, now if owing else now + _GIVES_WAY_S)
+        if owing:
+            self._latest = now + _OWED_S
+        self._spacing, self._changed = _SPACING_S, True
 
     def moved(self, now: float) -> None:
         """Have it look at once, and a second after the last look at most: a link is to be another one than it was."""
@@ -89,7 +98,8 @@ class Mending:
         # What could not be put in place is still waited for.
         self._urgent, self._latest = self._urgent and bool(failures), None
         self._failures = self._failures + 1 if failures else 0
-        hastened, self._hastened = self._hastened, False
+        changed, hastened = changed or self._changed, self._hastened
+        self._changed = self._hastened = False
         if (changed and not failures) or not hastened:
             self._spacing = _SPACING_S
         else:

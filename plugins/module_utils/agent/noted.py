@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass, field
 
+from .decision.values import END, RESTART, TERMINATE, TRAP, Action
 from .views import Happened
 
 
@@ -35,3 +36,10 @@ class Noted:
     def looked(self) -> None:
         """Begin anew: all of it was looked at."""
         self.chosen, self.happened = set(), {}
+
+    def told(self, action: Action) -> None:
+        """Note that charon was told to do something about a tunnel."""
+        self.look_at(action.tunnel)
+        if action.kind in (TERMINATE, RESTART, TRAP, END):
+            found_dead = action.kind != END and (action.kind != TERMINATE or not action.group)
+            self.happened[action.tunnel] = Happened(found_dead, ended=True, began=action.kind == RESTART)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Callable
 
@@ -35,6 +36,14 @@ class Troubles:
     def over(self, what: str) -> None:
         """Note that it works."""
         self._found.pop(what, None)
+
+    @contextlib.contextmanager
+    def told(self, what: str) -> Iterator[None]:
+        """Have a failure told, and go on behind it."""
+        try:
+            yield
+        except IpsecError as error:
+            self.tell(what, str(error))
 
     def quietly(self, what: str, work: Callable[[], object]) -> None:
         """Do something whose failure is told once, and tried again with a later look."""

@@ -183,6 +183,15 @@ def test_news_of_a_switch_hold_up_no_other_one(life: FakeLife, looks: list[float
     assert CUT_AT + 8 < looks[0] < switched + 5.2
 
 
+def test_a_switch_that_the_whole_engine_has_made_is_not_made_twice(life: FakeLife, looks: list[float]) -> None:
+    life.at(CUT_AT, looks.clear)
+    cut(life)
+    life.until = CUT_AT + KNOWN_WITHIN_S + 3
+    life.run()
+    assert in_use(life.host) == "rome"
+    assert len(looks) == 1
+
+
 @pytest.mark.parametrize("kind", [ADDRESS, FIREWALL, LINK])
 def test_what_the_kernel_tells_of_links_addresses_and_rules_waits_for_no_decision(
     life: FakeLife, looks: list[float], kind: str

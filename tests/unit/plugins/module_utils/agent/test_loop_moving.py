@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import mending
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
@@ -20,19 +21,26 @@ from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLif
 
 AT = 10.0
 SWITCHED = AT + 1.2
+SITE, OTHER, GUEST = "10.2.0.0/24", "10.3.0.0/24", "10.4.0.0/24"
 
 
 def tunnels(mode: str) -> dict[str, Any]:
-    """Return two tunnels to one site that go by links, and a fallback of the two."""
-    peers = {"paris": "198.51.100.2", "lyon": "198.51.100.3"}
+    """Return two tunnels to one site that go by links, a fallback of the two, and the same once more."""
+    peers = {"paris": "198.51.100.2", "lyon": "198.51.100.3", "oslo": "198.51.100.4", "bern": "198.51.100.5"}
     phase1 = [
         {**PARIS, "name": name, "remote_endpoints": [peer], "xfrm_interface": f"ipsec-{name}", "init_type": "start"}
         for name, peer in peers.items()
     ]
-    children = [{**PARIS_LAN, "phase1": name} for name in peers]
+    lans = {"paris": SITE, "lyon": SITE, "oslo": OTHER, "bern": OTHER}
+    children = [{**PARIS_LAN, "phase1": name, "remote_networks": [lan]} for name, lan in lans.items()]
     links = [{"name": f"ipsec-{name}"} for name in peers]
+    # A tunnel by a link of theirs, whose own address is not here.
+    phase1.append({**PARIS, "name": "guest", "remote_endpoints": ["198.51.100.6"], "xfrm_interface": "ipsec-lyon"})
+    phase1[-1]["interfaces"] = ["192.0.2.77"]
+    children.append({**PARIS_LAN, "phase1": "guest", "remote_networks": [GUEST]})
     site = {"name": "site", "primary": "paris", "fallbacks": ["lyon"], "mode": mode}
-    return {**config(phase1, children, links), "fallbacks": [site]}
+    other = {"name": "other", "primary": "oslo", "fallbacks": ["bern"], "mode": mode}
+    return {**config(phase1, children, links), "fallbacks": [site, other]}
 
 
 @pytest.fixture(params=["hot", "cold"])
@@ -59,12 +67,25 @@ def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return found
 
 
-def best(life: FakeLife) -> str:
-    """Return the link of the best route."""
+def best(life: FakeLife, network: str = SITE) -> str:
+    """Return the link of the best route to a network, "" where there is none."""
     links = life.host.kernel.links
-    return min(
-        (route.metric, name) for name in links for route in links[name].routes if route.destination == "10.2.0.0/24"
-    )[1]
+    found = [(route.metric, name) for name in links for route in links[name].routes if route.destination == network]
+    return min(found)[1] if found else ""
+
+
+@pytest.fixture
+def ended(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return which tunnels were ended, each with the link by which the traffic went then."""
+    found: list[str] = []
+    terminate = life.host.charon.terminate
+
+    def seen(**named: Any) -> Any:
+        found.append(f"{named['ike']}, traffic by {best(life)}")
+        return terminate(**named)
+
+    monkeypatch.setattr(life.host.charon, "terminate", seen)
+    return found
 
 
 def start_action(life: FakeLife) -> str:
@@ -89,6 +110,14 @@ def test_routes_move_before_the_whole_host_is_looked_at(life: FakeLife, looks: l
     hot = life.host.host.generations.read(1).objects["objects"]["fallbacks"][0].get("mode") == "hot"
     assert (SWITCHED + 3 < looks[0] < SWITCHED + 5.2) if hot else (AT < looks[0] < SWITCHED)
     assert start_action(life) == "start"
+
+
+def test_a_tunnel_by_the_same_link_whose_address_is_not_here_gets_no_routes(life: FakeLife) -> None:
+    found: list[str] = []
+    for moment in (AT, SWITCHED, AT + 15):
+        life.at(moment, lambda: found.append(best(life, GUEST)))
+    life.run()
+    assert found == ["", "", ""]
 
 
 @pytest.mark.parametrize("trouble", ["kernel", "unfinished"])
@@ -128,7 +157,7 @@ def test_nothing_moves_while_a_run_holds_the_lock_and_soon_after_it_all_does(
     assert looks[0] < AT + 4.5
 
 
-def test_routes_do_not_move_without_the_roles_that_they_go_by(life: FakeLife, looks: list[float]) -> None:
+def test_routes_do_not_move_without_the_roles_that_they_go_by(life: FakeLife, ended: list[str]) -> None:
     replace, found = life.host.files.replace, []
 
     def no_room(path: str, content: bytes, mode: int) -> None:
@@ -142,7 +171,57 @@ def test_routes_do_not_move_without_the_roles_that_they_go_by(life: FakeLife, lo
     life.at(AT + 8, lambda: found.append(best(life)))
     life.run()
     assert found == ["ipsec-paris", "ipsec-lyon"]
-    assert looks
+    assert "paris, traffic by ipsec-paris" not in ended
+
+
+def test_another_switch_takes_along_what_has_not_moved_yet(
+    life: FakeLife, ended: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run held the lock at the first one. What carried its traffic ends after that has gone elsewhere."""
+    monkeypatch.setattr(mending, "_LOCKED_S", 30.0)
+    found: list[str] = []
+    life.at(AT, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
+    life.at(AT + 4, lambda: found.append(best(life)))
+    life.at(AT + 4, lambda: setattr(life.host.files, "locked_by", None))
+    life.at(AT + 4, lambda: write_override(life.host.host, "other", FALLBACK))
+    life.at(AT + 5.5, lambda: found.extend([best(life), best(life, OTHER)]))
+    life.run()
+    assert found == ["ipsec-paris", "ipsec-lyon", "ipsec-bern"]
+    assert "paris, traffic by ipsec-paris" not in ended
+
+
+def test_another_switch_takes_along_what_there_were_no_roles_for(life: FakeLife) -> None:
+    replace = life.host.files.replace
+    found: list[str] = []
+
+    def little_room(path: str, content: bytes, mode: int) -> None:
+        if path == life.host.paths.roles and b"bern" not in content:
+            raise FileTrouble(f"cannot write {path}: No space left on device")
+        replace(path, content, mode)
+
+    life.at(AT, lambda: setattr(life.host.files, "replace", little_room))
+    life.at(AT + 4, lambda: found.append(best(life)))
+    life.at(AT + 4, lambda: write_override(life.host.host, "other", FALLBACK))
+    life.at(AT + 5.5, lambda: found.extend([best(life), best(life, OTHER)]))
+    life.run()
+    assert found == ["ipsec-paris", "ipsec-lyon", "ipsec-bern"]
+
+
+def test_a_fault_of_the_program_is_told_in_full_and_ends_neither_it_nor_the_switch(
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = life.host.kernel.routes
+
+    def broken(protocol: int) -> Any:
+        monkeypatch.setattr(life.host.kernel, "routes", routes)
+        raise OSError(12, "Cannot allocate memory", str(protocol))
+
+    found: list[str] = []
+    life.at(AT, lambda: monkeypatch.setattr(life.host.kernel, "routes", broken))
+    life.at(SWITCHED, lambda: found.append(best(life)))
+    life.run()
+    assert found == ["ipsec-lyon"]
+    assert [text for text in life.said if "Traceback" in text and "Cannot allocate memory" in text]
 
 
 @pytest.mark.parametrize("call", range(30))

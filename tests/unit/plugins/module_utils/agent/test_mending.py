@@ -165,7 +165,7 @@ def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
 def test_news_after_a_switch_wait_for_the_next_one() -> None:
     mending = Mending()
     looked(mending, 100.0, changed=True)
-    mending.switched(100.0, owing=False)
+    mending.switched(100.0)
     mending.heard(100.2)
     assert mending.due == 105.0
     mending.heard(101.5, urgent=True)
@@ -175,15 +175,31 @@ def test_news_after_a_switch_wait_for_the_next_one() -> None:
     assert mending.due == pytest.approx(106.1)
 
 
-@pytest.mark.parametrize(("owing", "due"), [(False, 115.0), (True, 112.0)])
-def test_what_a_switch_owes_waits_for_nothing_but_a_decision_that_is_near(owing: bool, due: float) -> None:
+@pytest.mark.parametrize(("owing", "due", "latest"), [(False, 115.0, 120.2), (True, 112.0, 113.2)])
+def test_what_a_switch_by_routes_owes_waits_for_nothing_but_a_decision_that_is_near(
+    owing: bool, due: float, latest: float
+) -> None:
     mending = Mending()
     looked(mending, 100.0)
-    mending.switched(110.0, owing=False)
-    mending.switched(112.0, owing=owing)
+    mending.rerouted(110.0, owing=False)
+    mending.rerouted(112.0, owing=owing)
     assert mending.due == due
-    assert mending.gives_way(due, near=lambda: True)
     assert not mending.gives_way(due, near=lambda: False)
+    while mending.gives_way(mending.due, near=lambda: True):
+        pass
+    assert mending.due <= latest
+
+
+def test_news_of_routes_that_a_switch_has_moved_make_no_others_wait() -> None:
+    mending, now = Mending(), 0.0
+    for _switch in range(10):
+        now += 40
+        mending.rerouted(now, owing=False)
+        mending.heard(now + 0.1)
+        now = mending.due
+        looked(mending, now)
+    mending.heard(now + 2, urgent=True)
+    assert mending.due == pytest.approx(now + 2.1)
 
 
 @pytest.mark.parametrize(("failures", "waits"), [((), 1.1), (("no room",), EVERY_S)])

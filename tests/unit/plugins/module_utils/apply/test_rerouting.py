@@ -39,8 +39,8 @@ def tunnels(mode: str = "hot", **of_links: str) -> Config:
     return {**config(phase1, children, links), "fallbacks": [fallback]}
 
 
-def in_use(host: FakeHost, name: str) -> None:
-    host.files.replace(host.paths.roles, encode_roles({"paris": name}), 0o644)
+def in_use(host: FakeHost, name: str, **others: str) -> None:
+    host.files.replace(host.paths.roles, encode_roles({"paris": name, **others}), 0o644)
 
 
 def ways(host: FakeHost) -> set[tuple[str, str, int]]:
@@ -169,20 +169,22 @@ def test_of_many_those_that_have_to_do_with_the_same_links_are_looked_at() -> No
         }
         wanted["phase1"].append(phase1)
         wanted["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": [f"10.{number}.0.0/24"]})
-    wanted["xfrm_interfaces"] += [{"name": "cable"}, {"name": "alone"}]
-    wanted["fallbacks"].append({"name": "more", "primary": "guest", "fallbacks": ["other"], "mode": "hot"})
+    wanted["xfrm_interfaces"] += [{"name": "cable", "link_state": "sa"}, {"name": "alone"}]
+    checked = {"ping_check": True, "ping_address": ["10.5.0.1"], "ping_fallback": True}
+    wanted["fallbacks"].append({"name": "more", "primary": "other", "fallbacks": ["guest"], "mode": "hot", **checked})
     hosts = []
     for _each in range(2):
         host = with_program(wan_host())
         host.kernel.links["wan0"].addresses.append(f"{OWN['lte']}/32")
         apply(host, wanted)
-        in_use(host, "lte")
+        in_use(host, "lte", more="guest")
         hosts.append(host)
     del hosts[0].kernel.links["alone"]
+    followed = hosts[0].kernel.links["cable"].told()
     assert moved(hosts[0])
+    assert hosts[0].kernel.links["cable"].told() == followed
     assert not restore(hosts[1].host, with_daemon=True).failures
-    shared = {"fibre", "lte", "cable"}
-    found = [{name: each.kernel.links[name].told() for name in shared} for each in hosts]
+    found = [{name: each.kernel.links[name].told() for name in OWN} for each in hosts]
     assert found[0] == found[1]
     assert "alone" not in hosts[0].kernel.links
 
