@@ -21,9 +21,9 @@ class Addresses:
     """What whoever restores again and again knows of the host's addresses from one run to the next.
 
     `latest` are those of the last reading, None where none was needed, and `present` the same until a run has gone by them, None
-    afterwards. `absent` are those whose connections were ended for the lack
-    of them: they count as absent, also if one has come back meanwhile, until a run has put these on standby, whatever else of it
-    has failed. The run after that finds the address, and sets up what was ended.
+    afterwards. `absent` are those whose connections were ended for the lack of them: they count as absent, also if one has come
+    back meanwhile, until a run has put these on standby, whatever else of it has failed. The run after that finds the address,
+    and sets up what was ended.
     """
 
     latest: frozenset[str] | None = None
