@@ -136,6 +136,12 @@ class AgentHost:
         with self.here.client() as charon:
             return sorted((name, str(tree["uniqueid"])) for name, tree in charon.sas())
 
+    def age(self, name: str) -> int:
+        """Return for how many seconds a tunnel's IKE_SA has been there."""
+        with self.here.client() as charon:
+            [age] = [int(tree["established"]) for _name, tree in charon.sas([name])]
+        return age
+
     def source(self, name: str) -> str:
         """Return the address of ours that a tunnel which is up has."""
         with self.here.client() as charon:

@@ -27,7 +27,6 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.netlink im
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.waking import LOOK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
 from ansible_collections.swanfleet.ipsec.tests.fakes.echoes import FakeEchoes, FakeWay
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, ROME, ROME_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import FakeHost, wan_host, with_program
@@ -146,19 +145,6 @@ def test_a_tunnel_that_carries_traffic_does_not_end_as_long_as_nobody_can_write_
     life.run()
     assert up == [["paris", "rome"], ["paris"]]
     assert in_use(life.host) == "paris"
-
-
-@pytest.fixture
-def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return when the engine has looked at the host."""
-    found: list[float] = []
-
-    def looking(*arguments: Any, **named: Any) -> Any:
-        found.append(life.host.clock.time)
-        return observe(*arguments, **named)
-
-    monkeypatch.setattr(restore, "observe", looking)
-    return found
 
 
 def test_no_look_holds_up_a_decision_that_is_near(life: FakeLife, looks: list[float]) -> None:

@@ -11,10 +11,8 @@ import pytest
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import mending
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.iproute2 import KernelRefused
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.observed.read import observe
 from ansible_collections.swanfleet.ipsec.tests.fakes.gateways import PARIS, PARIS_LAN, apply, config
 from ansible_collections.swanfleet.ipsec.tests.fakes.host import wan_host, with_program
 from ansible_collections.swanfleet.ipsec.tests.fakes.surroundings import FakeLife, Killed
@@ -53,20 +51,6 @@ def life(request: pytest.FixtureRequest) -> FakeLife:
     return life
 
 
-@pytest.fixture
-def looks(life: FakeLife, monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Return when the engine has looked at the whole host, from `AT` on."""
-    found: list[float] = []
-
-    def looking(*arguments: Any, **named: Any) -> Any:
-        if life.host.clock.time >= AT:
-            found.append(life.host.clock.time)
-        return observe(*arguments, **named)
-
-    monkeypatch.setattr(restore, "observe", looking)
-    return found
-
-
 def best(life: FakeLife, network: str = SITE) -> str:
     """Return the link of the best route to a network, "" where there is none."""
     links = life.host.kernel.links
@@ -96,6 +80,7 @@ def start_action(life: FakeLife) -> str:
 def test_routes_move_before_the_whole_host_is_looked_at(life: FakeLife, looks: list[float]) -> None:
     """Hot tunnels differ by routes alone; of cold ones charon is told as well, at once."""
     found: list[str] = []
+    life.at(AT, looks.clear)
     run = life.host.kernel.run
 
     def ran(commands: Any) -> None:
@@ -137,6 +122,7 @@ def test_what_routes_alone_do_not_settle_the_engine_does_at_once(
             monkeypatch.setattr(life.host.kernel, "run", refused)
 
     found: list[str] = []
+    life.at(AT, looks.clear)
     life.at(AT, strike)
     life.at(SWITCHED, lambda: found.append(best(life)))
     life.run()
@@ -148,6 +134,7 @@ def test_nothing_moves_while_a_run_holds_the_lock_and_soon_after_it_all_does(
     life: FakeLife, looks: list[float]
 ) -> None:
     found: list[str] = []
+    life.at(AT, looks.clear)
     life.at(AT, lambda: setattr(life.host.files, "locked_by", "process 7, ipsec_gateway"))
     life.at(AT + 4, lambda: found.append(best(life)))
     life.at(AT + 4, lambda: setattr(life.host.files, "locked_by", None))
