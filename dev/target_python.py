@@ -59,9 +59,8 @@ def _real_python() -> int:
         print(f"{len(newer)} test files are newer than Python 3.9:", *newer)
     arguments = ["-q", "--no-header", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "HYPOTHESIS_PROFILE": "few"}
-    return subprocess.run(
-        [python, "-m", "pytest", *arguments], check=False, timeout=1100, cwd=CHECKOUT, env=environment
-    ).returncode
+    # Whoever runs this bounds its time.
+    return subprocess.run([python, "-m", "pytest", *arguments], check=False, cwd=CHECKOUT, env=environment).returncode
 
 
 def _reads(python: Path, file: Path) -> bool:
