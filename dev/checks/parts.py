@@ -31,8 +31,8 @@ class Part:
     """One program whose exit code counts, and what else must hold for its output.
 
     Parts begin in the table's order, the longest first. A `live` one shows its output as it comes, and goes before others
-    where there is not enough processor time for all. `early` parts run before the others, and `alone` ones after these, as they
-    need what those have made.
+    where there is not enough processor time for all. What `early` parts make all others wait for, but for those that may run
+    `beside`; `alone` ones need what all others have made.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Part:
     cwd: Path = CHECKOUT
     env: dict[str, str] = field(default_factory=dict)
     early: bool = False
+    beside: bool = False
     alone: bool = False
     live: bool = False
     tests: bool = False
@@ -106,7 +107,7 @@ def features_part(stage: Path, *, lab: bool) -> Part:
 def with_the_build(stage: Path, parts: Sequence[Part]) -> list[Part]:
     """Return parts with one that builds what the lab is made of, where nobody has yet; few others run until that is done."""
     build = Part("lab", ("dev/scenarios", str(stage), "--build"), live=True, early=True, timeout=3600)
-    return [build, *(dataclasses.replace(part, early=part.name in BESIDE_THE_BUILD) for part in parts)]
+    return [build, *(dataclasses.replace(part, beside=part.name in BESIDE_THE_BUILD) for part in parts)]
 
 
 def scenarios_part(stage: Path) -> Part:

@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,32 +55,26 @@ class Runner:
         logs.mkdir(parents=True, exist_ok=True)
 
     def run(self, parts: Sequence[Part]) -> list[Outcome]:
-        """Run all parts, also after a failure, and print each; return the outcomes in the order of `parts`."""
-        early = [part for part in parts if part.early]
-        together = [part for part in parts if not part.early and not part.alone]
+        """Run all parts, also after a failure, and show each as it ends; return the outcomes in the order of `parts`."""
         # The lab's emulated computer takes more of this one's two processors than any other part.
-        workers = 3 if any(part.live for part in together) else 4
-        outcomes = self._run_together(early, workers=3)
-        outcomes += self._run_together(together, workers=workers)
-        outcomes += self._run_together([part for part in parts if part.alone], workers=1)
-        return sorted(outcomes, key=lambda outcome: parts.index(outcome.part))
-
-    def _run_together(self, parts: Sequence[Part], *, workers: int) -> list[Outcome]:
-        """Run some parts at a time, and show each as it ends."""
-        outcomes: list[Outcome] = []
+        workers = 3 if any(part.live and not part.early for part in parts) else 4
+        waiting, running, outcomes = list(parts), dict[Future[Outcome], Part](), list[Outcome]()
         with ThreadPoolExecutor(max_workers=workers) as pool:
             try:
-                waiting = {pool.submit(self._run_part, part) for part in parts}
-                while waiting:
+                while waiting or running:
+                    while len(running) < workers and (part := _next(waiting, running.values())):
+                        waiting.remove(part)
+                        running[pool.submit(self._run_part, part)] = part
                     # A signal that comes just before the system call that waits does not interrupt it, and Python heeds it
                     # when that call returns: so each of them is a short one.
-                    done, waiting = wait(waiting, timeout=_HEEDED_S, return_when=FIRST_COMPLETED)
-                    outcomes += [self._show(future.result()) for future in done]
+                    for future in wait(running, timeout=_HEEDED_S, return_when=FIRST_COMPLETED).done:
+                        del running[future]
+                        outcomes.append(self._show(future.result()))
             except BaseException:
                 self._stop()
                 pool.shutdown(cancel_futures=True)
                 raise
-        return outcomes
+        return sorted(outcomes, key=lambda outcome: parts.index(outcome.part))
 
     def _run_part(self, part: Part) -> Outcome:
         started = time.monotonic()
@@ -150,6 +144,18 @@ class Runner:
             children = list(self._running.values())
         for child in children:
             _end(child)
+
+
+def _next(waiting: Sequence[Part], running: Iterable[Part]) -> Part | None:
+    """Return the first part that may begin beside those that run, None if none may."""
+    begun = list(running)
+    prepared = not any(part.early for part in (*waiting, *begun))
+    for part in waiting:
+        if part.alone and (begun or any(not other.alone for other in waiting)):
+            continue
+        if prepared or part.early or part.beside:
+            return part
+    return None
 
 
 def _end(child: subprocess.Popen[str]) -> None:

@@ -70,6 +70,20 @@ def test_early_parts_have_ended_before_others_begin(checkout: Path, tmp_path: Pa
     assert done.returncode == 0, done.stdout
 
 
+def test_others_wait_for_early_parts_and_not_for_those_beside_them(checkout: Path, tmp_path: Path) -> None:
+    def until(name: str) -> str:
+        return f"until [ -e {tmp_path}/{name} ]; do sleep 0.05; done"
+
+    done = run(
+        checkout,
+        tmp_path,
+        f"Part('first', ('sh', '-c', '[ -e {tmp_path}/early ] && touch {tmp_path}/first'), live=True)",
+        f"Part('early', ('sh', '-c', '{until('beside')}; touch {tmp_path}/early'), early=True, live=True)",
+        f"Part('beside', ('sh', '-c', 'touch {tmp_path}/beside; {until('first')}'), beside=True)",
+    )
+    assert done.returncode == 0, done.stdout
+
+
 def test_what_runs_long_shows_its_output_once_as_it_comes(checkout: Path, tmp_path: Path) -> None:
     both = f"until grep -q other {tmp_path}/logs/other.log; do sleep 0.05; done; echo long"
     done = run(
