@@ -192,6 +192,7 @@ def summary(outcomes: Iterable[Outcome], *, seconds: float, logs: Path) -> tuple
         f"{'FAILED' if o.problem else 'ok':7}{o.part.name:14}{o.seconds:7.1f} s  {o.problem or ''}".rstrip()
         for o in listed
     ]
+    lines += [line for o in listed for line in o.output.splitlines() if line.startswith("NOT RUN: ")]
     if failed:
         lines.append(f"FAILED: {', '.join(outcome.part.name for outcome in failed)}; whole outputs in {logs}")
     lines.append(f"==== {total.passed} passed, {total.failed} failed, {total.skipped} skipped in {seconds:.2f}s ====")

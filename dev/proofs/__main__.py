@@ -4,8 +4,9 @@
 """Compare docs/features.md with what tests have just proven, or write it.
 
 Without --write the page must say exactly what these results say. Tests that were not run count as what the page says of
-them only where that is asked for: --keep lab for those of the lab, --keep all for all others. A test that proves
-something and was skipped or has failed is an error in any case.
+them only where that is asked for: --keep lab for those of the lab, --keep all for all others; and where a folder of
+results tells which scenarios there was no time for. A test that proves something and was skipped or has failed is an
+error in any case.
 """
 
 from __future__ import annotations
@@ -52,8 +53,10 @@ def main() -> int:
     fields, keys = fields_of_the_page(), keys_of_swanctl()
     rows = {row.name: row for row in (*fields, *keys)}
     wrong = fill(rows, results)
+    unrun = tuple(f"molecule/{name}/" for path in chosen.results for name in not_run(path))
     kept = tests_of(before) - {result.test for result in results}
-    keep(rows, before, {test for test in kept if chosen.keep == "all" or kind_of(test) == chosen.keep})
+    kinds = {test for test in kept if chosen.keep == "all" or kind_of(test) == chosen.keep}
+    keep(rows, before, kinds | {test for test in kept if test.startswith(unrun)})
     after = page(fields, keys)
     if chosen.write or os.environ.get("SWANFLEET_WRITE_TABLES"):
         PAGE.write_text(after, encoding="utf-8")
@@ -79,6 +82,12 @@ def read(path: Path) -> list[Result]:
             rows = (*each["ids"], *([each["key"]] if each["key"] else []))
             found.append(Result(each["test"], rows, each["option"], tuple(each["releases"]), each["outcome"]))
     return found
+
+
+def not_run(path: Path) -> list[str]:
+    """Return the scenarios that there was no time for, as `dev/scenarios` names them in a folder of results."""
+    file = path / "not-run"
+    return file.read_text(encoding="utf-8").split() if file.is_file() else []
 
 
 def fields_of_the_page() -> list[Row]:

@@ -99,6 +99,12 @@ def test_what_runs_long_shows_its_output_once_as_it_comes(checkout: Path, tmp_pa
     )
 
 
+def test_what_there_was_no_time_for_stands_in_the_summary(checkout: Path, tmp_path: Path) -> None:
+    done = run(checkout, tmp_path, "Part('some', ('sh', '-c', 'echo NOT RUN: scenario last; seq 100'))")
+    assert done.returncode == 0, done.stdout
+    assert "NOT RUN: scenario last" in done.stdout[done.stdout.index("== summary") :]
+
+
 def test_a_missing_program_fails(checkout: Path, tmp_path: Path) -> None:
     done = run(checkout, tmp_path, "Part('none', ('no-such-program',))")
     assert done.returncode == 1

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -110,6 +110,36 @@ def test_fails_late(late): pass
 
 def test_proves_nothing(): pass
 """
+
+
+@pytest.mark.usefixtures("table")
+def test_a_scenario_that_there_was_no_time_for_counts_as_the_page_says(
+    checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("proofs", checkout / "dev/proofs/__main__.py")
+    assert spec is not None
+    assert spec.loader is not None
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    monkeypatch.setattr(program, "PAGE", tmp_path / "page.md")
+    results = tmp_path / "results"
+    results.mkdir()
+
+    def says(*tests: str, more: str = "") -> int:
+        told = [
+            {"test": test, "ids": ["S01"], "key": None, "option": "", "releases": ["12"], "outcome": "passed"}
+            for test in tests
+        ]
+        (results / "some.json").write_text(json.dumps(told))
+        monkeypatch.setattr(sys, "argv", ["proofs", str(results), *more.split()])
+        return int(program.main())
+
+    assert says(DAEMON, LAB, more="--write") == 0
+    assert (says(DAEMON, LAB), says(DAEMON)) == (0, 1)
+    (results / "not-run").write_text("page\n")
+    assert says(DAEMON) == 1
+    (results / "not-run").write_text("page\ndefault\n")
+    assert (says(DAEMON), says(LAB)) == (0, 1)
 
 
 def test_a_session_keeps_what_came_of_the_tests_that_claim_something(checkout: Path, tmp_path: Path) -> None:
