@@ -49,3 +49,4 @@ def test_the_agent_leaves_tunnels_alone_when_it_ends_and_is_started_again(checko
     assert set(service["CapabilityBoundingSet"].split()) == {"CAP_NET_ADMIN", "CAP_NET_RAW"}
     # What it waits for in a row, each with its own bound, must be over before it counts as dead.
     assert int(service["WatchdogSec"]) >= 120
+    assert int(service["TimeoutStartSec"]) >= 120
