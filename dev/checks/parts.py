@@ -22,7 +22,7 @@ BESIDE_THE_BUILD = ("mypy", "ansible-lint", "sanity", "importer", "docs")
 # On a computer that is half as fast scenarios are left to another run, which is said: `make test` ends within 90 minutes, and the
 # other parts get a sixth of the processor time until the scenarios have ended.
 SCENARIOS_WITHIN_S = "3600"
-# What takes longer hangs: the longest of these took 1,895 s on a computer of half the speed, where a lab had most of the processors.
+# What takes longer hangs: the longest of these took 1,895 s on a computer of half the speed, beside a lab.
 HUNG_S = 2700.0
 # make prove runs all that there are.
 SCENARIOS = () if os.environ.get("SWANFLEET_SCENARIOS") == "all" else ("default", "page", "failover")
