@@ -20,8 +20,8 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.gateway im
 )
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.errors import IpsecError
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
 from ansible_collections.swanfleet.ipsec.plugins.plugin_utils.vrrp import PairError, node_values
+from ansible_collections.swanfleet.ipsec.tests.specs import BESIDE
 
 OURS = "swanfleet.ipsec."
 _BLOCK = re.compile(r"^```(?:yaml|yml)[^\n]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -71,8 +71,8 @@ def trouble(name: str, value: Any) -> str | None:
         if name == "ha":
             _check_pair(value)
             return None
-        if name == "ipsec_info":
-            return _refused(INFO_SPEC, (), value or {})
+        if name in BESIDE:
+            return _refused(BESIDE[name], (), value or {})
         if name not in DOORS:
             return f"there is no module {name}"
         return _through_the_door(name, value)

@@ -20,7 +20,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running im
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.spec import plain_default
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.xfrm_interface import Route
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
+from ansible_collections.swanfleet.ipsec.tests.specs import BESIDE
 
 Defaults = dict[tuple[str, str], Any]
 _ROW = re.compile(r"^\| (\w+) \| (\w+) \| (?:`(.+?)`|-) \| (.*) \|$", re.MULTILINE)
@@ -52,7 +52,8 @@ def declared(checkout: Path) -> Defaults:
     for name, door in DOORS.items():
         known = ("state", "everything", *(opt.name for opt in options_of(RunOptions)))
         found.update(((name, option), door.spec[option].get("default")) for option in known if option in door.spec)
-    found.update((("ipsec_info", name), spec["default"]) for name, spec in INFO_SPEC.items())
+    for name, spec in BESIDE.items():
+        found.update(((name, key), option["default"]) for key, option in spec.items() if not option.get("required"))
     for file in sorted((checkout / "roles").glob("*/defaults/main.yml")):
         values = yaml.safe_load(file.read_text())
         role = file.parent.parent.name

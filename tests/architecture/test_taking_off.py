@@ -50,6 +50,7 @@ def put_there(checkout: Path) -> set[str]:
         if module in ("ansible.builtin.copy", "ansible.builtin.template")
         or (module == FILE and arguments["state"] != "directory")
     }
+    written |= {file["path"] for file in values["gateway_files"]}
     paths = Paths()
     engine = {*paths.managed.values(), paths.state, str(PurePosixPath(paths.lock).parent), CACHE}
     # A path is written out, or the whole value of a variable.

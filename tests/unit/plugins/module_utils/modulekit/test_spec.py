@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.info import INFO_SPEC
 
 yaml = pytest.importorskip("yaml", reason="documentation is YAML")
 pytest.importorskip("ansible.module_utils.basic", reason="modules need Ansible")
@@ -37,8 +36,8 @@ def documentation(name: str) -> dict[str, Any]:
 
 def spec_of(name: str) -> dict[str, Any]:
     doors = importlib.import_module(f"{COLLECTION}.plugins.module_utils.modulekit.doors")
-    spec: dict[str, Any] = INFO_SPEC if name == "ipsec_info" else doors.DOORS[name].spec
-    return spec
+    beside = importlib.import_module(f"{COLLECTION}.tests.specs").BESIDE
+    return dict(beside[name] if name in beside else doors.DOORS[name].spec)
 
 
 def compared(options: dict[str, Any], nested: str) -> dict[str, Any]:
