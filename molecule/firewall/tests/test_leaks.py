@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import contextmanager
 
 import pytest
 
@@ -213,59 +212,6 @@ def test_each_window_has_a_control():
     assert LEAVING.keys() | STAYING.keys() == {*SHORT, *MORE}
 
 
-@contextmanager
-def left_to_itself(window):
-    """Have a gateway without guard, without agent, and without what puts things back when units start; its peer without agent."""
-    both = (window.gateway, window.peer)
-    try:
-        window.change(plaintext_guard=False)
-        for gateway in both:
-            window.shell(gateway, "systemctl stop swanfleet-agent")
-        window.here(f"chmod a-x {PROGRAM}")
-        yield
-    finally:
-        window.here(f"chmod a+x {PROGRAM}")
-        for gateway in both:
-            window.shell(gateway, "systemctl start strongswan swanfleet-agent")
-
-
-@CONTROL_OF_EACH
-@pytest.mark.parametrize("window", PLACES, indirect=True)
-@pytest.mark.parametrize("happens", LEAVING)
-def test_without_guard_and_healing_packets_leave_when(happens, window, stream):
-    with left_to_itself(window):
-        if happens is charon_started:
-            window.here("systemctl stop strongswan")
-        with stream() as sent:
-            sent.goes_on(window.gateway)
-            happens(window)
-            sent.goes_on(window.gateway)
-        assert [name for name in LEAVING[happens] if not sent.left(window.gateway, name)] == []
-        assert sent.clear(window.gateway) > 0
-        assert sent.report.faults() == []
-
-
-@CONTROL_OF_EACH
-@pytest.mark.parametrize("window", PLACES, indirect=True)
-@pytest.mark.parametrize("happens", STAYING)
-def test_without_guard_and_peer_packets_leave_when(happens, window, stream):
-    with left_to_itself(window):
-        if happens is not sas_expired:
-            peer_gone(window)
-            window.until("no SA is left", lambda: not window.spis(), seconds=60)
-        with stream() as sent:
-            sent.goes_on(window.gateway)
-            happens(window)
-            if happens is sas_expired:
-                window.shell(window.peer, "systemctl kill --signal=KILL strongswan; systemctl stop strongswan")
-                window.until("none has come in its place", lambda: not window.spis(), seconds=60)
-            before = {name: sent.left(window.gateway, name) for name in POLICIES}
-            sent.goes_on(window.gateway)
-        assert [name for name in POLICIES if sent.left(window.gateway, name) == before[name]] == []
-        assert sent.clear(window.gateway) > 0
-        assert sent.report.faults() == []
-
-
 def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, configured, bring_up):
     # The window before may have left a gateway without charon.
     bring_up()
@@ -291,3 +237,86 @@ def test_without_guard_and_tunnels_the_same_packets_leave(stream, shell, apply, 
             shell(gateway, "systemctl start strongswan swanfleet-agent")
             apply(gateway)
     bring_up()
+
+
+class Unguarded(Window):
+    """A window at a gateway without guard, agent, and what puts things back when units start; its peer has no agent."""
+
+    def __init__(self, gateway, tools, initiate):
+        super().__init__(gateway, tools)
+        self._initiate = initiate
+        self._nodes = (self.gateway, self.peer)
+
+    def begin(self):
+        """Take away what would guard and heal."""
+        self.change(plaintext_guard=False)
+        self.here(f"chmod a-x {PROGRAM}")
+
+    def put_back(self):
+        """Put back whatever the window before took away, so that all tunnels are up."""
+        for node in self._nodes:
+            # A boot starts the agent.
+            self.shell(node, "systemctl stop swanfleet-agent; systemctl start nftables strongswan")
+        if self.changes != {"plaintext_guard": False}:
+            self.changes.clear()
+            self.change(plaintext_guard=False)
+        self.here("nft list table inet filter >/dev/null || systemctl restart nftables")
+        ours = f"ip link show dev {LINKS[self.gateway]} up | grep -q . && nft list table inet swanfleet >/dev/null"
+        self.here(f"{{ {ours}; }} || {{ chmod a+x {PROGRAM} && swanfleet restore && chmod a-x {PROGRAM}; }}")
+        self._initiate()
+
+    def end(self):
+        """Give back what guards and heals."""
+        self.here(f"chmod a+x {PROGRAM}; nft list table inet filter >/dev/null || systemctl restart nftables")
+        for node in self._nodes:
+            self.shell(node, "systemctl start strongswan swanfleet-agent")
+        self.apply(self.gateway)
+
+
+@pytest.fixture(scope="module")
+def unguarded(request, lab, shell, apply, configured, until, bring_up, initiate):
+    """Return a gateway that is left to itself until all controls at it have ended, since to bring that about takes a while."""
+    bring_up()
+    made = Unguarded(request.param, (lab, shell, apply, configured, until), initiate)
+    try:
+        made.begin()
+        yield made
+    finally:
+        made.end()
+
+
+@CONTROL_OF_EACH
+@pytest.mark.parametrize("unguarded", PLACES, indirect=True)
+@pytest.mark.parametrize("happens", LEAVING)
+def test_without_guard_and_healing_packets_leave_when(happens, unguarded, stream):
+    unguarded.put_back()
+    if happens is charon_started:
+        unguarded.here("systemctl stop strongswan")
+    with stream() as sent:
+        sent.goes_on(unguarded.gateway)
+        happens(unguarded)
+        sent.goes_on(unguarded.gateway)
+    assert [name for name in LEAVING[happens] if not sent.left(unguarded.gateway, name)] == []
+    assert sent.clear(unguarded.gateway) > 0
+    assert sent.report.faults() == []
+
+
+@CONTROL_OF_EACH
+@pytest.mark.parametrize("unguarded", PLACES, indirect=True)
+@pytest.mark.parametrize("happens", STAYING)
+def test_without_guard_and_peer_packets_leave_when(happens, unguarded, stream):
+    unguarded.put_back()
+    if happens is not sas_expired:
+        peer_gone(unguarded)
+        unguarded.until("no SA is left", lambda: not unguarded.spis(), seconds=60)
+    with stream() as sent:
+        sent.goes_on(unguarded.gateway)
+        happens(unguarded)
+        if happens is sas_expired:
+            unguarded.shell(unguarded.peer, "systemctl kill --signal=KILL strongswan; systemctl stop strongswan")
+            unguarded.until("none has come in its place", lambda: not unguarded.spis(), seconds=60)
+        before = {name: sent.left(unguarded.gateway, name) for name in POLICIES}
+        sent.goes_on(unguarded.gateway)
+    assert [name for name in POLICIES if sent.left(unguarded.gateway, name) == before[name]] == []
+    assert sent.clear(unguarded.gateway) > 0
+    assert sent.report.faults() == []
