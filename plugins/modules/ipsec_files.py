@@ -14,11 +14,20 @@ description:
   - Writes any number of text files in one call. The role P(swanfleet.ipsec.gateway#role) uses it for options of the daemon, of
     the kernel and of systemd, since M(ansible.builtin.copy) starts Python on the host twice for each file that it writes.
   - All lie ready on the disk before the first takes its place, and whoever reads one meanwhile reads the old or the new one.
-  - They belong to root, and all may read them (mode V(0644)), so that nothing secret belongs there. Missing directories are made.
+  - They belong to root, and all may read them (mode V(0644)), so that nothing secret belongs there. Missing directories are made, with
+    the rights that root's umask leaves.
   - Files that are not named are left alone, and nothing is restarted or read again because of a file.
 extends_documentation_fragment:
   - swanfleet.ipsec.attributes
   - swanfleet.ipsec.attributes.group
+attributes:
+  check_mode:
+    details:
+      - What a check tells is what a run writes.
+  diff_mode:
+    description: Tells the difference between the files as they are and as they are to be.
+    details:
+      - Contents are shown as they are.
 options:
   files:
     description: The files.
