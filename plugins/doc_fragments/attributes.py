@@ -61,7 +61,7 @@ attributes:
 options: {}
 attributes:
   action_group:
-    description: Use C(group/swanfleet.ipsec.gateway) in C(module_defaults) to set defaults for all modules of this collection.
+    description: Use C(group/swanfleet.ipsec.gateway) in C(module_defaults) to set how all modules that set objects run.
     support: full
     membership:
       - swanfleet.ipsec.gateway

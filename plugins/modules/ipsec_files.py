@@ -14,12 +14,10 @@ description:
   - Writes any number of text files in one call. The role P(swanfleet.ipsec.gateway#role) uses it for options of the daemon, of
     the kernel and of systemd, since M(ansible.builtin.copy) starts Python on the host twice for each file that it writes.
   - All lie ready on the disk before the first takes its place, and whoever reads one meanwhile reads the old or the new one.
-  - They belong to root, and all may read them (mode V(0644)), so that nothing secret belongs there. Missing directories are made, with
-    the rights that root's umask leaves.
+  - They belong to root, and all may read them (mode V(0644)), so that nothing secret belongs there. Missing directories are made.
   - Files that are not named are left alone, and nothing is restarted or read again because of a file.
 extends_documentation_fragment:
   - swanfleet.ipsec.attributes
-  - swanfleet.ipsec.attributes.group
 attributes:
   check_mode:
     details:
@@ -36,12 +34,15 @@ options:
     required: true
     suboptions:
       path:
-        description: Where it stands, as an absolute path. What is a link there is replaced by the file when it is written.
+        description: Where it stands, as an absolute path. A link in its place gives way to the file when that is written.
         type: str
         required: true
       content:
-        description: The whole text of the file, with the end of its last line.
-        type: str
+        description:
+          - The whole text of the file, with the end of its last line.
+          - What YAML or a template makes a number, a truth value or a dictionary of is refused; C(| string) at the end of a
+            template keeps it a text.
+        type: raw
         required: true
 seealso:
   - module: ansible.builtin.copy
@@ -70,7 +71,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 written:
-  description: The paths of the files that were written, or would be in check mode, in the order in which they were given.
+  description:
+    - The paths of the files that were written, or would be in check mode, in the order in which they were given.
+    - After a run that failed the next one tells of those alone that were not written yet. What must not be missed is better
+      asked of the files' times.
   returned: success
   type: list
   elements: str

@@ -16,7 +16,6 @@ description:
   - Nothing is changed unless O(probe=true) is asked for, and no secret is returned.
 extends_documentation_fragment:
   - swanfleet.ipsec.attributes.reading
-  - swanfleet.ipsec.attributes.group
 options:
   gather:
     description: What to read. V(objects) and V(why_down) need no running daemon.

@@ -49,6 +49,16 @@ def test_the_names_of_a_role_begin_with_its_own(checkout: Path) -> None:
         assert [name for name in names if not name.startswith(file.parent.parent.name + "_")] == []
 
 
+def test_files_of_the_gateway_arrive_whole(checkout: Path) -> None:
+    """Each that is placed as it stands is named with its last line's end, which the lookup would else take away."""
+    role = checkout / "roles/gateway"
+    values = yaml.safe_load((role / "vars/main.yml").read_text())
+    looked_up = [each["content"] for each in values["gateway_files"] if "lookup(" in each["content"]]
+    names = sorted(str(file.relative_to(role / "files")) for file in (role / "files").rglob("*") if file.is_file())
+    whole = [f"{{{{ lookup('ansible.builtin.file', '{name}', rstrip=false) }}}}" for name in names]
+    assert sorted(looked_up) == sorted(whole)
+
+
 @pytest.mark.parametrize(
     ("spec", "defaults", "complaint"),
     [

@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.options import options_of
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.desired.running import RunOptions
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.doors import DOORS
+from ansible_collections.swanfleet.ipsec.tests.specs import BESIDE
 
 LINES_AT_MOST = 400
 MODULE_CODE_AT_MOST = 40
@@ -132,9 +136,14 @@ def test_the_version_stands_once(checkout: Path) -> None:
         assert all(found == version for found in constant.findall(file.read_text())), file
 
 
-def test_the_action_group_holds_every_module(checkout: Path) -> None:
+def test_the_action_group_holds_every_module_that_takes_options_of_a_run(checkout: Path) -> None:
     group = yaml.safe_load((checkout / "meta/runtime.yml").read_text())["action_groups"]["gateway"]
-    assert sorted(group) == sorted(module.stem for module in (checkout / "plugins/modules").glob("*.py"))
+    modules = [module.stem for module in (checkout / "plugins/modules").glob("*.py")]
+    assert sorted(group) == sorted(DOORS)
+    assert sorted(modules) == sorted({*DOORS, *BESIDE})
+    run = {opt.name for opt in options_of(RunOptions)}
+    assert {name for name, door in DOORS.items() if run <= door.spec.keys()} == {*DOORS}
+    assert {name for name, spec in BESIDE.items() if run & spec.keys()} == set()
 
 
 def test_every_module_goes_by_the_action_that_refuses_async(checkout: Path) -> None:

@@ -62,11 +62,18 @@ class ModulePrograms:
         return path
 
     def run(
-        self, module: str, *, python: str = TARGET_PYTHON, special: Mapping[str, Any] | None = None, **arguments: Any
+        self,
+        module: str,
+        *,
+        python: str = TARGET_PYTHON,
+        special: Mapping[str, Any] | None = None,
+        umask: int = 0o022,
+        **arguments: Any,
     ) -> dict[str, Any]:
         """Run one of our modules inside, and return its result with all that it printed as `printed`."""
         path = self.build(f"swanfleet.ipsec.{module}", arguments, **(special or {}))
-        done = self.sandbox.run([python, str(path)], timeout=120)
+        argv = ["sh", "-c", f'umask {umask:o} && exec "$@"', "sh", python, str(path)]
+        done = self.sandbox.run(argv, timeout=120)
         printed = done.stdout + done.stderr
         assert done.stdout.lstrip().startswith("{"), printed
         return {**json.loads(done.stdout), "printed": printed}

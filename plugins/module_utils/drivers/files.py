@@ -238,6 +238,11 @@ def _forget(temporary: str) -> None:
         os.unlink(temporary)
 
 
+def heed_no_umask() -> None:
+    """Have directories that this process makes get the rights that are asked for, whatever umask it was started with."""
+    os.umask(0o022)
+
+
 def sweep_temporaries(files: Files, directories: Iterable[str]) -> None:
     """Remove what a killed run left of files that it was about to replace; call it only under the lock."""
     for directory in directories:

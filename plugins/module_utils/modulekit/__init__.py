@@ -11,8 +11,8 @@ import sys
 OLDEST_PYTHON = (3, 9)
 
 
-def run(door: str) -> None:
-    """Run the module `door` ("ipsec_phase1" …) and end the process with its result.
+def run(module: str) -> None:
+    """Run the module `module` ("ipsec_phase1" …) and end the process with its result.
 
     The rest of the collection is imported only after the interpreter's age was checked: an old one would stop with a
     traceback that helps nobody.
@@ -33,12 +33,12 @@ def run(door: str) -> None:
     from ..drivers.compiled import use_compiled
 
     use_compiled(sys.modules[__package__.rpartition(".")[0]])
-    if door == "ipsec_files":
-        # Without the engine, of which it needs nothing, and which takes most of the time to import.
+    if module == "ipsec_files":
+        # Without the engine, of which it needs nothing.
         from .placing import run_files
 
         run_files()
     else:
         from .doors import run_door
 
-        run_door(door)
+        run_door(module)

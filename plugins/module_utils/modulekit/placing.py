@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..drivers.files import Files, FileState, LocalFiles, NewFile
+from ..drivers.files import Files, FileState, LocalFiles, NewFile, heed_no_umask
 from ..errors import IpsecError, Problem, ValidationError
 from .module import EngineModule
 
+# Ansible would make a text of a dictionary, a truth value or a number, and another one than was written.
 FILES_SPEC: dict[str, Any] = {
     "files": {
         "type": "list",
         "elements": "dict",
         "required": True,
-        "options": {"path": {"type": "str", "required": True}, "content": {"type": "str", "required": True}},
+        "options": {"path": {"type": "str", "required": True}, "content": {"type": "raw", "required": True}},
     },
 }
 _MODE, _OWNER = 0o644, (0, 0)
@@ -26,6 +28,7 @@ _MODE, _OWNER = 0o644, (0, 0)
 def run_files() -> None:
     """Run the module `ipsec_files` and end the process."""
     module = EngineModule(FILES_SPEC)
+    heed_no_umask()
     try:
         result = place(LocalFiles(), module.params["files"], check=module.check_mode, diff=module._diff)
     except IpsecError as error:
@@ -33,52 +36,62 @@ def run_files() -> None:
     module.exit_json(**result)
 
 
-def place(files: Files, given: Sequence[Mapping[str, str]], *, check: bool, diff: bool) -> dict[str, Any]:
+def place(files: Files, given: Sequence[Mapping[str, Any]], *, check: bool, diff: bool) -> dict[str, Any]:
     """Make files what they shall be, and return the module's result; none is written before all lie ready on the disk.
 
-    Raises `ValidationError` for paths that cannot be meant, `FileTrouble` where the file system refuses.
+    Raises `ValidationError` for what cannot be meant, `FileTrouble` where the file system refuses.
     """
-    _refuse_unfit([each["path"] for each in given])
-    wanted = [NewFile(each["path"], _encoded(each["content"]), _MODE, _OWNER) for each in given]
-    pairs = [(file, files.read(file.path)) for file in wanted]
-    differing = [(file, found) for file, found in pairs if not _is_as_wanted(file, found)]
+    problems = list(_problems(given))
+    if problems:
+        raise ValidationError(problems)
+    wanted = [(each["path"], _encoded(each["content"])) for each in given]
+    pairs = [(path, content, files.read(path)) for path, content in wanted]
+    differing = [pair for pair in pairs if pair[2] is None or _state(pair[2]) != (pair[1], _MODE, _OWNER)]
     if differing and not check:
-        files.replace_all([file for file, _found in differing])
-    result: dict[str, Any] = {"changed": bool(differing), "written": [file.path for file, _found in differing]}
+        files.replace_all([NewFile(path, content, _MODE, _OWNER) for path, content, _found in differing])
+    result: dict[str, Any] = {"changed": bool(differing), "written": [path for path, _content, _found in differing]}
     if diff:
-        result["diff"] = [_difference(file, found) for file, found in differing]
+        result["diff"] = [each for path, content, found in differing for each in _differences(path, content, found)]
     return result
 
 
-def _refuse_unfit(paths: Sequence[str]) -> None:
-    problems = []
-    for index, path in enumerate(paths):
-        if not path.startswith("/") or path.endswith("/") or "\0" in path:
-            problems.append(
-                Problem(f"files[{index}]", "path", path, "must be a file's absolute path, such as /etc/issue")
+def _problems(given: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    seen = set()
+    for index, each in enumerate(given):
+        where, path, content = f"files[{index}]", each["path"], each["content"]
+        if not _plain(path):
+            yield Problem(where, "path", path, "must be a file's absolute path without detours, such as /etc/issue")
+        elif path in seen:
+            yield Problem(where, "path", path, "stands in the list twice: leave one out")
+        seen.add(path)
+        if not isinstance(content, str):
+            yield Problem(
+                where, "content", None, f"must be a text, not {content!r:.40}: quote it, or end it in '| string'"
             )
-        elif path in paths[:index]:
-            problems.append(Problem(f"files[{index}]", "path", path, "stands in the list twice: leave one out"))
-    if problems:
-        raise ValidationError(problems)
 
 
-def _is_as_wanted(file: NewFile, found: FileState | None) -> bool:
-    return found is not None and (found.content, found.mode, found.owner) == (file.content, file.mode, file.owner)
+def _plain(path: str) -> bool:
+    """Say whether there is but one way to write a path, and it can be one of a file."""
+    absolute = path.startswith("/") and path[1:2] not in ("", "/")
+    return absolute and posixpath.normpath(path) == path and "\0" not in path
 
 
-def _difference(file: NewFile, found: FileState | None) -> dict[str, Any]:
-    """Return Ansible's diff of a file; of one that has its content already, what else is to change."""
-    headers = {"before_header": file.path, "after_header": file.path}
-    if found is not None and found.content == file.content:
-        was, becomes = ({"mode": f"{mode:04o}", "owner": owner} for mode, owner in _attributes(found, file))
-        return {**headers, "before": was, "after": becomes}
-    before = "" if found is None else found.content.decode(errors="replace")
-    return {**headers, "before": before, "after": file.content.decode(errors="replace")}
+def _state(found: FileState) -> tuple[bytes, int, tuple[int, int]]:
+    return found.content, found.mode, found.owner
 
 
-def _attributes(*files: FileState | NewFile) -> list[tuple[int, str]]:
-    return [(file.mode, "{}:{}".format(*(file.owner or _OWNER))) for file in files]
+def _differences(path: str, content: bytes, found: FileState | None) -> Iterator[dict[str, Any]]:
+    """Yield Ansible's diffs of a file: of its content, and of its rights where it was there with others."""
+    headers = {"before_header": path, "after_header": path}
+    if found is None or found.content != content:
+        before = b"" if found is None else found.content
+        yield {**headers, "before": before.decode(errors="replace"), "after": content.decode(errors="replace")}
+    if found is not None and (found.mode, found.owner) != (_MODE, _OWNER):
+        yield {**headers, "before": _rights(found.mode, found.owner), "after": _rights(_MODE, _OWNER)}
+
+
+def _rights(mode: int, owner: tuple[int, int]) -> dict[str, str]:
+    return {"mode": f"{mode:04o}", "owner": f"{owner[0]}:{owner[1]}"}
 
 
 def _encoded(text: str) -> bytes:

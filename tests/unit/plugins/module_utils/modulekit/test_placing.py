@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +20,7 @@ pytest.importorskip("ansible.module_utils.basic", reason="modules need Ansible")
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.placing import place
 
 UNIT, OPTIONS = "/etc/systemd/system/a.service.d/own.conf", "/etc/strongswan.d/own.conf"
+HEADERS = {"before_header": OPTIONS, "after_header": OPTIONS}
 GIVEN = [{"path": UNIT, "content": "[Service]\n"}, {"path": OPTIONS, "content": "charon {\n}\n"}]
 
 
@@ -25,7 +29,7 @@ def files() -> FakeFiles:
     return FakeFiles()
 
 
-def placed(files: FakeFiles, *, check: bool = False, given: list[dict[str, str]] = GIVEN) -> dict[str, Any]:
+def placed(files: FakeFiles, *, check: bool = False, given: list[dict[str, Any]] = GIVEN) -> dict[str, Any]:
     return place(files, given, check=check, diff=True)
 
 
@@ -66,10 +70,17 @@ def test_what_differs_alone_is_written(files: FakeFiles, was: FileState, before:
     files.now += 1
     done = placed(files)
     assert (done["changed"], done["written"]) == (True, [OPTIONS])
-    headers = {"before_header": OPTIONS, "after_header": OPTIONS}
-    assert done["diff"] == [{**headers, "before": before, "after": after}]
+    assert done["diff"] == [{**HEADERS, "before": before, "after": after}]
     assert files.files[OPTIONS] == FileState(b"charon {\n}\n", 0o644, files.now)
     assert files.files[UNIT].modified == files.now - 1
+
+
+def test_content_and_rights_that_differ_are_both_told(files: FakeFiles) -> None:
+    files.files[OPTIONS] = FileState(b"old\n", 0o600, 0.0, (1000, 100))
+    assert placed(files, given=GIVEN[1:])["diff"] == [
+        {**HEADERS, "before": "old\n", "after": GIVEN[1]["content"]},
+        {**HEADERS, "before": {"mode": "0600", "owner": "1000:100"}, "after": {"mode": "0644", "owner": "0:0"}},
+    ]
 
 
 def test_bytes_that_are_no_text_arrive_as_they_were(files: FakeFiles) -> None:
@@ -82,12 +93,26 @@ def test_without_diff_none_is_told(files: FakeFiles) -> None:
     assert place(files, GIVEN, check=True, diff=False) == {"changed": True, "written": [UNIT, OPTIONS]}
 
 
-@pytest.mark.parametrize("path", ["own.conf", "", "/etc/", "~/own.conf", "$HOME/own.conf", "/etc/own\0.conf"])
+@pytest.mark.parametrize(
+    "path",
+    ["own.conf", "", "/", "/etc/", "//etc/a", "/etc//a", "/etc/./a", "/etc/../a", "~/a", "$HOME/a", "/etc/a\0.conf"],
+)
 def test_a_path_that_cannot_be_meant_is_refused(files: FakeFiles, path: str) -> None:
     with pytest.raises(ValidationError) as refused:
         placed(files, given=[*GIVEN, {"path": path, "content": ""}])
-    assert str(refused.value) == f"files[2]: path is {path!r}: must be a file's absolute path, such as /etc/issue"
+    assert (
+        str(refused.value)
+        == f"files[2]: path is {path!r}: must be a file's absolute path without detours, such as /etc/issue"
+    )
     assert files.files == {}
+
+
+@pytest.mark.parametrize("content", [True, 420, 1.5, {"a": True}, ["a"], None])
+def test_what_yaml_made_something_else_of_is_refused(files: FakeFiles, content: object) -> None:
+    with pytest.raises(ValidationError) as refused:
+        placed(files, given=[{"path": OPTIONS, "content": content}])
+    wanted = f"must be a text, not {content!r}: quote it, or end it in '| string'"
+    assert str(refused.value) == f"files[0]: content: {wanted}"
 
 
 def test_a_file_is_named_once(files: FakeFiles) -> None:
@@ -100,3 +125,19 @@ def test_a_directory_in_the_place_of_a_file_is_told(files: FakeFiles) -> None:
     with pytest.raises(FileTrouble, match=OPTIONS):
         placed(files)
     assert files.files == {}
+
+
+IMPORTED = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.placing
+print(*sorted(name.partition(".module_utils.")[2] for name in sys.modules if ".ipsec.plugins." in name), sep="\\n")
+"""
+
+
+def test_the_engine_is_not_imported(collections_path: Path) -> None:
+    argv = [sys.executable, "-c", IMPORTED, str(collections_path)]
+    names = subprocess.run(argv, capture_output=True, text=True, timeout=30, check=True).stdout.split()
+    assert "modulekit.placing" in names
+    engine = ("apply", "plan", "observed", "artifacts", "desired.gateway", "modulekit.doors")
+    assert [name for name in names if name.startswith(engine)] == []
