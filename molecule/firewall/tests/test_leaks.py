@@ -18,7 +18,7 @@ import pytest
 # make prove asks for all windows, at gateways of both releases, and for a control of each that takes tunnels away.
 ALL = os.environ.get("SWANFLEET_WINDOWS") == "all"
 CONTROL_OF_EACH = pytest.mark.skipif(
-    not ALL, reason="takes 27 minutes: for make prove, every day has one for all windows"
+    not ALL, reason="takes half an hour: for make prove, every day has one for all windows"
 )
 PLACES = ("berlin", "paris") if ALL else ("berlin",)
 LINKS = {"berlin": "ipsec-paris", "paris": "ipsec-berlin"}
