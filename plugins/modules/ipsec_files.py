@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: swanfleet contributors (@swanfleet)
 description:
   - Writes any number of text files in one call. The role P(swanfleet.ipsec.gateway#role) uses it for options of the daemon, of
-    the kernel and of systemd, since M(ansible.builtin.copy) starts Python on the host twice for each file that it writes.
+    the kernel and of systemd, since C(ansible.builtin.copy) starts Python on the host twice for each file that it writes.
   - All lie ready on the disk before the first takes its place, and whoever reads one meanwhile reads the old or the new one.
   - They belong to root, and all may read them (mode V(0644)), so that nothing secret belongs there. Missing directories are made.
   - Files that are not named are left alone, and nothing is restarted or read again because of a file.
@@ -45,7 +45,6 @@ options:
         type: raw
         required: true
 seealso:
-  - module: ansible.builtin.copy
   - plugin: swanfleet.ipsec.strongswan_conf
     plugin_type: filter
 """
