@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ansible_collections.swanfleet.ipsec.plugins.module_utils.modulekit.placing 
 
 UNIT, OPTIONS = "/etc/systemd/system/a.service.d/own.conf", "/etc/strongswan.d/own.conf"
 HEADERS = {"before_header": OPTIONS, "after_header": OPTIONS}
-GIVEN = [{"path": UNIT, "content": "[Service]\n"}, {"path": OPTIONS, "content": "charon {\n}\n"}]
+GIVEN = ({"path": UNIT, "content": "[Service]\n"}, {"path": OPTIONS, "content": "charon {\n}\n"})
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def files() -> FakeFiles:
     return FakeFiles()
 
 
-def placed(files: FakeFiles, *, check: bool = False, given: list[dict[str, Any]] = GIVEN) -> dict[str, Any]:
+def placed(files: FakeFiles, *, check: bool = False, given: Sequence[dict[str, Any]] = GIVEN) -> dict[str, Any]:
     return place(files, given, check=check, diff=True)
 
 
