@@ -71,5 +71,5 @@ def test_what_is_wrong_is_named(modules: ModulePrograms) -> None:
     assert failed["failed"]
     assert failed["msg"].splitlines() == [
         "files[2]: path is 'own.conf': must be a file's absolute path without detours, such as /etc/issue",
-        "files[3]: content: must be a text, not True: quote it, or end it in '| string'",
+        "files[3]: content: a text (quote it, or end its template in '| string') is needed, this is a truth value",
     ]

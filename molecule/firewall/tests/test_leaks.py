@@ -23,6 +23,7 @@ CONTROL_OF_EACH = pytest.mark.skipif(
 PLACES = ("berlin", "paris") if ALL else ("berlin",)
 LINKS = {"berlin": "ipsec-paris", "paris": "ipsec-berlin"}
 PROGRAM = "/usr/local/sbin/swanfleet"
+HOST_RULES_BACK = "nft list table inet filter >/dev/null || systemctl restart nftables"
 
 
 class Window:
@@ -181,7 +182,7 @@ def window(request, lab, shell, apply, configured, until, bring_up):
     made = Window(request.param, (lab, shell, apply, configured, until))
     yield made
     # Ours are back by themselves, the host's are not.
-    made.here("nft list table inet filter >/dev/null || systemctl restart nftables")
+    made.here(HOST_RULES_BACK)
     if made.changes:
         apply(made.gateway)
 
@@ -260,14 +261,14 @@ class Unguarded(Window):
         if self.changes != {"plaintext_guard": False}:
             self.changes.clear()
             self.change(plaintext_guard=False)
-        self.here("nft list table inet filter >/dev/null || systemctl restart nftables")
+        self.here(HOST_RULES_BACK)
         ours = f"ip link show dev {LINKS[self.gateway]} up | grep -q . && nft list table inet swanfleet >/dev/null"
         self.here(f"{{ {ours}; }} || {{ chmod a+x {PROGRAM} && swanfleet restore && chmod a-x {PROGRAM}; }}")
         self._initiate()
 
     def end(self):
         """Give back what guards and heals."""
-        self.here(f"chmod a+x {PROGRAM}; nft list table inet filter >/dev/null || systemctl restart nftables")
+        self.here(f"chmod a+x {PROGRAM}; {HOST_RULES_BACK}")
         for node in self._nodes:
             self.shell(node, "systemctl start strongswan swanfleet-agent")
         self.apply(self.gateway)
@@ -275,7 +276,10 @@ class Unguarded(Window):
 
 @pytest.fixture(scope="module")
 def unguarded(request, lab, shell, apply, configured, until, bring_up, initiate):
-    """Return a gateway that is left to itself until all controls at it have ended, since to bring that about takes a while."""
+    """Return a gateway that is left to itself until all controls at it have ended, since to bring that about takes a while.
+
+    The last gateway gets all of it back at the end of this file only, so that no other test stands behind its controls.
+    """
     bring_up()
     made = Unguarded(request.param, (lab, shell, apply, configured, until), initiate)
     try:

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The doors: one for each module, from its parameters to the engine and back to a result."""
+"""The doors: one for each module that needs the engine, from its parameters to that and back to a result."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..drivers.files import Files, FileState, LocalFiles, NewFile, heed_no_umask
-from ..errors import IpsecError, Problem, ValidationError
+from ..errors import IpsecError, Problem, ValidationError, wrong_shape
 from .module import EngineModule
 
 # Ansible would make a text of a dictionary, a truth value or a number, and another one than was written.
@@ -65,9 +65,7 @@ def _problems(given: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
             yield Problem(where, "path", path, "stands in the list twice: leave one out")
         seen.add(path)
         if not isinstance(content, str):
-            yield Problem(
-                where, "content", None, f"must be a text, not {content!r:.40}: quote it, or end it in '| string'"
-            )
+            yield wrong_shape(where, "content", content, "a text (quote it, or end its template in '| string')")
 
 
 def _plain(path: str) -> bool:

@@ -108,12 +108,15 @@ def test_a_path_that_cannot_be_meant_is_refused(files: FakeFiles, path: str) -> 
     assert files.files == {}
 
 
-@pytest.mark.parametrize("content", [True, 420, 1.5, {"a": True}, ["a"], None])
-def test_what_yaml_made_something_else_of_is_refused(files: FakeFiles, content: object) -> None:
+@pytest.mark.parametrize(
+    ("content", "shape"),
+    [(True, "a truth value"), (420, "a number"), (1.5, "a number"), ({"a": True}, "a dictionary"), (["a"], "a list")],
+)
+def test_what_yaml_made_something_else_of_is_refused(files: FakeFiles, content: object, shape: str) -> None:
     with pytest.raises(ValidationError) as refused:
         placed(files, given=[{"path": OPTIONS, "content": content}])
-    wanted = f"must be a text, not {content!r}: quote it, or end it in '| string'"
-    assert str(refused.value) == f"files[0]: content: {wanted}"
+    wanted = "a text (quote it, or end its template in '| string') is needed"
+    assert str(refused.value) == f"files[0]: content: {wanted}, this is {shape}"
 
 
 def test_a_file_is_named_once(files: FakeFiles) -> None:
