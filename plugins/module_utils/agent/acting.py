@@ -12,7 +12,7 @@ import contextlib
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from ..apply.rerouting import reroute
+from ..apply.rerouting import Rerouted, reroute
 from ..apply.restore import Restored, restore
 from ..apply.stranded import Addresses
 from ..drivers.charon import Charon, DaemonHung, DaemonRefused, DaemonUnavailable
@@ -20,7 +20,6 @@ from ..drivers.echoes import Echoes
 from ..drivers.host import Host
 from ..errors import IpsecError
 from ..observed.values import Stored
-from ..plan.steps import Step
 from .decision.values import END, INITIATE, REKEY, RESTART, SWITCH, TERMINATE, TRAP, Action, Answer, View
 from .probing import Asked, Way
 
@@ -84,10 +83,10 @@ class Acting:
             addresses=addresses,
         )
 
-    def move(self, groups: Collection[str], known: Stored | None, addresses: Addresses) -> Sequence[Step] | None:
-        """Give the traffic of groups to the tunnels in use; returns the steps, None where that needs the whole engine.
+    def move(self, groups: Collection[str], known: Stored | None, addresses: Addresses) -> Rerouted:
+        """Give the traffic of groups to the tunnels in use, as far as that goes by routes alone.
 
-        What these must change beside is for `mend`. Raises `IpsecError`, after which `mend` finds out what is left.
+        What there is to change beside is for `mend`. Raises `IpsecError`, after which `mend` finds out what is left.
         """
         return reroute(self._host, groups, program=_PROGRAM, known=known, addresses=addresses)
 

@@ -13,6 +13,7 @@ import errno
 import traceback
 from collections.abc import Sequence, Set
 
+from ..apply.rerouting import Rerouted
 from ..drivers.charon import DaemonHung
 from ..drivers.charon_news import BEGAN, CAME, CHANGED, CHECKED, GAVE_UP, HEARD, WENT
 from ..drivers.echoes import EchoUnavailable
@@ -296,11 +297,15 @@ class Agent:
         moved = [each.group for each in actions if each.kind == SWITCH]
         self._troubles.quietly("roles", lambda: self._keep_roles(at_once=not moved))
         if moved:
-            # Peers answer while the engine works.
-            begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
-            if begun and not self._blind:
-                self._tell_charon(begun[:_FEW])
-            if self._move(moved):
+            self._move(moved)
+            if self._unmoved:
+                # Peers answer while the engine works.
+                begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
+                if begun and not self._blind:
+                    self._tell_charon(begun[:_FEW])
+                self._mending.wanted(self._now())
+                self._mend()
+            else:
                 # Hot ones differ by routes alone.
                 self._mending.rerouted(self._now(), owing=any(not self._state.groups[each].group.hot for each in moved))
             self._mending.switched(self._now())
@@ -313,24 +318,19 @@ class Agent:
         if write_roles(self._host, self._state) and at_once:
             self._mending.wanted(self._now())
 
-    def _move(self, groups: Sequence[str]) -> bool:
-        """Give the traffic of groups to the tunnels in use now; returns whether that was done by routes alone."""
+    def _move(self, groups: Sequence[str]) -> None:
+        """Give the traffic of groups to the tunnels in use now, where routes alone decide who gets it."""
         self._unmoved.update(groups)
         # Without the roles, routes would stay; whatever else is the matter, the whole engine comes to the same, and says it.
-        steps, scene = None, self._scene
+        done, scene = Rerouted(), self._scene
         try:
             with contextlib.suppress(IpsecError):
                 if "roles" not in self._troubles:
-                    steps = self._acting.move(self._unmoved, scene.stored, scene.addresses)
+                    done = self._acting.move(self._unmoved, scene.stored, scene.addresses)
         except Exception:  # a fault in it must not end what watches over tunnels
             self._telling.trouble(traceback.format_exc())
-        if steps is None:
-            self._mending.wanted(self._now())
-            self._mend()
-            return False
-        self._unmoved.clear()
-        self._done(steps)
-        return True
+        self._unmoved -= done.fallbacks
+        self._done(done.steps)
 
     def _tell_charon(self, due: Sequence[Action]) -> None:
         for action in due:

@@ -35,6 +35,7 @@ class Mending:
     _urgent: bool = True
     _latest: float | None = None
     _switched: float = -_GIVES_WAY_S
+    _owes: bool = False
     _hastened: bool = False
     _changed: bool = False
     _told: Sequence[str] = field(default=())
@@ -51,8 +52,7 @@ class Mending:
         """
         self._urgent |= urgent
         self._hastened |= not ours or self._failures > 0
-        earliest = max(now + _SETTLED_S, self._rested + self._spacing)
-        self.due = min(self.due, earliest if urgent else max(earliest, self._switched + _GIVES_WAY_S))
+        self.due = min(self.due, max(now + _SETTLED_S, self._rested + self._spacing))
 
     def switched(self, now: float) -> None:
         """Note that traffic was given to another tunnel just now."""
@@ -65,7 +65,7 @@ class Mending:
         """
         self.due = min(self.due, now if owing else now + _GIVES_WAY_S)
         if owing:
-            self._latest = now + _OWED_S
+            self._owes, self._latest = True, now + _OWED_S
         self._spacing, self._changed = _SPACING_S, True
 
     def moved(self, now: float) -> None:
@@ -74,10 +74,16 @@ class Mending:
         self._urgent = True
 
     def gives_way(self, now: float, *, near: Callable[[], bool]) -> bool:
-        """Put off a look that is due where a decision is `near` and nobody waits for the look; returns whether it is put off."""
+        """Put off a look that is due and that nobody waits for; returns whether it is put off.
+
+        It gives way to a decision that is `near`, and after a switch to the next one, of which nothing may be known yet.
+        """
         if self._latest is None:
             self._latest = now + _GIVES_WAY_S
-        if self._urgent or now >= self._latest or not near():
+        if self._urgent or now >= self._latest:
+            return False
+        follows = now < self._switched + _GIVES_WAY_S and not self._owes
+        if not (follows or near()):
             return False
         self.due = now + _AGAIN_S
         return True
@@ -96,7 +102,7 @@ class Mending:
         self._told = tuple(failures)
         self._rested = now
         # What could not be put in place is still waited for.
-        self._urgent, self._latest = self._urgent and bool(failures), None
+        self._urgent, self._owes, self._latest = self._urgent and bool(failures), False, None
         self._failures = self._failures + 1 if failures else 0
         changed, hastened = changed or self._changed, self._hastened
         self._changed = self._hastened = False

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..artifacts.links import links
@@ -27,34 +28,47 @@ from ..plan.steps import Step
 from .stranded import Addresses
 
 
-def by_routes_alone(gateway: Gateway, fallbacks: Iterable[str]) -> bool:
-    """Say whether routes decide which tunnel of these fallbacks gets the traffic: each member has a link that is simply up.
+@dataclass(frozen=True)
+class Rerouted:
+    """The fallbacks whose traffic goes by their routes as it is to go, and what was done for that."""
+
+    fallbacks: frozenset[str] = frozenset()
+    steps: tuple[Step, ...] = ()
+
+
+def by_routes_alone(gateway: Gateway, fallbacks: Iterable[str]) -> frozenset[str]:
+    """Return those of some fallbacks of which routes decide who gets the traffic: each member has a link that is simply up.
 
     A policy of one that has none catches packets whatever the routes say, until charon is told otherwise, and the routes of
     a link that follows its tunnels come with these.
     """
-    theirs = {gateway.phase1[name].xfrm_interface for name in _members(gateway, fallbacks)}
-    return all(name is not None and gateway.xfrm_interfaces[name].link_state == UP for name in theirs)
+
+    def simply_up(fallback: str) -> bool:
+        theirs = {gateway.phase1[name].xfrm_interface for name in _members(gateway, [fallback])}
+        return all(name is not None and gateway.xfrm_interfaces[name].link_state == UP for name in theirs)
+
+    return frozenset(each for each in fallbacks if simply_up(each))
 
 
 def reroute(
     host: Host, fallbacks: Iterable[str], *, program: str, known: Stored | None, addresses: Addresses
-) -> tuple[Step, ...] | None:
-    """Make the routes of some fallbacks' links what the generation in force says, by the roles of now; returns what was done.
+) -> Rerouted:
+    """Make the routes of some fallbacks' links what the generation in force says, by the roles of now.
 
-    Nothing is read but routes: links are taken to be there. `known` and `addresses` are those of `restore`. None, and nothing is
-    done, where routes do not decide alone, or a run was stopped in its middle, after which a full one must look at everything.
+    Nothing is read but routes: links are taken to be there. `known` and `addresses` are those of `restore`. What routes do not
+    decide alone is left to a full run, and so is all after a run that was stopped in its middle: that must look at everything.
     Raises `LockBusy` at once where somebody else is changing the host, and `KernelRefused` at the first command that does not go.
     """
     with host.files.lock(host.paths.lock, 0.0, program):
         stored = read_stored(host, known=known)
-        if stored.unfinished or not by_routes_alone(stored.gateway, fallbacks):
-            return None
-        wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, fallbacks)), addresses)
+        decided = by_routes_alone(stored.gateway, fallbacks)
+        if stored.unfinished or not decided:
+            return Rerouted()
+        wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, decided)), addresses)
         build, remove = plan_links(wanted, _present(wanted, host.kernel.routes(ROUTE_PROTOCOL)))
         steps = tuple(step for step in (*build, *remove) if step.layer == "route")
         host.kernel.run([command for step in steps for command in step.commands])
-        return steps
+        return Rerouted(decided, steps)
 
 
 def _members(gateway: Gateway, fallbacks: Iterable[str]) -> set[str]:

@@ -10,9 +10,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import loop
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.apply import restore
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon import DaemonHung
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.charon_news import CAME, CHANGED, News
@@ -201,45 +198,6 @@ def test_a_charon_that_comes_and_goes_while_runs_fail_is_looked_at_less_and_less
     life.until = 120
     life.run()
     assert len(looks) < 25
-
-
-@pytest.mark.parametrize(("few", "first"), [(32, ["initiate rome", "routes"]), (0, ["routes", "initiate rome"])])
-def test_a_fallback_is_being_set_up_while_routes_move(
-    life: FakeLife, monkeypatch: pytest.MonkeyPatch, few: int, first: list[str]
-) -> None:
-    """Two groups change at the same moment, and one has nothing but routes to move; of very many these come first."""
-    monkeypatch.setattr(loop, "_FEW", few)
-    others = {"oslo": "198.51.100.4", "bern": "198.51.100.5"}
-    more = [
-        {**ROME, "name": name, "remote_endpoints": [peer], "xfrm_interface": f"ipsec-{name}", "init_type": "start"}
-        for name, peer in others.items()
-    ]
-    lans = [{**ROME_LAN, "phase1": name, "remote_networks": ["10.9.0.0/24"]} for name in others]
-    links = [{"name": f"ipsec-{name}"} for name in ("paris", *others)]
-    wanted = config([PARIS, ROME, *more], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}, *lans], links)
-    hot = {"name": "hot", "primary": "oslo", "fallbacks": ["bern"], "mode": "hot"}
-    apply(life.host, {**wanted, "fallbacks": [SITE, hot]})
-    done: list[str] = []
-    initiate, run = life.host.charon.initiate, life.host.kernel.run
-
-    def initiated(**named: Any) -> None:
-        done.append(f"initiate {named['ike']}")
-        initiate(**named)
-
-    def ran(commands: Any) -> Any:
-        done.append("routes")
-        return run(commands)
-
-    def by_hand() -> None:
-        monkeypatch.setattr(life.host.charon, "initiate", initiated)
-        monkeypatch.setattr(life.host.kernel, "run", ran)
-        for name in ("site", "hot"):
-            write_override(life.host.host, name, FALLBACK)
-
-    life.at(CUT_AT, by_hand)
-    life.until = CUT_AT + 5
-    life.run()
-    assert sorted(set(done), key=done.index)[:2] == first
 
 
 def test_what_is_killed_while_a_run_holds_the_lock_ends_no_tunnel_that_carries_traffic(life: FakeLife) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import mending
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent import loop, mending
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import FALLBACK
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.keeping import write_override
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.drivers.files import FileTrouble
@@ -95,6 +95,47 @@ def test_routes_move_before_the_whole_host_is_looked_at(life: FakeLife, looks: l
     hot = life.host.host.generations.read(1).objects["objects"]["fallbacks"][0].get("mode") == "hot"
     assert (SWITCHED + 3 < looks[0] < SWITCHED + 5.2) if hot else (AT < looks[0] < SWITCHED)
     assert start_action(life) == "start"
+
+
+@pytest.mark.parametrize(
+    ("few", "begun"), [(32, "initiate rome, 0 looks before"), (0, "initiate rome, 1 looks before")]
+)
+def test_routes_wait_for_nothing_and_a_peer_answers_while_the_engine_works(
+    life: FakeLife, looks: list[float], monkeypatch: pytest.MonkeyPatch, few: int, begun: str
+) -> None:
+    """Of three groups that change at one moment one goes by routes, one by links that follow, one is to be set up."""
+    monkeypatch.setattr(loop, "_FEW", few)
+    wanted = tunnels("hot")
+    for link in wanted["xfrm_interfaces"]:
+        link["link_state"] = "sa" if link["name"] in ("ipsec-oslo", "ipsec-bern") else "up"
+    for number, name in enumerate(("nice", "rome"), start=7):
+        remote = {"name": name, "remote_endpoints": [f"198.51.100.{number}"]}
+        wanted["phase1"].append({**PARIS, **remote, "xfrm_interface": None})
+        wanted["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": ["10.5.0.0/24"]})
+    wanted["fallbacks"].append({"name": "begun", "primary": "nice", "fallbacks": ["rome"], "mode": "cold"})
+    apply(life.host, wanted)
+    found: list[str] = []
+
+    def noted(what: str, work: Any) -> Any:
+        def done(*args: Any, **named: Any) -> Any:
+            found.append(f"{what}{named.get('ike', '')}, {len(looks)} looks before")
+            return work(*args, **named)
+
+        return done
+
+    def all_of_them() -> None:
+        looks.clear()
+        monkeypatch.setattr(life.host.kernel, "run", noted("routes", life.host.kernel.run))
+        monkeypatch.setattr(life.host.charon, "initiate", noted("initiate ", life.host.charon.initiate))
+        for name in ("site", "other", "begun"):
+            write_override(life.host.host, name, FALLBACK)
+
+    life.at(AT, all_of_them)
+    life.at(SWITCHED, lambda: found.extend([best(life), best(life, OTHER)]))
+    life.run()
+    assert found[0] == "routes, 0 looks before"
+    assert next(each for each in found if each.startswith("initiate rome")) == begun
+    assert {"ipsec-lyon", "ipsec-bern"} <= set(found)
 
 
 def test_a_tunnel_by_the_same_link_whose_address_is_not_here_gets_no_routes(life: FakeLife) -> None:

@@ -162,32 +162,67 @@ def test_what_was_waited_for_and_has_failed_is_waited_for() -> None:
     assert mending.gives_way(mending.due, near=lambda: True)
 
 
+def ran(mending: Mending, *, near: bool = False) -> float:
+    """Return when a look is not put off any more, if a decision is `near` all the time, or none is."""
+    while mending.gives_way(mending.due, near=lambda: near):
+        pass
+    return mending.due
+
+
 def test_news_after_a_switch_wait_for_the_next_one() -> None:
     mending = Mending()
     looked(mending, 100.0, changed=True)
     mending.switched(100.0)
     mending.heard(100.2)
-    assert mending.due == 105.0
-    mending.heard(101.5, urgent=True)
-    assert mending.due == pytest.approx(101.6)
-    looked(mending, 101.6)
-    mending.heard(106.0)
-    assert mending.due == pytest.approx(106.1)
+    assert 105.0 <= ran(mending) <= 105.2
+    looked(mending, 105.1)
+    mending.switched(110.0)
+    mending.heard(110.1)
+    mending.heard(110.5, urgent=True)
+    assert ran(mending) == pytest.approx(110.2)
+    looked(mending, 110.2)
+    mending.heard(116.0)
+    assert ran(mending) == pytest.approx(116.1)
 
 
-@pytest.mark.parametrize(("owing", "due", "latest"), [(False, 115.0, 120.2), (True, 112.0, 113.2)])
-def test_what_a_switch_by_routes_owes_waits_for_nothing_but_a_decision_that_is_near(
-    owing: bool, due: float, latest: float
-) -> None:
+def test_a_look_that_was_put_off_for_a_switch_waits_for_the_next_one_too() -> None:
+    """Of what failed with the same line nothing is known yet at that moment."""
     mending = Mending()
     looked(mending, 100.0)
-    mending.rerouted(110.0, owing=False)
-    mending.rerouted(112.0, owing=owing)
-    assert mending.due == due
-    assert not mending.gives_way(due, near=lambda: False)
-    while mending.gives_way(mending.due, near=lambda: True):
-        pass
-    assert mending.due <= latest
+    assert mending.gives_way(130.0, near=lambda: True)
+    mending.rerouted(130.1, owing=False)
+    mending.switched(130.1)
+    assert 134.0 <= ran(mending) <= 135.2
+
+
+def test_switches_all_the_time_put_off_no_look_for_longer_than_one_does() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    now = mending.due
+    mending.switched(now)
+    while mending.gives_way(now, near=lambda: False):
+        now = mending.due
+        mending.switched(now)
+    assert 135.0 <= now <= 135.3
+
+
+@pytest.mark.parametrize(
+    ("owing", "due", "put_off", "latest"), [(False, 115.0, 117.0, 120.0), (True, 112.0, 112.0, 113.0)]
+)
+def test_what_a_switch_by_routes_owes_waits_for_nothing_but_a_decision_that_is_near(
+    owing: bool, due: float, put_off: float, latest: float
+) -> None:
+    found = []
+    for near in (False, True):
+        mending = Mending()
+        looked(mending, 100.0)
+        for moment, owes in ((110.0, False), (112.0, owing)):
+            mending.rerouted(moment, owing=owes)
+            mending.switched(moment)
+        assert mending.due == due
+        found.append(ran(mending, near=near))
+    assert put_off <= found[0] <= put_off + 0.2
+    assert latest <= found[1] <= latest + 0.2
 
 
 def test_news_of_routes_that_a_switch_has_moved_make_no_others_wait() -> None:

@@ -67,7 +67,7 @@ def start_action(host: FakeHost) -> str:
 
 def moved(host: FakeHost, known: Stored | None = None, addresses: Addresses | None = None) -> list[str] | None:
     done = reroute(host.host, ["paris"], program="a test", known=known, addresses=addresses or Addresses())
-    return None if done is None else [str(step) for step in done]
+    return [str(step) for step in done.steps] if done.fallbacks else None
 
 
 @pytest.mark.parametrize("mode", ["hot", "cold"])
@@ -194,11 +194,30 @@ def test_routes_of_a_link_that_follows_its_tunnel_come_with_that(state: str) -> 
     assert not by_routes_alone(parse_gateway(tunnels(link_state=state)), ["paris"])
 
 
+def test_one_that_needs_a_full_run_is_left_to_that_and_keeps_no_other() -> None:
+    host = gateway()
+    more = tunnels()
+    for number, name in enumerate(("rome", "rome2"), start=4):
+        policies = {"name": name, "remote_endpoints": [f"198.51.100.{number}"], "xfrm_interface": None}
+        more["phase1"].append({**more["phase1"][0], **policies})
+        more["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": ["10.4.0.0/24"]})
+    more["fallbacks"].append({"name": "rome", "primary": "rome", "fallbacks": ["rome2"], "mode": "cold"})
+    apply(host, more)
+    in_use(host, "lte", rome="rome2")
+    before = ways(host)
+    done = reroute(host.host, ["paris", "rome"], program="a test", known=None, addresses=Addresses())
+    assert done.fallbacks == {"paris"}
+    assert done.steps
+    assert ways(host) != before
+    before = ways(host)
+    assert not restore(host.host, with_daemon=True).failures
+    assert ways(host) == before
+
+
 @pytest.mark.parametrize(("with_link", "decide"), [(("fibre", "lte"), True), (("fibre",), False), ((), False)])
 def test_routes_decide_where_each_tunnel_has_a_link(with_link: tuple[str, ...], decide: bool) -> None:
     wanted = tunnels("cold")
     for each in wanted["phase1"]:
         each["xfrm_interface"] = each["name"] if each["name"] in with_link else None
     found = parse_gateway(wanted)
-    assert by_routes_alone(found, ["paris"]) is decide
-    assert by_routes_alone(found, ["nobody"])
+    assert by_routes_alone(found, ["paris", "nobody"]) == ({"paris", "nobody"} if decide else {"nobody"})
