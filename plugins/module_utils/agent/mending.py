@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Callable
@@ -65,7 +66,7 @@ class Mending:
         """
         self.due = min(self.due, now if owing else now + _GIVES_WAY_S)
         if owing:
-            self._owes, self._latest = True, now + _OWED_S
+            self._owes, self._latest = True, min(now + _OWED_S, self._latest or math.inf)
         self._spacing, self._changed = _SPACING_S, True
 
     def moved(self, now: float) -> None:

@@ -9,7 +9,7 @@ What else a switch changes is a full run's (restore.py): how charon holds the tu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,7 +51,7 @@ def by_routes_alone(gateway: Gateway, fallbacks: Iterable[str]) -> frozenset[str
 
 
 def reroute(
-    host: Host, fallbacks: Iterable[str], *, program: str, known: Stored | None, addresses: Addresses
+    host: Host, fallbacks: Collection[str], *, program: str, known: Stored | None, addresses: Addresses
 ) -> Rerouted:
     """Make the routes of some fallbacks' links what the generation in force says, by the roles of now.
 
@@ -62,6 +62,8 @@ def reroute(
     with host.files.lock(host.paths.lock, 0.0, program):
         stored = read_stored(host, known=known)
         decided = by_routes_alone(stored.gateway, fallbacks)
+        # Routes of a link move with all that has to do with it, or not at all.
+        decided -= _part(stored.gateway, decided.symmetric_difference(fallbacks)).fallbacks.keys()
         if stored.unfinished or not decided:
             return Rerouted()
         wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, decided)), addresses)

@@ -18,8 +18,6 @@ from .values import Answer
 from .wanted import Check
 
 _SOON_S = 5.0
-# Whoever looks may come late to a round by so much, and half as long as one waits for answers, without moving the next ones.
-_LATE_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,11 @@ class Health:
     """What the rounds so far say.
 
     `rounds` are those after the last one that was answered, which was `heard` then; `streak` counts those answered in a row.
-    The next one follows the moment at which the last one was `due`.
     """
 
     first: float
     sequence: int = 0
-    due: float | None = None
+    sent: float | None = None
     rounds: tuple[Round, ...] = ()
     streak: int = 0
     failed: bool = False
@@ -66,18 +63,18 @@ def step(check: Check, health: Health, answers: Iterable[Answer], *, due: bool, 
     for answer in answers:
         health = _heard(check, health, answer, clock.now)
     missed = sum(clock.past(each.sent + check.answer_within) for each in health.rounds)
-    if missed >= check.retries:
+    if _silent(check, health, missed, clock):
         health = dataclasses.replace(health, failed=True, streak=0)
     moment = _next_round(check, health, missed)
     waiting = len(health.rounds) > missed
     if (due and not waiting) or (moment is not None and clock.past(moment)):
-        health = _sent(check, health, clock.now, moment)
+        health = _sent(check, health, clock.now)
     return health
 
 
 def anew(health: Health, now: float) -> Health:
     """Return the health of a primary of which old rounds say nothing any more; unless a calendar decides, it is checked at once."""
-    return dataclasses.replace(health, first=now, due=None, rounds=(), streak=0, failed=False, heard=None)
+    return dataclasses.replace(health, first=now, sent=None, rounds=(), streak=0, failed=False, heard=None)
 
 
 def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
@@ -95,18 +92,30 @@ def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
     return dataclasses.replace(health, rounds=rounds, streak=streak, failed=False, heard=now)
 
 
+def _silent(check: Check, health: Health, missed: int, clock: Clock) -> bool:
+    """Say whether so many rounds in a row are without an answer as are a failure.
+
+    Whoever looks comes a little late to each of them, and these delays would add up. So the first one's time counts: after as long
+    as all may take, the last one need have waited for half of its own.
+    """
+    if missed >= check.retries:
+        return True
+    if health.failed or check.again is None or len(health.rounds) < check.retries:
+        return False
+    over = health.rounds[-check.retries].sent + (check.retries - 1) * check.again + check.answer_within
+    return clock.past(max(over, health.rounds[-1].sent + check.answer_within / 2))
+
+
 def _next_round(check: Check, health: Health, missed: int) -> float | None:
-    if health.due is None:
+    if health.sent is None:
         return None if check.interval is None else health.first
     hurried = missed > 0 and not health.failed
     pace = check.again if hurried else check.interval
-    return None if pace is None else health.due + pace
+    return None if pace is None else health.sent + pace
 
 
-def _sent(check: Check, health: Health, now: float, moment: float | None) -> Health:
-    # Were each round late for those before it, a failure would be known later by all of that.
-    due = now if moment is None else min(now, max(moment, now - min(_LATE_S, check.answer_within / 2)))
+def _sent(check: Check, health: Health, now: float) -> Health:
     # One more than can be missed is kept, so that a lost round before an answered one is always seen.
     kept = health.rounds[-check.retries :]
     sequence = health.sequence + 1
-    return dataclasses.replace(health, sequence=sequence, due=due, rounds=(*kept, Round(sequence, now)))
+    return dataclasses.replace(health, sequence=sequence, sent=now, rounds=(*kept, Round(sequence, now)))

@@ -225,6 +225,19 @@ def test_what_a_switch_by_routes_owes_waits_for_nothing_but_a_decision_that_is_n
     assert latest <= found[1] <= latest + 0.2
 
 
+def test_cold_switches_one_after_the_other_put_off_no_look_for_longer_than_one_does() -> None:
+    mending = Mending()
+    looked(mending, 100.0)
+    now = 110.0
+    mending.rerouted(now, owing=True)
+    mending.switched(now)
+    while mending.gives_way(now, near=lambda: True):
+        now = max(now + 0.1, mending.due)
+        mending.rerouted(now, owing=True)
+        mending.switched(now)
+    assert 111.0 <= now <= 111.3
+
+
 def test_news_of_routes_that_a_switch_has_moved_make_no_others_wait() -> None:
     mending, now = Mending(), 0.0
     for _switch in range(10):

@@ -194,15 +194,21 @@ def test_routes_of_a_link_that_follows_its_tunnel_come_with_that(state: str) -> 
     assert not by_routes_alone(parse_gateway(tunnels(link_state=state)), ["paris"])
 
 
+def with_another(link: str | None) -> Config:
+    """Return the two tunnels with links and their fallback, and another one: its primary has this link, its fallback none."""
+    wanted = tunnels()
+    for number, name in enumerate(("rome", "rome2"), start=4):
+        theirs = {"name": name, "remote_endpoints": [f"198.51.100.{number}"]}
+        theirs["xfrm_interface"] = link if name == "rome" else None
+        wanted["phase1"].append({**wanted["phase1"][0], **theirs})
+        wanted["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": ["10.4.0.0/24"]})
+    wanted["fallbacks"].append({"name": "rome", "primary": "rome", "fallbacks": ["rome2"], "mode": "cold"})
+    return wanted
+
+
 def test_one_that_needs_a_full_run_is_left_to_that_and_keeps_no_other() -> None:
     host = gateway()
-    more = tunnels()
-    for number, name in enumerate(("rome", "rome2"), start=4):
-        policies = {"name": name, "remote_endpoints": [f"198.51.100.{number}"], "xfrm_interface": None}
-        more["phase1"].append({**more["phase1"][0], **policies})
-        more["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": ["10.4.0.0/24"]})
-    more["fallbacks"].append({"name": "rome", "primary": "rome", "fallbacks": ["rome2"], "mode": "cold"})
-    apply(host, more)
+    apply(host, with_another(None))
     in_use(host, "lte", rome="rome2")
     before = ways(host)
     done = reroute(host.host, ["paris", "rome"], program="a test", known=None, addresses=Addresses())
@@ -212,6 +218,18 @@ def test_one_that_needs_a_full_run_is_left_to_that_and_keeps_no_other() -> None:
     before = ways(host)
     assert not restore(host.host, with_daemon=True).failures
     assert ways(host) == before
+
+
+def test_those_that_share_a_link_move_together_or_not_at_all() -> None:
+    """The other one's routes would leave the link, and come with the full run alone where they are to go."""
+    host = gateway()
+    apply(host, with_another("fibre"))
+    in_use(host, "lte", rome="rome2")
+    before = ways(host)
+    done = reroute(host.host, ["paris", "rome"], program="a test", known=None, addresses=Addresses())
+    assert (done.fallbacks, done.steps, ways(host)) == (frozenset(), (), before)
+    in_use(host, "lte", rome="rome")
+    assert moved(host)
 
 
 @pytest.mark.parametrize(("with_link", "decide"), [(("fibre", "lte"), True), (("fibre",), False), ((), False)])

@@ -196,7 +196,7 @@ def test_what_was_seen_before_charon_hung_decides_about_no_single_tunnel() -> No
 
 def test_who_is_doubted_or_has_a_successor_under_way_is_undecided() -> None:
     standing = fresh(Group("g", "p", ("f",), check=OUTSIDE), "a", 0.0)
-    asked = dataclasses.replace(Health(0.0), due=10.0, rounds=(Round(1, 10.0),))
+    asked = dataclasses.replace(Health(0.0), sent=10.0, rounds=(Round(1, 10.0),))
     waits = dataclasses.replace(standing, health=asked)
     failed = dataclasses.replace(standing, health=dataclasses.replace(asked, failed=True))
     tried = dataclasses.replace(failed, trial=Trial("f", 30.0))
@@ -207,7 +207,7 @@ def test_who_is_doubted_or_has_a_successor_under_way_is_undecided() -> None:
 
 def test_nothing_is_near_where_it_takes_long_to_be_known() -> None:
     slow = dataclasses.replace(OUTSIDE, interval=300.0)
-    missing = Health(0.0, due=10.0, rounds=(Round(1, 10.0),))
+    missing = Health(0.0, sent=10.0, rounds=(Round(1, 10.0),))
     assert missing.doubted(dataclasses.replace(slow, retry_interval=1.0), 1000.0)
     assert not missing.doubted(slow, 1000.0)
     assert not missing.doubted(dataclasses.replace(slow, interval=None), 1000.0)

@@ -47,38 +47,6 @@ def test_rounds_follow_each_other_by_the_interval() -> None:
     assert rounds.health.streak == 1
 
 
-@pytest.mark.parametrize(
-    ("interval", "late", "next_one"),
-    [(1.0, 0.08, 1.0), (1.0, 0.1, 1.0), (1.0, 0.3, 1.2), (1.0, 70.0, 70.9), (0.1, 0.03, 0.1), (0.1, 0.08, 0.13)],
-)
-def test_a_round_that_is_a_little_late_moves_no_other(interval: float, late: float, next_one: float) -> None:
-    """One that is much too late is not made good, and is no reason to hurry."""
-    rounds = Rounds(Check((ADDRESS,), interval=interval))
-    assert rounds.look(late)
-    rounds.look(late, 1)
-    assert rounds.wake == pytest.approx(next_one)
-
-
-def test_being_late_each_time_makes_a_failure_known_later_by_the_last_time() -> None:
-    rounds = Rounds(EACH_SECOND)
-    for now in (0.05, 1.05, 2.05):
-        assert rounds.look(now)
-    assert rounds.wake == pytest.approx(3.0)
-    rounds.look(3.049)
-    assert not rounds.health.failed
-    rounds.look(3.051)
-    assert rounds.health.failed
-
-
-def test_a_round_that_a_calendar_begins_before_its_time_is_followed_from_then_on() -> None:
-    rounds = Rounds(Check((ADDRESS,), interval=60.0))
-    rounds.look(0.0)
-    rounds.look(1.0, 1)
-    assert rounds.look(20.0, due=True)
-    rounds.look(20.1, 2)
-    assert rounds.wake == 80.0
-
-
 def test_so_many_rounds_in_a_row_without_an_answer_are_a_failure() -> None:
     rounds = Rounds(EACH_SECOND)
     for now in (0.0, 1.0, 2.0):
@@ -175,6 +143,45 @@ def test_after_a_round_without_an_answer_the_next_comes_sooner_until_it_is_a_fai
     assert not rounds.look(12.0)
     assert rounds.health.failed
     assert rounds.wake == 70.0
+
+
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        pytest.param((0.0, 1.05, 2.1), 3.0, id="a little late each time"),
+        pytest.param((0.0, 1.3, 2.7), 3.2, id="so late that the last one has hardly waited"),
+        pytest.param((0.0, 2.0, 4.5), 5.0, id="much too late"),
+        pytest.param((0.08, 1.08, 2.08), 3.08, id="late at first"),
+    ],
+)
+def test_being_late_to_each_round_makes_a_failure_known_little_later(sent: tuple[float, ...], known: float) -> None:
+    rounds = Rounds(EACH_SECOND)
+    for now in sent:
+        assert rounds.look(now)
+    assert rounds.wake == pytest.approx(known)
+    rounds.look(known - 0.001)
+    assert not rounds.health.failed
+    rounds.look(known)
+    assert rounds.health.failed
+
+
+def test_an_answer_within_the_time_of_all_rounds_shows_that_there_is_a_way_however_late_they_were() -> None:
+    rounds = Rounds(Check((ADDRESS,), interval=0.1))
+    for now in (0.05, 0.16, 0.27):
+        assert rounds.look(now)
+    rounds.look(0.34)
+    assert not rounds.look(0.345, 1)
+    assert not rounds.health.failed
+
+
+def test_a_calendar_that_begins_rounds_between_others_makes_no_failure_known_later() -> None:
+    rounds = Rounds(Check((ADDRESS,), interval=None, retry_interval=10.0))
+    for now in (0.0, 3.0, 6.0):
+        assert rounds.look(now, due=True)
+    rounds.look(7.999)
+    assert not rounds.health.failed
+    rounds.look(8.0)
+    assert rounds.health.failed
 
 
 @pytest.mark.parametrize(
