@@ -36,6 +36,7 @@ def test_what_starts_at_boot(gateways):
     assert gateways["berlin"].service("strongswan").is_enabled
     shown = gateways["berlin"].check_output("systemctl show strongswan --property=ExecStartPre")
     assert "/usr/local/sbin/swanfleet restore" in shown
+    assert "xfrm state deleteall" in shown
 
 
 @pytest.mark.parametrize("name", ["berlin", "paris"])

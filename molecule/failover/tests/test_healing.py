@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 
 import pytest
@@ -77,6 +78,24 @@ def test_what_is_killed_or_deleted_is_put_back(lab, settled, stream, until, spis
     assert capture.report.faults() == []
     assert capture.report.clear == 0, capture.report.to_text()
     assert capture.report.esp > 100 * KILLS, capture.report.to_text()
+
+
+def test_what_a_killed_charon_leaves_in_the_kernel_goes_before_the_next_one_comes(lab, settled, spis, until, mended):
+    """It would know nothing of these SAs, and what traffic is to set up would send by one of them as long as that lives."""
+
+    def of_nobody():
+        told = lab.run("berlin", ["swanctl", "--list-sas", "--raw"]).stdout
+        known = {f"0x{each}" for each in re.findall(r"spi-(?:in|out)=([0-9a-f]{8})", told)}
+        assert known
+        # One that waits for charon's answer has no SPI yet.
+        return spis("berlin") - known - {"0x00000000"}
+
+    settled()
+    before = spis("berlin")
+    lab.run("berlin", ["sh", "-c", HARMS["charon killed"]])
+    mended("charon is back")
+    until("no SA but charon's", lambda: not of_nobody(), seconds=15)
+    assert before.isdisjoint(spis("berlin"))
 
 
 def test_without_agent_and_guard_the_same_capture_finds_packets(lab, settled, stream, until, mended):
