@@ -80,6 +80,7 @@ def test_what_is_killed_or_deleted_is_put_back(lab, settled, stream, until, spis
         for harm in drawn(KILLS):
             # The kernel has those as well that wait for charon, after it was killed, and go soon.
             before = spis("berlin") & held()
+            assert before
             until("traffic before", traffic.steady, seconds=60)
             lab.run("berlin", ["sh", "-c", HARMS[harm]])
             took = mended(harm)

@@ -63,7 +63,7 @@ def reroute(
         stored = read_stored(host, known=known)
         decided = by_routes_alone(stored.gateway, fallbacks)
         # Routes of a link move with all that has to do with it, or not at all.
-        decided -= _part(stored.gateway, decided.symmetric_difference(fallbacks)).fallbacks.keys()
+        decided -= _part(stored.gateway, set(fallbacks) - decided).fallbacks.keys()
         if stored.unfinished or not decided:
             return Rerouted()
         wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, decided)), addresses)
