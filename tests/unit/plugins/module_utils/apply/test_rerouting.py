@@ -198,7 +198,7 @@ def with_another(link: str | None) -> Config:
     """Return the two tunnels with links and their fallback, and another one: its primary has this link, its fallback none."""
     wanted = tunnels()
     for number, name in enumerate(("rome", "rome2"), start=4):
-        theirs = {"name": name, "remote_endpoints": [f"198.51.100.{number}"]}
+        theirs: Config = {"name": name, "remote_endpoints": [f"198.51.100.{number}"]}
         theirs["xfrm_interface"] = link if name == "rome" else None
         wanted["phase1"].append({**wanted["phase1"][0], **theirs})
         wanted["phase2"].append({**PARIS_LAN, "phase1": name, "remote_networks": ["10.4.0.0/24"]})
