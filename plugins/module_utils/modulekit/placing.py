@@ -66,12 +66,14 @@ def _problems(given: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
         seen.add(path)
         if not isinstance(content, str):
             yield wrong_shape(where, "content", content, "a text (quote it, or end its template in '| string')")
+        elif not _writable(content):
+            yield Problem(where, "content", None, "must be a text that UTF-8 can hold, without half a surrogate pair")
 
 
 def _plain(path: str) -> bool:
     """Say whether there is but one way to write a path, and it can be one of a file."""
     absolute = path.startswith("/") and path[1:2] not in ("", "/")
-    return absolute and posixpath.normpath(path) == path and "\0" not in path
+    return absolute and posixpath.normpath(path) == path and "\0" not in path and _writable(path)
 
 
 def _state(found: FileState) -> tuple[bytes, int, tuple[int, int]]:
@@ -90,6 +92,14 @@ def _differences(path: str, content: bytes, found: FileState | None) -> Iterator
 
 def _rights(mode: int, owner: tuple[int, int]) -> dict[str, str]:
     return {"mode": f"{mode:04o}", "owner": f"{owner[0]}:{owner[1]}"}
+
+
+def _writable(text: str) -> bool:
+    try:
+        _encoded(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _encoded(text: str) -> bytes:

@@ -97,6 +97,7 @@ def test_routes_move_before_the_whole_host_is_looked_at(life: FakeLife, looks: l
     assert start_action(life) == "start"
 
 
+@pytest.mark.parametrize("life", ["hot"], indirect=True)
 @pytest.mark.parametrize(
     ("few", "begun"), [(32, "initiate rome, 0 looks before"), (0, "initiate rome, 1 looks before")]
 )

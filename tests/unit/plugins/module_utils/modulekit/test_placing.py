@@ -96,7 +96,20 @@ def test_without_diff_none_is_told(files: FakeFiles) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["own.conf", "", "/", "/etc/", "//etc/a", "/etc//a", "/etc/./a", "/etc/../a", "~/a", "$HOME/a", "/etc/a\0.conf"],
+    [
+        "own.conf",
+        "",
+        "/",
+        "/etc/",
+        "//etc/a",
+        "/etc//a",
+        "/etc/./a",
+        "/etc/../a",
+        "~/a",
+        "$HOME/a",
+        "/etc/a\0.conf",
+        "/etc/a\ud83d",
+    ],
 )
 def test_a_path_that_cannot_be_meant_is_refused(files: FakeFiles, path: str) -> None:
     with pytest.raises(ValidationError) as refused:
@@ -105,6 +118,13 @@ def test_a_path_that_cannot_be_meant_is_refused(files: FakeFiles, path: str) -> 
         str(refused.value)
         == f"files[2]: path is {path!r}: must be a file's absolute path without detours, such as /etc/issue"
     )
+    assert files.files == {}
+
+
+def test_a_text_that_no_file_can_hold_is_refused_and_not_shown(files: FakeFiles) -> None:
+    with pytest.raises(ValidationError) as refused:
+        placed(files, given=[*GIVEN, {"path": "/etc/a", "content": "secret\ud83d"}])
+    assert str(refused.value) == "files[2]: content: must be a text that UTF-8 can hold, without half a surrogate pair"
     assert files.files == {}
 
 
