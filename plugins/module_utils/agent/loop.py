@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import traceback
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from ..apply.rerouting import Rerouted
 from ..drivers.charon import DaemonHung
@@ -32,6 +32,7 @@ from .mending import EVERY_S, Mending
 from .naming import Naming
 from .noted import Noted
 from .owed import Owed
+from .resting import rest
 from .scene import Scene
 from .surroundings import Surroundings
 from .survey import Survey
@@ -41,9 +42,6 @@ from .views import known_down, remembered
 
 # What is looked at without anybody's asking: a generation that has come into force, a decision of people, a charon that is back.
 _GLANCE_S = 1.0
-# After a look the agent rests for many times as long as that took, so that it never takes more than a small part of a core.
-_REST = 20.0
-_SHORTEST_REST_S, _LONGEST_REST_S = 0.002, 0.1
 _SAVE_REST = 200.0
 # So many tunnels that are being set up are looked at each second, and more of them less often.
 _FEW, _MANY_EVERY_S = 32, 5.0
@@ -136,7 +134,7 @@ class Agent:
         if ended >= self._save_again:
             self._save()
         # Whatever happens meanwhile is not lost: it is read after the rest.
-        self._clock.pause(min(max(_REST * (ended - began), _SHORTEST_REST_S), _LONGEST_REST_S))
+        self._clock.pause(rest(self._state, ended - began, self._now()))
         moments = [self._glanced + _GLANCE_S, self._mending.due, self._survey.due, self._owed.next]
         moments += [self._naming.due(ended)] if self._scene.hosts else []
         moments += [self._wake] if self._wake is not None else []
@@ -295,9 +293,10 @@ class Agent:
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
         moved = [each.group for each in actions if each.kind == SWITCH]
+        roles = read_roles(self._host) if moved else {}
         self._troubles.quietly("roles", lambda: self._keep_roles(at_once=not moved))
         if moved:
-            self._move(moved)
+            self._move(moved, roles)
             if self._unmoved:
                 # Peers answer while the engine works.
                 begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
@@ -318,15 +317,17 @@ class Agent:
         if write_roles(self._host, self._state) and at_once:
             self._mending.wanted(self._now())
 
-    def _move(self, groups: Sequence[str]) -> None:
-        """Give the traffic of groups to the tunnels in use now, where routes alone decide who gets it."""
+    def _move(self, groups: Sequence[str], before: Mapping[str, str]) -> None:
+        """Give the traffic of groups, which went by the roles `before`, to the tunnels in use now, where routes alone decide."""
+        # What waits since earlier still goes by older ones, which the engine finds out.
+        known = set(groups) - self._unmoved
         self._unmoved.update(groups)
         # Without the roles, routes would stay; whatever else is the matter, the whole engine comes to the same, and says it.
         done, scene = Rerouted(), self._scene
         try:
             with contextlib.suppress(IpsecError):
-                if "roles" not in self._troubles:
-                    done = self._acting.move(self._unmoved, scene.stored, scene.addresses)
+                if known and "roles" not in self._troubles:
+                    done = self._acting.move(known, before, scene.stored, scene.addresses)
         except Exception:  # a fault in it must not end what watches over tunnels
             self._telling.trouble(traceback.format_exc())
         self._unmoved -= done.fallbacks
