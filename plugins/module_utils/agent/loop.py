@@ -66,6 +66,7 @@ class Agent:
         self._pending: tuple[Action, ...] = memory.pending
         # The groups whose traffic may not go yet where it shall.
         self._unmoved = {each.group for each in self._pending}
+        self._went_by: Mapping[str, str] | None = None  # the roles before those of now, where these are others
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._survey = Survey()
@@ -293,10 +294,9 @@ class Agent:
             # Before anything is done, so that whoever comes after a kill goes on with it.
             self._save()
         moved = [each.group for each in actions if each.kind == SWITCH]
-        roles = read_roles(self._host) if moved else {}
         self._troubles.quietly("roles", lambda: self._keep_roles(at_once=not moved))
         if moved:
-            self._move(moved, roles)
+            self._move(moved)
             if self._unmoved:
                 # Peers answer while the engine works.
                 begun = [each for each in self._pending if each.kind == INITIATE and not each.carries]
@@ -314,19 +314,20 @@ class Agent:
             self._tell_charon(due)
 
     def _keep_roles(self, *, at_once: bool = True) -> None:
-        if write_roles(self._host, self._state) and at_once:
+        self._went_by = write_roles(self._host, self._state)
+        if self._went_by is not None and at_once:
             self._mending.wanted(self._now())
 
-    def _move(self, groups: Sequence[str], before: Mapping[str, str]) -> None:
-        """Give the traffic of groups, which went by the roles `before`, to the tunnels in use now, where routes alone decide."""
-        # What waits since earlier still goes by older ones, which the engine finds out.
-        known = set(groups) - self._unmoved
+    def _move(self, groups: Sequence[str]) -> None:
+        """Give the traffic of groups to the tunnels in use now, where routes alone decide who gets it."""
+        # What waits since earlier still goes by older roles, which the engine finds out.
+        known, before = set(groups) - self._unmoved, self._went_by
         self._unmoved.update(groups)
         # Without the roles, routes would stay; whatever else is the matter, the whole engine comes to the same, and says it.
         done, scene = Rerouted(), self._scene
         try:
             with contextlib.suppress(IpsecError):
-                if known and "roles" not in self._troubles:
+                if known and before is not None and "roles" not in self._troubles:
                     done = self._acting.move(known, before, scene.stored, scene.addresses)
         except Exception:  # a fault in it must not end what watches over tunnels
             self._telling.trouble(traceback.format_exc())
