@@ -83,14 +83,12 @@ class Acting:
             addresses=addresses,
         )
 
-    def move(
-        self, groups: Collection[str], before: Mapping[str, str], known: Stored | None, addresses: Addresses
-    ) -> Rerouted:
-        """Give the traffic of groups to the tunnels in use, in place of those `before`, as far as that goes by routes alone.
+    def move(self, groups: Collection[str], known: Stored | None, addresses: Addresses) -> Rerouted:
+        """Give the traffic of groups to the tunnels in use, as far as that goes by routes alone.
 
         What there is to change beside is for `mend`. Raises `IpsecError`, after which `mend` finds out what is left.
         """
-        return reroute(self._host, groups, before, program=_PROGRAM, known=known, addresses=addresses)
+        return reroute(self._host, groups, program=_PROGRAM, known=known, addresses=addresses)
 
     def _carry_out(self, action: Action) -> None:
         if action.older_than and self._ids(action.tunnel) and not self._over(action):

@@ -99,16 +99,16 @@ def taken_up(state: State, wanted: Wanted, roles: Mapping[str, str], now: float)
     return state if len(groups) == len(state.groups) else dataclasses.replace(state, groups=groups)
 
 
-def write_roles(host: Host, state: State) -> dict[str, str] | None:
-    """Write which tunnels are in use, for the engine to go by; returns what it went by before, None where that is the same."""
+def write_roles(host: Host, state: State) -> bool:
+    """Write which tunnels are in use, for the engine to go by; returns whether that was another thing before."""
     content = encode_roles(in_use(state))
     found = host.files.read(host.paths.roles)
     if found is None and not state.groups:
-        return None
+        return False
     if found is not None and found.content == content:
-        return None
+        return False
     host.files.replace(host.paths.roles, content, 0o644)
-    return parse_roles(found)
+    return True
 
 
 def read_overrides(host: Host) -> dict[str, str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import traceback
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 
 from ..apply.rerouting import Rerouted
 from ..drivers.charon import DaemonHung
@@ -66,7 +66,6 @@ class Agent:
         self._pending: tuple[Action, ...] = memory.pending
         # The groups whose traffic may not go yet where it shall.
         self._unmoved = {each.group for each in self._pending}
-        self._went_by: Mapping[str, str] | None = None  # the roles before those of now, where these are others
         self._scene = Scene(host, around.charon, around.ways, remembered(memory.down, memory.down))
         self._mending = Mending()
         self._survey = Survey()
@@ -314,21 +313,18 @@ class Agent:
             self._tell_charon(due)
 
     def _keep_roles(self, *, at_once: bool = True) -> None:
-        self._went_by = write_roles(self._host, self._state)
-        if self._went_by is not None and at_once:
+        if write_roles(self._host, self._state) and at_once:
             self._mending.wanted(self._now())
 
     def _move(self, groups: Sequence[str]) -> None:
         """Give the traffic of groups to the tunnels in use now, where routes alone decide who gets it."""
-        # What waits since earlier still goes by older roles, which the engine finds out.
-        known, before = set(groups) - self._unmoved, self._went_by
         self._unmoved.update(groups)
         # Without the roles, routes would stay; whatever else is the matter, the whole engine comes to the same, and says it.
         done, scene = Rerouted(), self._scene
         try:
             with contextlib.suppress(IpsecError):
-                if known and before is not None and "roles" not in self._troubles:
-                    done = self._acting.move(known, before, scene.stored, scene.addresses)
+                if "roles" not in self._troubles:
+                    done = self._acting.move(self._unmoved, scene.stored, scene.addresses)
         except Exception:  # a fault in it must not end what watches over tunnels
             self._telling.trouble(traceback.format_exc())
         self._unmoved -= done.fallbacks

@@ -1,7 +1,7 @@
 # Copyright: (c) swanfleet contributors
 # GNU General Public License v3.0+ (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the agent rests after a look: so that looking takes a small part of a core, and no decision waits for that."""
+"""How long the agent rests after a look: so that looking takes a small part of a core, and few decisions wait for that."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _SHORTEST_S, _LONGEST_S = 0.002, 0.1
 def rest(state: State, took: float, now: float) -> float:
     """Return the seconds to rest after a look that `took` so many.
 
-    It ends when there is something to find out about a fallback that may have to switch, or after as long as the look took: where
-    hundreds of lines lose packets all the time, there is always one of these.
+    It ends when something is due of a fallback whose check misses answers already, or after as long as the look took, so that the
+    agent is busy for half of the time at most: where hundreds of lines lose packets, one of these is always due.
     """
     whole = min(max(_REST * took, _SHORTEST_S), _LONGEST_S)
     soon = (

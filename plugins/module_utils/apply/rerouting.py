@@ -9,18 +9,20 @@ What else a switch changes is a full run's (restore.py): how charon holds the tu
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..artifacts.links import links
 from ..artifacts.values import Link
 from ..desired.gateway import Gateway
 from ..desired.situation import Situation, allot_if_ids
-from ..desired.xfrm_interface import UP
+from ..desired.xfrm_interface import ROUTE_PROTOCOL, UP
 from ..drivers.host import Host
+from ..observed.kernel import parse_routes
 from ..observed.read import read_stored
 from ..observed.roles import parse_roles
-from ..observed.values import ObservedLink, ObservedRoute, Stored
+from ..observed.values import ObservedLink, Stored
 from ..plan.kernel import plan_links
 from ..plan.steps import Step
 from .stranded import Addresses
@@ -49,19 +51,12 @@ def by_routes_alone(gateway: Gateway, fallbacks: Iterable[str]) -> frozenset[str
 
 
 def reroute(
-    host: Host,
-    fallbacks: Collection[str],
-    before: Mapping[str, str],
-    *,
-    program: str,
-    known: Stored | None,
-    addresses: Addresses,
+    host: Host, fallbacks: Collection[str], *, program: str, known: Stored | None, addresses: Addresses
 ) -> Rerouted:
     """Make the routes of some fallbacks' links what the generation in force says, by the roles of now.
 
-    Nothing of the kernel is read: links and routes are taken to be there as the generation says by the roles of `before`, phase 1
-    in use by fallback. `known` and `addresses` are those of `restore`. What routes do not decide alone is left to a full run, and
-    so is all after a run that was stopped in its middle, and what differs from what it was taken for: that looks at everything.
+    Nothing is read but routes: links are taken to be there. `known` and `addresses` are those of `restore`. What routes do not
+    decide alone is left to a full run, and so is all after a run that was stopped in its middle: that must look at everything.
     Raises `LockBusy` at once where somebody else is changing the host, and `KernelRefused` at the first command that does not go.
     """
     with host.files.lock(host.paths.lock, 0.0, program):
@@ -71,10 +66,8 @@ def reroute(
         decided -= _part(stored.gateway, set(fallbacks) - decided).fallbacks.keys()
         if stored.unfinished or not decided:
             return Rerouted()
-        part = dataclasses.replace(stored, gateway=_part(stored.gateway, decided))
-        present = _present(_wanted(part, before, addresses))
-        wanted = _wanted(part, parse_roles(host.files.read(host.paths.roles)), addresses)
-        build, remove = plan_links(wanted, present)
+        wanted = _wanted(host, dataclasses.replace(stored, gateway=_part(stored.gateway, decided)), addresses)
+        build, remove = plan_links(wanted, _present(wanted, host.kernel.routes(ROUTE_PROTOCOL)))
         steps = tuple(step for step in (*build, *remove) if step.layer == "route")
         host.kernel.run([command for step in steps for command in step.commands])
         return Rerouted(decided, steps)
@@ -104,24 +97,25 @@ def _part(gateway: Gateway, fallbacks: Iterable[str]) -> Gateway:
     )
 
 
-def _wanted(stored: Stored, roles: Mapping[str, str], addresses: Addresses) -> dict[str, Link]:
-    """Return the links that are simply up, as they are to be by some roles."""
+def _wanted(host: Host, stored: Stored, addresses: Addresses) -> dict[str, Link]:
+    """Return the links that are simply up, as they are to be."""
     situation = Situation(
         host_key=b"",
         if_ids=allot_if_ids(stored.gateway, stored.if_ids, frozenset()),
         present=addresses.counted(),
-        in_use=roles,
+        in_use=parse_roles(host.files.read(host.paths.roles)),
     )
     found, _warnings = links(stored.gateway, situation.with_links_of(stored.gateway))
     return {name: link for name, link in found.items() if link.bound.state == UP}
 
 
-def _present(links_then: Mapping[str, Link]) -> dict[str, ObservedLink]:
-    """Return the links as the kernel has them if they are as they were to be."""
+def _present(wanted: Mapping[str, Link], routes: Sequence[Mapping[str, Any]]) -> dict[str, ObservedLink]:
+    """Return the links as they are if nothing but their routes differs."""
+    found = parse_routes(routes)
     return {
         name: ObservedLink(
             name, "xfrm", ours=True, if_id=link.if_id, parent=link.parent, up=True, addresses=link.addresses,
-            routes=tuple(ObservedRoute(each.destination, each.metric, each.table, each.source) for each in link.routes),
+            routes=found.get(name, ()),
         )
-        for name, link in links_then.items()
+        for name, link in wanted.items()
     }  # fmt: skip
