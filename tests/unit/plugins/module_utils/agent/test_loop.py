@@ -37,14 +37,17 @@ CUT_AT = 10.0
 KNOWN_WITHIN_S = 4.2
 
 
+def wanted(fallback: dict[str, Any]) -> dict[str, Any]:
+    """Return two tunnels to one site with a fallback of the two."""
+    children = [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}]
+    return {**config([PARIS, ROME], children, [{"name": "ipsec-paris"}]), "fallbacks": [fallback]}
+
+
 @pytest.fixture
 def life() -> FakeLife:
     """Return a gateway whose primary is up and answers its checks."""
     host = with_program(wan_host())
-    wanted = config(
-        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
-    )
-    apply(host, {**wanted, "fallbacks": [SITE]})
+    apply(host, wanted(SITE))
     way = FakeWay(frozenset({"192.0.2.1"}), frozenset({"198.51.100.2"}))
     return FakeLife(host, echoes=FakeEchoes({"wan0": way}, "wan0"))
 
@@ -294,12 +297,9 @@ def test_it_ends_when_there_is_a_newer_program(life: FakeLife) -> None:
 
 
 def test_a_new_generation_is_taken_up_within_a_second(life: FakeLife) -> None:
-    wanted = config(
-        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
-    )
     turned = {**SITE, "primary": "rome", "fallbacks": ["paris"], "ping_address": ["198.51.100.3"]}
     life.echoes.ways["wan0"].peers |= {"198.51.100.3"}
-    life.at(5.0, lambda: apply(life.host, {**wanted, "fallbacks": [turned]}))
+    life.at(5.0, lambda: apply(life.host, wanted(turned)))
     asked: list[int] = []
     life.at(5.01, lambda: asked.append(len(life.echoes.asked)))
     life.until = 9.0
@@ -312,11 +312,8 @@ def test_a_new_generation_is_taken_up_within_a_second(life: FakeLife) -> None:
 def test_a_calendar_without_an_answer_is_told_of_once_and_checks_begin_with_its_answer(
     life: FakeLife, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = config(
-        [PARIS, ROME], [PARIS_LAN, {**ROME_LAN, "remote_networks": ["10.2.0.0/24"]}], [{"name": "ipsec-paris"}]
-    )
     by_calendar = {name: value for name, value in SITE.items() if name != "ping_interval"}
-    apply(life.host, {**wanted, "fallbacks": [{**by_calendar, "ping_schedule": "*:*:00"}]})
+    apply(life.host, wanted({**by_calendar, "ping_schedule": "*:*:00"}))
     minutes: list[float] = []
 
     def each_minute(expressions: Iterable[str]) -> dict[str, float]:
@@ -332,3 +329,26 @@ def test_a_calendar_without_an_answer_is_told_of_once_and_checks_begin_with_its_
     assert "systemd-analyze calendar does not say when '*:*:00' comes round next" in life.said[0]
     # With the third time it is asked, two minutes after the first.
     assert (asked, len(life.echoes.asked)) == ([0], 4)
+
+
+@pytest.mark.parametrize("step", range(13))
+def test_a_failure_is_known_in_time_where_a_look_takes_so_long_that_each_rest_is_the_longest(
+    life: FakeLife, step: int
+) -> None:
+    """100 ms x 3, and 30 ms for each round that is sent: a whole rest after each of them would make it 0.5 s and more."""
+    apply(life.host, wanted({**SITE, "ping_interval": "100ms"}))
+    ask, clock = life.echoes.ask, life.host.clock
+    said: list[tuple[float, str]] = []
+
+    def slowly(requests: Any) -> Any:
+        clock.time += 0.03
+        return ask(requests)
+
+    life.echoes.ask = slowly  # type: ignore[method-assign]
+    at = CUT_AT + 0.01 * step
+    cut(life, at=at)
+    life.until = at + 2
+    life.say = lambda text, *_args, **_named: said.append((clock.time, text))  # type: ignore[method-assign]
+    life.run()
+    known = next(moment for moment, text in said if "initiate rome" in text)
+    assert 0.25 < known - at < 0.46
