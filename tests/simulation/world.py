@@ -290,10 +290,10 @@ class World:
                 self.at(self.now + line.round_trip, lambda answer=answer: self._answered(answer))  # type: ignore[misc]  # mypy cannot infer a default
 
     def unanswered(self, group: str) -> int:
-        """Count the rounds of a group's check in a row whose time is over without an answer, but for what rounding takes away."""
+        """Count the rounds of a group's check in a row whose time is over without an answer."""
         check = self.wanted.groups[group].check
         within = check.answer_within if check else 0.0
-        return sum(moment + within <= self.now + 1e-6 for moment, _sequence in self.sent.get(group, ()))
+        return sum(moment + within <= self.now for moment, _sequence in self.sent.get(group, ()))
 
     def _answered(self, answer: Answer) -> None:
         group = self.wanted.groups.get(answer.group)

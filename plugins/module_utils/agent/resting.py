@@ -15,8 +15,9 @@ _SHORTEST_S, _LONGEST_S = 0.002, 0.1
 def rest(state: State, took: float, now: float) -> float:
     """Return the seconds to rest after a look that `took` so many.
 
-    It ends when something is due of a fallback whose check misses answers already, or after as long as the look took, so that the
-    agent is busy for half of the time at most: where hundreds of lines lose packets, one of these is always due.
+    It ends when something is due of a fallback whose check misses answers already, or that sets another tunnel up; but not before
+    it was as long as the look, so that the agent is busy for half of the time at most: where hundreds of lines lose packets, one
+    of these is always due.
     """
     whole = min(max(_REST * took, _SHORTEST_S), _LONGEST_S)
     soon = (

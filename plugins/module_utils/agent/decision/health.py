@@ -33,8 +33,7 @@ class Round:
 class Health:
     """What the rounds so far say.
 
-    `rounds` are those after the last one that was answered, which was sent at `answered` and `heard` then; `streak` counts those
-    answered in a row.
+    `rounds` are those after the last one that was answered, which was `heard` then; `streak` counts those answered in a row.
     """
 
     first: float
@@ -44,7 +43,6 @@ class Health:
     streak: int = 0
     failed: bool = False
     heard: float | None = None
-    answered: float | None = None
 
     def doubted(self, check: Check, now: float) -> bool:
         """Say whether answers are missing, and not yet so many that it has failed, which will be known in a few seconds."""
@@ -76,9 +74,7 @@ def step(check: Check, health: Health, answers: Iterable[Answer], *, due: bool, 
 
 def anew(health: Health, now: float) -> Health:
     """Return the health of a primary of which old rounds say nothing any more; unless a calendar decides, it is checked at once."""
-    return dataclasses.replace(
-        health, first=now, sent=None, rounds=(), streak=0, failed=False, heard=None, answered=None
-    )
+    return dataclasses.replace(health, first=now, sent=None, rounds=(), streak=0, failed=False, heard=None)
 
 
 def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
@@ -93,22 +89,20 @@ def _heard(check: Check, health: Health, answer: Answer, now: float) -> Health:
     # A round before it that nobody has answered until now is lost, and with it the row.
     streak = 1 if index else health.streak + 1
     rounds = health.rounds[index + 1 :]
-    return dataclasses.replace(health, rounds=rounds, streak=streak, failed=False, heard=now, answered=one.sent)
+    return dataclasses.replace(health, rounds=rounds, streak=streak, failed=False, heard=now)
 
 
 def _silent(check: Check, health: Health, missed: int, clock: Clock) -> bool:
     """Say whether so many rounds in a row are without an answer as are a failure.
 
-    Whoever looks comes a little late to each of them, and these delays would add up. So the last answered one counts, or
-    the first one's: after as long as all may take, the last one need have waited for half of its own.
+    Whoever looks comes a little late to each of them, and these delays would add up. So the first one's time counts: after as long
+    as all may take, the last one need have waited for half of its own.
     """
     if missed >= check.retries:
         return True
     if health.failed or check.again is None or len(health.rounds) < check.retries:
         return False
     over = health.rounds[-check.retries].sent + (check.retries - 1) * check.again + check.answer_within
-    if health.answered is not None and check.budget is not None:
-        over = min(over, health.answered + check.budget)
     return clock.past(max(over, health.rounds[-1].sent + check.answer_within / 2))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.health import Health, anew, step
+from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.health import Health, step
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.timing import Clock
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.values import Answer
 from ansible_collections.swanfleet.ipsec.plugins.module_utils.agent.decision.wanted import ANSWER_WITHIN_S, Check
@@ -163,38 +163,6 @@ def test_being_late_to_each_round_makes_a_failure_known_little_later(sent: tuple
     assert not rounds.health.failed
     rounds.look(known)
     assert rounds.health.failed
-
-
-@pytest.mark.parametrize(
-    ("sent", "known"),
-    [
-        pytest.param((1.0, 2.0, 3.0), 4.0, id="in time"),
-        pytest.param((1.3, 2.3, 3.4), 4.0, id="late at first"),
-        pytest.param((1.3, 2.6, 3.9), 4.4, id="so late that the last one has hardly waited"),
-        pytest.param((9.0, 10.0, 11.0), 11.5, id="after a long sleep"),
-    ],
-)
-def test_a_failure_is_known_in_time_after_the_last_answered_round(sent: tuple[float, ...], known: float) -> None:
-    rounds = Rounds(EACH_SECOND)
-    rounds.look(0.0)
-    rounds.look(0.9, 1)
-    for now in sent:
-        assert rounds.look(now)
-    assert rounds.wake == pytest.approx(known)
-    rounds.look(known - 0.001)
-    assert not rounds.health.failed
-    rounds.look(known)
-    assert rounds.health.failed
-
-
-def test_what_was_answered_before_a_primary_is_checked_anew_says_nothing() -> None:
-    rounds = Rounds(EACH_SECOND)
-    rounds.look(0.0)
-    rounds.look(0.1, 1)
-    rounds.health = anew(rounds.health, 0.5)
-    for now in (0.5, 1.5, 2.5):
-        assert rounds.look(now)
-    assert rounds.wake == pytest.approx(3.5)
 
 
 def test_an_answer_within_the_time_of_all_rounds_shows_that_there_is_a_way_however_late_they_were() -> None:
