@@ -333,7 +333,7 @@ def test_a_calendar_without_an_answer_is_told_of_once_and_checks_begin_with_its_
 
 @pytest.mark.parametrize("step", range(13))
 def test_a_failure_is_known_in_time_where_a_look_takes_so_long_that_each_rest_is_the_longest(
-    life: FakeLife, step: int
+    life: FakeLife, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     """100 ms x 3, and 30 ms for each round that is sent: a whole rest after each of them would make it 0.5 s and more."""
     apply(life.host, wanted({**SITE, "ping_interval": "100ms"}))
@@ -344,11 +344,11 @@ def test_a_failure_is_known_in_time_where_a_look_takes_so_long_that_each_rest_is
         clock.time += 0.03
         return ask(requests)
 
-    life.echoes.ask = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(life.echoes, "ask", slowly)
+    monkeypatch.setattr(life, "say", lambda text, *_args, **_named: said.append((clock.time, text)))
     at = CUT_AT + 0.01 * step
     cut(life, at=at)
     life.until = at + 2
-    life.say = lambda text, *_args, **_named: said.append((clock.time, text))  # type: ignore[method-assign]
     life.run()
     known = next(moment for moment, text in said if "initiate rome" in text)
     assert 0.25 < known - at < 0.46
